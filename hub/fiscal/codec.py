@@ -1,0 +1,95 @@
+"""Domain objects to JSON and back, exactly: what was stored is what is read, to the kopeck and the digit.
+
+Money is ``[minor units, currency]``, quantities and times are text, enumerations their names. Readers and writers
+are compiled once per class from its type hints. Every stored object carries schema name, version and the version
+of the hub that wrote it (design.md §7).
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar
+
+from hub import __version__
+from hub.fiscal.money import Money
+
+#: Raised when a dataclass that is stored changes its shape in a way old rows do not fit.
+VERSION = 1
+
+T = TypeVar("T")
+Pair = tuple[Callable[[Any], Any], Callable[[Any], Any]]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@cache
+def _pair(kind: Any) -> Pair:
+    """(writer, reader) for one type hint."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        inner = [one for one in arguments if one is not type(None)]
+        write, read = _pair(inner[0])
+        return (lambda value: None if value is None else write(value),
+                lambda value: None if value is None else read(value))
+    if origin is tuple:
+        write, read = _pair(arguments[0])
+        return (lambda value: [write(one) for one in value], lambda value: tuple(read(one) for one in value))
+    if kind is Money:
+        return (lambda value: [value.amount, value.currency], lambda value: Money(value[0], value[1]))
+    if kind is Decimal:
+        return str, Decimal
+    if kind is datetime:
+        return datetime.isoformat, datetime.fromisoformat
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return (lambda value: value.name), kind.__getitem__
+    if is_dataclass(kind):
+        return _dataclass(typing.cast(type, kind))
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
+        return dict, dict
+    return _same, _same
+
+
+def _dataclass(kind: type) -> Pair:
+    hints = typing.get_type_hints(kind)
+    parts = [(one.name, *_pair(hints[one.name])) for one in fields(kind)]
+
+    def write(value: Any) -> dict[str, Any]:
+        return {name: writer(getattr(value, name)) for name, writer, _ in parts}
+
+    def read(data: Mapping[str, Any]) -> Any:
+        return kind(**{name: reader(data[name]) for name, _, reader in parts if name in data})
+
+    return write, read
+
+
+def to_json(value: Any) -> dict[str, Any]:
+    """A JSON object of any dataclass of :mod:`hub.fiscal`."""
+    result: dict[str, Any] = _pair(type(value))[0](value)
+    return result
+
+
+def from_json(kind: type[T], data: Mapping[str, Any]) -> T:
+    """Reads what :func:`to_json` wrote. Keys that are missing take the field's default."""
+    result: T = _pair(kind)[1](data)
+    return result
+
+
+def envelope(value: Any) -> dict[str, Any]:
+    """``to_json`` with schema name, version and producing version beside it."""
+    return {"schema": type(value).__name__, "version": VERSION, "by": __version__, "data": to_json(value)}
+
+
+def opened(kind: type[T], stored: Mapping[str, Any]) -> T:
+    """Reads an :func:`envelope`; ``ValueError`` when it holds another kind or a later version."""
+    if stored.get("schema") != kind.__name__ or stored.get("version", 0) > VERSION:
+        raise ValueError(f"stored {stored.get('schema')} v{stored.get('version')} is not {kind.__name__} v{VERSION}")
+    return from_json(kind, stored["data"])

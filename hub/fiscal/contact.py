@@ -1,0 +1,35 @@
+"""The buyer's contact (tag 1008): an e-mail address or a phone as ``+7XXXXXXXXXX``."""
+
+from __future__ import annotations
+
+import re
+
+_EMAIL = re.compile(r"[^@\s,;<>\"]{1,48}@[^@\s,;<>\"]+\.[^@\s,;<>\".]{2,}")
+LONGEST = 64
+
+
+def email(text: str) -> str:
+    """The address without surrounding blanks, or an empty text when it is none (or longer than 64 bytes)."""
+    text = text.strip()
+    return text if len(text.encode()) <= LONGEST and _EMAIL.fullmatch(text) else ""
+
+
+def phone(text: str) -> str:
+    """``+79990000000`` from any spelling: blanks, brackets, a leading 8 or a bare ten-digit number.
+
+    Numbers of other countries keep their digits; fewer than 10 or more than 15 digits give an empty text.
+    """
+    text = text.strip()
+    if re.search(r"[^\d\s()+\-.]", text):
+        return ""
+    digits = re.sub(r"\D", "", text)
+    if len(digits) == 10 and not text.startswith("+"):
+        digits = "7" + digits
+    elif len(digits) == 11 and digits.startswith("8") and not text.startswith("+"):
+        digits = "7" + digits[1:]
+    return f"+{digits}" if 10 <= len(digits) <= 15 else ""
+
+
+def contact(mail: str, telephone: str) -> str:
+    """What goes into tag 1008: the e-mail if it is one, else the phone, else an empty text."""
+    return email(mail) or phone(telephone)

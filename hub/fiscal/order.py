@@ -1,0 +1,89 @@
+"""An order in the domain's own words: what a source hands over, before any rule of a register applies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from hub.fiscal.codes import Form, Kind, Measure, Method, Subject, TaxSystem
+from hub.fiscal.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """The buyer. Empty strings mean "not given"; ``phone`` in any spelling, normalised when built."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    inn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One position. ``price`` is per unit before ``discount``, which is money off the whole line.
+
+    ``amount`` is the sum after discount when the source states it (it wins over price x quantity); None leaves
+    it to be computed. ``vat`` is a key of :mod:`hub.fiscal.vat` or ``""`` for the organisation's default.
+    ``name`` may be empty: the receipt template then names it.
+    """
+
+    name: str
+    price: Money
+    quantity: Decimal = Decimal(1)
+    discount: Money | None = None
+    amount: Money | None = None
+    vat: str = ""
+    method: Method = Method.FULL_PAYMENT
+    subject: Subject = Subject.COMMODITY
+    measure: Measure = Measure.PIECE
+    marking: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """How much was paid in which form."""
+
+    form: Form
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Cashier:
+    """Who is named on the receipt (tags 1021, 1203)."""
+
+    name: str = ""
+    inn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A paid order (or a return of one), complete enough to build one receipt.
+
+    ``key`` is the source key: what makes a receipt one in that system. ``origin`` is the plugin's own note
+    (ids it needs to report back), kept with the receipt and handed back unread. ``tags`` feed the template.
+    ``settled_at`` decides the VAT rates; None means now. ``internet`` None leaves it to the settings.
+    """
+
+    key: str
+    number: str
+    lines: tuple[OrderLine, ...]
+    payments: tuple[Payment, ...]
+    kind: Kind = Kind.SALE
+    currency: str = "RUB"
+    customer: Customer = Customer()
+    discount: Money | None = None
+    settled_at: datetime | None = None
+    internet: bool | None = None
+    electronic_only: bool | None = None
+    tax_system: TaxSystem | None = None
+    settlement_place: str = ""
+    cashier: Cashier = Cashier()
+    note: str = ""
+    base_key: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
