@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hub import __version__
 from hub.fiscal.money import Money
@@ -50,9 +50,10 @@ def _pair(kind: Any) -> Pair:
     if kind is datetime:
         return datetime.isoformat, datetime.fromisoformat
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return (lambda value: value.name), kind.__getitem__
+        members = kind.__members__
+        return (lambda value: value.name), members.__getitem__
     if is_dataclass(kind):
-        return _dataclass(typing.cast(type, kind))
+        return _dataclass(cast(type, kind))
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):
         return dict, dict
     return _same, _same
@@ -73,13 +74,13 @@ def _dataclass(kind: type) -> Pair:
 
 def to_json(value: Any) -> dict[str, Any]:
     """A JSON object of any dataclass of :mod:`hub.fiscal`."""
-    result: dict[str, Any] = _pair(type(value))[0](value)
+    result: dict[str, Any] = _pair(cast(Hashable, type(value)))[0](value)
     return result
 
 
 def from_json(kind: type[T], data: Mapping[str, Any]) -> T:
     """Reads what :func:`to_json` wrote. Keys that are missing take the field's default."""
-    result: T = _pair(kind)[1](data)
+    result: T = _pair(cast(Hashable, kind))[1](data)
     return result
 
 

@@ -1,0 +1,163 @@
+"""HTTP as plugins see it: what came in, what to answer, and a client that cannot hang.
+
+Pure data, but for :class:`Client`, a thin guard over requests: every call has a timeout, no redirect is followed
+with a POST, an answer has a size limit, and each way to fail is one exception type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+
+from hub.contracts.errors import TryLater
+from hub.fiscal import Text
+
+LARGEST_ANSWER = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to one of a source's addresses. ``path`` is what follows the source's own address (``/print``);
+    header names are lower case; ``body`` is the raw bytes."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    remote: str = ""
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").split(";")[0].strip().lower()
+
+    def args(self) -> dict[str, str]:
+        """The query string's parameters, the last value of each."""
+        return dict(parse_qsl(self.query, keep_blank_values=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other side gets back, byte for byte."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def text(cls, words: str, status: int = 200) -> Answer:
+        return cls(status, words.encode())
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200) -> Answer:
+        return cls(status, json.dumps(value, ensure_ascii=False).encode(), "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The other side's answer to one of our calls."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The decoded body; ``ValueError`` when it is no JSON."""
+        return json.loads(self.body.decode("utf-8-sig"))
+
+
+class Client:
+    """Calls another system. ``connect`` and ``read`` are seconds; one client serves one thread at a time."""
+
+    def __init__(self, session: requests.Session | None = None, connect: float = 5.0, read: float = 25.0) -> None:
+        self.session = session or requests.Session()
+        self.timeouts = (connect, read)
+
+    def call(self, method: str, url: str, *, json: Any = None, data: Any = None,
+             headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None) -> Reply:
+        """One call, once. Raises :class:`TryLater` when no whole answer came; any status is a :class:`Reply`."""
+        host = urlsplit(url).hostname or url
+        try:
+            with self.session.request(method, url, json=json, data=data, headers=dict(headers or {}), params=params,
+                                      timeout=self.timeouts, allow_redirects=False, stream=True) as answer:
+                body = answer.raw.read(LARGEST_ANSWER + 1, decode_content=True)
+                status, names = answer.status_code, {name.lower(): value for name, value in answer.headers.items()}
+        except requests.exceptions.Timeout as problem:
+            raise TryLater(Text("{host} did not answer in time.", "{host} не ответил вовремя.",
+                                params={"host": host})) from problem
+        except requests.exceptions.SSLError as problem:
+            raise TryLater(Text("The certificate of {host} is not trusted.",
+                                "Сертификат {host} не вызывает доверия.", params={"host": host})) from problem
+        except (requests.exceptions.RequestException, OSError, ValueError) as problem:
+            raise TryLater(Text("No connection to {host}.", "Нет связи с {host}.",
+                                params={"host": host})) from problem
+        except Exception as problem:  # urllib3 raises its own errors when an answer breaks off in the middle
+            raise TryLater(Text("{host} broke off in the middle of its answer.",
+                                "{host} оборвал ответ на середине.", params={"host": host})) from problem
+        if len(body) > LARGEST_ANSWER:
+            raise TryLater(Text("{host} sent an answer over 10 MB.", "{host} прислал ответ больше 10 МБ.",
+                                params={"host": host}))
+        expected = names.get("content-length", "")
+        if expected.isdigit() and "content-encoding" not in names and len(body) < int(expected):
+            raise TryLater(Text("{host} broke off in the middle of its answer.",
+                                "{host} оборвал ответ на середине.", params={"host": host}))
+        return Reply(status, names, body)
+
+
+def form_pairs(body: bytes, encoding: str = "latin-1") -> list[tuple[str, str]]:
+    """The pairs of a form-encoded body in order, percent escapes decoded in ``encoding`` (bytes survive latin-1)."""
+    return parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding=encoding, max_num_fields=20_000)
+
+
+def php_form(body: bytes, decode: Any = None) -> dict[str, Any]:
+    """A form-encoded body by PHP's rules: ``items[0][name]=..`` becomes nested maps, maps keyed 0..n-1 lists.
+
+    ``a[]=`` appends; scalars stay text; ``decode(bytes) -> str`` reads each value (UTF-8 with replacement if not
+    given), because some senders put raw bytes in a form. The depth is limited to 20.
+    """
+    read = decode or (lambda raw: raw.decode("utf-8", "replace"))
+    tree: dict[str, Any] = {}
+    for name, value in form_pairs(body):
+        keys = _php_keys(name)
+        spot = tree
+        for key in keys[:-1]:
+            key = key if key else str(len(spot))
+            below = spot.get(key)
+            if not isinstance(below, dict):
+                below = spot[key] = {}
+            spot = below
+        last = keys[-1] if keys[-1] or len(keys) == 1 else str(len(spot))
+        spot[last] = read(value.encode("latin-1"))
+    result: dict[str, Any] = {name: _lists(value) for name, value in tree.items()}
+    return result
+
+
+def _php_keys(name: str) -> list[str]:
+    first, bracket, rest = name.partition("[")
+    if not bracket or "]" not in rest:
+        return [name]
+    keys = [first]
+    while bracket and len(keys) < 20:
+        key, closing, rest = rest.partition("]")
+        if not closing:
+            break
+        keys.append(key.encode("latin-1", "replace").decode("utf-8", "replace"))
+        if not rest.startswith("["):
+            break
+        rest = rest[1:]
+    return keys
+
+
+def _lists(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    inner = {key: _lists(below) for key, below in value.items()}
+    if inner and all(key == str(index) for index, key in enumerate(inner)):
+        return list(inner.values())
+    return inner

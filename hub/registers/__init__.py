@@ -1,0 +1,1 @@
+"""What drivers share: transports, leases, shifts, health."""

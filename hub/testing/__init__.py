@@ -1,0 +1,1 @@
+"""What plugin authors import for their tests: contract suites, contexts in memory, simulators, faults."""

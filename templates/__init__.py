@@ -1,0 +1,1 @@
+"""Pages, receipt templates and mails, found with importlib.resources."""
