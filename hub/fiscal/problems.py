@@ -36,11 +36,15 @@ class Problem:
 
 
 class Invalid(Exception):
-    """An order that cannot become a receipt, with every problem found."""
+    """An order that cannot become a receipt, with every problem found.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    A source that cannot even make an order, but knows which receipt it would have been, gives its source key and
+    the order's number: then the owner finds it among the receipts, and a repeat mends the same one.
+    """
+
+    def __init__(self, problems: list[Problem], key: str = "", number: str = "") -> None:
         super().__init__("; ".join(str(one.text) for one in problems))
-        self.problems = problems
+        self.problems, self.key, self.number = problems, key, number
 
 
 SENTENCES: dict[str, Text] = {

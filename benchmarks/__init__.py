@@ -1,0 +1,1 @@
+"""Every figure the README quotes, each with the command that makes it."""

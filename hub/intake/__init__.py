@@ -1,0 +1,1 @@
+"""From a request to a stored receipt: inbox, spool, Order -> Receipt, acceptance."""

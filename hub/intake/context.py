@@ -1,0 +1,152 @@
+"""What the core lends to a source or gateway: its memory, locks, receipts, an HTTP client; over the database."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hub import __version__
+from hub.contracts import Client, ReceiptView
+from hub.store import Database, Memory, Organisation, SourceRow, leases, new_public_id, table, utcnow
+from hub.store.receipts import RECEIPT, RECORD, view_of
+from hub.store.vault import Vault
+
+_memory = table(Memory)
+_local = threading.local()
+
+
+def _session() -> requests.Session:
+    session: requests.Session | None = getattr(_local, "session", None)
+    if session is None:
+        session = _local.session = requests.Session()
+        session.headers["User-Agent"] = f"kassahub/{__version__}"
+        session.mount("https://", HTTPAdapter(pool_maxsize=4, max_retries=0))
+        session.mount("http://", HTTPAdapter(pool_maxsize=4, max_retries=0))
+    return session
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """A source and its organisation as plain values, secrets opened: what threads share without a session."""
+
+    id: int
+    organisation_id: int
+    public_id: str
+    plugin: str
+    title: str
+    settings: Mapping[str, Any]
+    token: str
+    template: str
+    queue_id: int
+    enabled: bool
+    cursor: str
+    version: int
+    organisation: Mapping[str, Any]
+
+
+def facts(row: SourceRow, organisation: Organisation, vault: Vault) -> SourceFacts:
+    """Plain values of two rows; KeyMissing when its secrets cannot be opened."""
+    secret = vault.unseal(row.secrets, row.key_id)
+    token = secret.pop("", "")
+    return SourceFacts(
+        row.id, row.organisation_id, row.public_id, row.plugin, row.title, {**row.settings, **secret}, token,
+        row.template, row.queue_id, row.enabled and row.archived_at is None and organisation.archived_at is None,
+        row.cursor, row.row_version,
+        {column.key: getattr(organisation, column.key) for column in table(Organisation).columns})
+
+
+class CoreContext:
+    """The :class:`~hub.contracts.SourceContext` of one source."""
+
+    def __init__(self, db: Database, vault: Vault, source: SourceFacts, public_url: str) -> None:
+        self._db, self._vault, self._source, self._url = db, vault, source, public_url
+
+    @property
+    def public_id(self) -> str:
+        return self._source.public_id
+
+    @property
+    def address(self) -> str:
+        source = self._source
+        return f"{self._url}/in/{source.plugin}/{source.public_id}/{source.token}"
+
+    @property
+    def currency(self) -> str:
+        return str(self._source.organisation["currency"])
+
+    @property
+    def zone(self) -> str:
+        return str(self._source.organisation["zone"])
+
+    def now(self) -> datetime:
+        return utcnow()
+
+    def client(self) -> Client:
+        return Client(_session())
+
+    def receipt(self, key: str) -> ReceiptView | None:
+        with self._db.read() as connection:
+            row = connection.execute(
+                select(RECEIPT, RECORD.c.document.label("record_document"))
+                .join(RECORD, RECORD.c.id == RECEIPT.c.record_id, isouter=True)
+                .where(RECEIPT.c.source_id == self._source.id, RECEIPT.c.source_key == key)).mappings().first()
+        return None if row is None else view_of(dict(row), f"{self._url}/r/{row['public_id']}")
+
+    def recall(self, name: str) -> str | None:
+        with self._db.read() as connection:
+            row = connection.execute(select(_memory.c.value, _memory.c.expires_at).where(
+                _memory.c.source_id == self._source.id, _memory.c.name == name)).first()
+        if row is None or (row.expires_at is not None and row.expires_at <= utcnow()):
+            return None
+        key_id, _, sealed = row.value.partition(" ")
+        return str(self._vault.unseal(sealed, key_id).get("v", ""))
+
+    def remember(self, name: str, value: str, seconds: float | None = None) -> None:
+        source = self._source
+        if not value:
+            self._db.submit(lambda connection: connection.execute(
+                delete(_memory).where(_memory.c.source_id == source.id, _memory.c.name == name)))
+            return
+        sealed, key_id = self._vault.seal({"v": value})
+        until = None if seconds is None else utcnow() + timedelta(seconds=seconds)
+
+        def work(connection: Connection) -> None:
+            dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+            statement = dialect.insert(_memory).values(
+                organisation_id=source.organisation_id, source_id=source.id, name=name, value=f"{key_id} {sealed}",
+                expires_at=until, public_id=new_public_id("mem"), created_at=utcnow(), row_version=1)
+            connection.execute(statement.on_conflict_do_update(
+                index_elements=["source_id", "name"],
+                set_={"value": statement.excluded.value, "expires_at": statement.excluded.expires_at}))
+
+        self._db.submit(work)
+
+    @contextmanager
+    def lock(self, name: str, seconds: float = 30.0) -> Iterator[bool]:
+        """A lease in the database: workers on other machines see it too. It ends by itself after ``seconds``."""
+        full = f"source:{self._source.id}:{name}"[:96]
+        holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        deadline = time.monotonic() + 5.0
+        got = False
+        while not (got := leases.acquire(self._db, full, holder, seconds) is not None):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(0.1)
+        try:
+            yield got
+        finally:
+            if got:
+                leases.release(self._db, full, holder)

@@ -1,0 +1,339 @@
+"""The doors: what happens between a request and its answer.
+
+Events are durable before the answer goes out. The process dies before the commit: the sender got no answer and, if it
+repeats, is served then; if it never repeats, a poll finds the event. It dies after the commit: the event is in the
+inbox and the ticker rings for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hub.bell import Bell
+from hub.contracts import (
+    Accepted,
+    Answer,
+    Conflict,
+    Duplicate,
+    Event,
+    Malformed,
+    Problems,
+    ReceiptView,
+    Reception,
+    Request,
+    Submission,
+    Unauthorised,
+)
+from hub.fiscal import Order, Text
+from hub.intake.context import SourceFacts
+from hub.intake.orders import prepare, store
+from hub.intake.sources import Sources
+from hub.intake.spool import Spool
+from hub.store import Database, DatabaseAway, Inbox, RawRequest, SourceRow, new_public_id, table, utcnow
+from hub.store.receipts import RECEIPT, change, view
+
+LARGEST_BODY = 10 * 1024 * 1024
+#: Raw requests are kept so long for the owner, then erased: they hold personal data.
+KEEP_RAW = timedelta(days=30)
+
+#: Headers that are kept beside a raw request; the others say nothing about what was sent or may hold secrets.
+KEPT_HEADERS = ("content-type", "content-length", "user-agent", "host")
+
+_inbox, _raw, _source = table(Inbox), table(RawRequest), table(SourceRow)
+log = structlog.get_logger("hub.intake")
+
+
+class Doors:
+    """Answers the requests of sources and gateways. Thread-safe."""
+
+    def __init__(self, sources: Sources, bell: Bell, spool: Spool) -> None:
+        self.sources, self.bell, self.spool = sources, bell, spool
+        self.db: Database = sources.db
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def answer(self, plugin: str, public_id: str, token: str, request: Request) -> Answer | None:
+        """The answer to a request at ``/in/<plugin>/<public id>/<token>``; None when no such plugin exists."""
+        kind = self.sources.catalogue.connector(plugin)
+        if kind is None:
+            return None
+        if len(request.body) > LARGEST_BODY:
+            self._count(plugin, "too_large")
+            return self._instead(kind, "too_large", request)
+        try:
+            source = self.sources.by_public_id(public_id)
+        except DatabaseAway:
+            return self._spooled(kind, plugin, public_id, token, request)
+        if source is None or source.plugin != plugin or not hmac.compare_digest(
+                source.token.encode(), token.encode()):
+            self._unauthorised(plugin, source)
+            return self._instead(kind, "unauthorised", request)
+        if not source.enabled:
+            self._count(plugin, "disabled")
+            return self._instead(kind, "disabled", request)
+        if plugin in self.sources.catalogue.gateways:
+            return self._gateway(kind, source, request)
+        return self._receive(kind, source, request, token)
+
+    # -- sources -------------------------------------------------------------------------------------------------
+
+    def _receive(self, kind: Any, source: SourceFacts, request: Request, token: str) -> Answer:
+        try:
+            reception = self.sources.instance(source).receive(request)
+        except Unauthorised:
+            self._unauthorised(source.plugin, source)
+            return self._instead(kind, "unauthorised", request)
+        except Malformed as problem:
+            self._count(source.plugin, "malformed")
+            self._keep(source, request, Event(subject="", kind="malformed"), "malformed", problem.reason)
+            answer = self._instead(kind, "malformed", request)
+            if answer.status == 400:
+                return Answer.text(f"{problem.field + ': ' if problem.field else ''}{problem.reason}", 400)
+            return answer
+        except DatabaseAway:
+            return self._spooled(kind, source.plugin, source.public_id, token, request)
+        except Exception as problem:
+            # A plugin's own fault loses nothing: the request is kept, shown, and received again after the repair.
+            log.error("receive_failed", source=source.public_id, plugin=source.plugin, error=repr(problem))
+            self._count(source.plugin, "failed")
+            if not self._keep(source, request, Event(subject="", kind="failed"), "failed", Text(
+                    "The plugin could not read this request: {error}", "Плагин не смог прочитать этот запрос: {error}",
+                    params={"error": repr(problem)[:200]})):
+                return self._spooled(kind, source.plugin, source.public_id, token, request)
+            return self._instead(kind, "failed", request)
+        if not reception.events and not (reception.keep and reception.ignored):
+            return reception.answer
+        try:
+            self.store_events(source, reception, request)
+        except DatabaseAway:
+            return self._spooled(kind, source.plugin, source.public_id, token, request, reception.answer)
+        self._count(source.plugin, "accepted")
+        if reception.events:
+            self.bell.ring("jobs", f"source:{source.id}")
+        return reception.answer
+
+    def store_events(self, source: SourceFacts, reception: Reception, request: Request, via: str = "webhook") -> None:
+        """Durably stores the raw request and its events; ignored ones with their reason. Raises DatabaseAway."""
+        raw = raw_values(source, request)
+        digest = request_digest(request)
+
+        def work(connection: Connection) -> None:
+            raw_id = int(connection.execute(_INSERT_RAW, raw).scalar_one())
+            if reception.events:
+                put_events(connection, source, reception.events, via, raw_id, digest)
+            elif reception.ignored is not None:
+                put(connection, source, Event(subject="", kind="ignored"), via, raw_id, digest, "ignored",
+                    reception.ignored)
+
+        self.db.submit(work)
+
+    def _keep(self, source: SourceFacts, request: Request, event: Event, state: str, reason: Text) -> bool:
+        """Stores a request that made no event, for the owner. False while the database is away."""
+        raw, digest = raw_values(source, request), request_digest(request)
+
+        def work(connection: Connection) -> None:
+            raw_id = int(connection.execute(_INSERT_RAW, raw).scalar_one())
+            put(connection, source, event, "webhook", raw_id, digest, state, reason)
+
+        try:
+            self.db.submit(work)
+        except DatabaseAway:
+            return False
+        return True
+
+    def _spooled(self, kind: Any, plugin: str, public_id: str, token: str, request: Request,
+                 answer: Answer | None = None) -> Answer:
+        """The database is away: the raw request is kept on disk and imported later."""
+        try:
+            self.spool.keep(plugin, public_id, token, request)
+        except OSError as problem:
+            log.error("spool_failed", plugin=plugin, error=str(problem))
+            return self._instead(kind, "failed", request)
+        self._count(plugin, "spooled")
+        return answer if answer is not None else self._instead(kind, "unavailable", request)
+
+    @staticmethod
+    def _instead(kind: Any, why: Any, request: Request) -> Answer:
+        answer: Answer = kind.answer_instead(why, request)
+        return answer
+
+    def _unauthorised(self, plugin: str, source: SourceFacts | None) -> None:
+        self._count(plugin, "unauthorised")
+        if source is None:
+            return
+        try:
+            self.db.submit(lambda connection: connection.execute(
+                update(_source).where(_source.c.id == source.id)
+                .values(wrong_secrets=_source.c.wrong_secrets + 1)))
+        except DatabaseAway:
+            pass
+
+    def _count(self, plugin: str, what: str) -> None:
+        with self._lock:
+            self.counts[plugin, what] += 1
+
+    # -- gateways ------------------------------------------------------------------------------------------------
+
+    def _gateway(self, kind: Any, source: SourceFacts, request: Request) -> Answer:
+        try:
+            return self.sources.gateway(source, SourceIntake(self, source)).handle(request)
+        except Unauthorised:
+            self._unauthorised(source.plugin, source)
+            return self._instead(kind, "unauthorised", request)
+        except Malformed as problem:
+            self._count(source.plugin, "malformed")
+            self._keep(source, request, Event(subject="", kind="malformed"), "malformed", problem.reason)
+            return self._instead(kind, "malformed", request)
+        except DatabaseAway:
+            # Synchronous: the shop is told to repeat. Nothing was accepted, so nothing needs keeping.
+            return self._instead(kind, "unavailable", request)
+        except Exception as problem:
+            log.error("gateway_failed", source=source.public_id, plugin=source.plugin, error=repr(problem))
+            self._count(source.plugin, "failed")
+            return self._instead(kind, "failed", request)
+
+    # -- the spool -----------------------------------------------------------------------------------------------
+
+    def import_spool(self, most: int = 200) -> int:
+        """Receives what waited on disk; how many were done. A file leaves the spool after its events are durable:
+        dying in between imports it twice, which the source keys make harmless."""
+        done = 0
+        for file, kept, request in self.spool.waiting():
+            if done >= most:
+                break
+            source = self.sources.by_public_id(kept["source"])
+            kind = self.sources.catalogue.connector(kept["plugin"])
+            if source is None or kind is None or not hmac.compare_digest(source.token.encode(),
+                                                                         str(kept["token"]).encode()):
+                log.warning("spool_refused", file=file.name, plugin=kept["plugin"])
+                file.rename(file.with_suffix(".refused"))
+                continue
+            try:
+                reception = self.sources.instance(source).receive(request)
+                if reception.events or (reception.keep and reception.ignored):
+                    self.store_events(source, reception, request, "spool")
+                    self.bell.ring("jobs", f"source:{source.id}")
+            except DatabaseAway:
+                return done
+            except Exception as problem:
+                if not self._keep(source, request, Event(subject="", kind="failed"), "failed", Text(
+                        "A kept request could not be read: {error}", "Отложенный запрос не удалось прочитать: {error}",
+                        params={"error": repr(problem)[:200]})):
+                    return done
+            file.unlink()
+            done += 1
+        return done
+
+
+class SourceIntake:
+    """The :class:`~hub.contracts.Intake` facade of one gateway: submit, status, cancel, all synchronous."""
+
+    def __init__(self, doors: Doors, source: SourceFacts) -> None:
+        self._doors, self._source = doors, source
+
+    def submit(self, order: Order, raw: Request) -> Submission:
+        doors, source = self._doors, self._source
+        prepared = prepare(source, order, doors.sources.catalogue, utcnow())
+        values = raw_values(source, raw)
+
+        def work(connection: Connection) -> tuple[Any, ReceiptView]:
+            raw_id = int(connection.execute(_INSERT_RAW, values).scalar_one())
+            stored = store(connection, source, prepared, actor=f"gateway:{source.plugin}", raw_id=raw_id)
+            seen = view(connection, stored.receipt_id)
+            assert seen is not None
+            return stored, seen
+
+        stored, seen = doors.db.submit(work)
+        if stored.ring:
+            doors.bell.ring("registers", f"queue:{source.queue_id}")
+        if stored.outcome == "invalid":
+            return Problems(seen, stored.problems)
+        if stored.outcome == "conflict":
+            return Conflict(seen)
+        return Duplicate(seen) if stored.outcome == "duplicate" else Accepted(seen)
+
+    def status(self, key: str) -> ReceiptView | None:
+        return self._doors.sources.context(self._source).receipt(key)
+
+    def cancel(self, key: str) -> ReceiptView | None:
+        source = self._source
+
+        def work(connection: Connection) -> ReceiptView | None:
+            receipt_id = connection.execute(select(RECEIPT.c.id).where(
+                RECEIPT.c.source_id == source.id, RECEIPT.c.source_key == key)).scalar()
+            if receipt_id is None:
+                return None
+            change(connection, source.organisation_id, int(receipt_id), ("queued", "invalid", "refused"), "cancelled",
+                   f"gateway:{source.plugin}", "cancelled")
+            return view(connection, int(receipt_id))
+
+        return self._doors.db.submit(work)
+
+
+_INSERT_RAW = insert(_raw).returning(_raw.c.id)
+
+
+def request_digest(request: Request) -> str:
+    """What makes two deliveries the same request: path, query and body."""
+    digest = hashlib.sha256(request.path.encode() + b"\0" + request.query.encode() + b"\0")
+    digest.update(request.body)
+    return digest.hexdigest()
+
+
+def raw_values(source: SourceFacts, request: Request) -> dict[str, Any]:
+    """Columns of a raw request."""
+    now = utcnow()
+    return {"organisation_id": source.organisation_id, "source_id": source.id, "method": request.method[:8],
+            "path": request.path[:256], "query": request.query,
+            "headers": {name: request.headers[name] for name in KEPT_HEADERS if name in request.headers},
+            "body": request.body, "remote": request.remote[:64], "erase_after": now + KEEP_RAW,
+            "public_id": new_public_id("raw"), "created_at": now, "row_version": 1}
+
+
+def put_events(connection: Connection, source: SourceFacts, events: Sequence[Event], via: str, raw_id: int | None,
+               digest: str) -> None:
+    """Adds pending events to the inbox. An identical one that still waits is only counted."""
+    for index, event in enumerate(events):
+        put(connection, source, event, via, raw_id, f"{digest[:56]}{index:08d}" if index else digest)
+
+
+def event_digest(event: Event) -> str:
+    """The digest of an event that came without a request (polls)."""
+    return hashlib.sha256(json.dumps([event.subject, event.kind, dict(event.data)], sort_keys=True,
+                                     ensure_ascii=False).encode()).hexdigest()
+
+
+def put(connection: Connection, source: SourceFacts, event: Event, via: str, raw_id: int | None, digest: str,
+        state: str = "pending", reason: Text | None = None) -> None:
+    """One inbox row in a state."""
+    now = utcnow()
+    values: Mapping[str, Any] = {
+        "organisation_id": source.organisation_id, "source_id": source.id, "subject": event.subject[:200],
+        "kind": event.kind[:80], "data": dict(event.data), "again": event.again, "digest": digest, "raw_id": raw_id,
+        "via": via, "state": state, "reason": reason.to_json() if reason else None, "deliveries": 1, "tries": 0,
+        "due_at": now, "public_id": new_public_id("evt"), "created_at": now, "row_version": 1}
+    if state != "pending":
+        connection.execute(insert(_inbox), values)
+        return
+    connection.execute(_PUT_PENDING[connection.dialect.name == "sqlite"], values)
+
+
+def _put_pending(dialect: Any) -> Any:
+    statement = dialect.insert(_inbox)
+    return statement.on_conflict_do_update(
+        index_elements=["source_id", "digest"], index_where=_inbox.c.state == "pending",
+        set_={"deliveries": _inbox.c.deliveries + 1})
+
+
+_PUT_PENDING = {True: _put_pending(sqlite), False: _put_pending(postgresql)}

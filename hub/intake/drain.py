@@ -1,0 +1,301 @@
+"""The drain of a source's inbox: claim, fetch, build, store. Bounded in rows and time; rings again if more is left.
+
+Events of one subject that wait together are fetched once. The process dies after the claim: the rows become due
+again when the claim ends. It dies between store and the mark "done": the event is fetched again and its key finds the
+receipt that exists.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, and_, or_, select, update
+
+from hub import retry
+from hub.bell import Bell
+from hub.contracts import Event, NeedsAttention, NoOrder, Source, TryLater
+from hub.fiscal import Invalid, Order, Text
+from hub.intake.context import SourceFacts
+from hub.intake.doors import event_digest, put
+from hub.intake.orders import Stored, prepare, store, store_unbuilt
+from hub.intake.sources import Sources
+from hub.store import Database, DatabaseAway, Inbox, SourceRow, leases, table, utcnow
+from hub.store.vault import KeyMissing
+
+#: One turn of a drain: rows claimed at once, rows and seconds in all.
+CLAIM, MOST_ROWS, MOST_SECONDS = 50, 400, 25.0
+#: A drain's lease outlasts one turn, and a claim outlasts the lease: nobody takes rows of a drain that still lives.
+LEASE_SECONDS, CLAIM_SECONDS = 60.0, 90.0
+assert MOST_SECONDS < LEASE_SECONDS < CLAIM_SECONDS, "a drain must end before its lease, a lease before its claims"
+
+_inbox, _source = table(Inbox), table(SourceRow)
+log = structlog.get_logger("hub.intake")
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Events of one subject, claimed together; the last is the newest."""
+
+    rows: tuple[Mapping[str, Any], ...]
+
+    @property
+    def newest(self) -> Event:
+        row = self.rows[-1]
+        return Event(row["subject"], row["kind"], row["data"], any(one["again"] for one in self.rows))
+
+
+class Drains:
+    """Drains and polls sources. One drain per source at a time, wherever it runs: a lease sees to that."""
+
+    def __init__(self, sources: Sources, bell: Bell) -> None:
+        self.sources, self.bell = sources, bell
+        self.db: Database = sources.db
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+
+    # -- draining ------------------------------------------------------------------------------------------------
+
+    def drain(self, source_id: int) -> int:
+        """Works off what waits for a source; how many events were settled."""
+        target = f"source:{source_id}"
+        self.bell.silence(target)
+        if leases.acquire(self.db, target, self.holder, LEASE_SECONDS) is None:
+            return 0
+        done, more = 0, False
+        try:
+            source = self.sources.by_id(source_id)
+            if source is None or not source.enabled or self._waits(source_id):
+                return 0
+            started = time.monotonic()
+            while done < MOST_ROWS and time.monotonic() - started < MOST_SECONDS:
+                groups = self._claim(source_id)
+                if not groups:
+                    return done
+                for position, group in enumerate(groups):
+                    if not self._work(source, group):
+                        self._release(groups[position + 1:])
+                        return done
+                    done += len(group.rows)
+            more = True
+        except KeyMissing as problem:
+            self._trouble(source_id, Text("The source's secrets cannot be opened: {words}.",
+                                          "Секреты источника не открыть: {words}.", params={"words": str(problem)}))
+        finally:
+            leases.release(self.db, target, self.holder)
+        if more:
+            self.bell.ring("jobs", target)
+        return done
+
+    def _waits(self, source_id: int) -> bool:
+        """Whether the other side asked for, or deserves, some quiet."""
+        with self.db.read() as connection:
+            until = connection.execute(select(_source.c.retry_at).where(_source.c.id == source_id)).scalar()
+        return until is not None and until > utcnow()
+
+    def _claim(self, source_id: int) -> list[Claimed]:
+        def work(connection: Connection) -> Sequence[Mapping[str, Any]]:
+            now = self.db.now(connection)
+            ripe = or_(_inbox.c.state == "pending", and_(_inbox.c.state == "failed", _inbox.c.due_at <= now),
+                       and_(_inbox.c.state == "claimed", _inbox.c.claimed_until <= now))
+            ids = select(_inbox.c.id).where(_inbox.c.source_id == source_id, ripe, _inbox.c.subject != "") \
+                .order_by(_inbox.c.id).limit(CLAIM)
+            rows = connection.execute(
+                update(_inbox).where(_inbox.c.id.in_(ids.scalar_subquery()))
+                .values(state="claimed", claimed_until=now + timedelta(seconds=CLAIM_SECONDS))
+                .returning(_inbox.c.id, _inbox.c.subject, _inbox.c.kind, _inbox.c.data, _inbox.c.again,
+                           _inbox.c.raw_id, _inbox.c.tries)).mappings().all()
+            if rows:
+                connection.execute(update(_source).where(_source.c.id == source_id).values(last_event_at=now))
+            return [dict(row) for row in rows]
+
+        groups: dict[str, list[Mapping[str, Any]]] = {}
+        for row in sorted(self.db.submit(work), key=lambda one: one["id"]):
+            groups.setdefault(row["subject"], []).append(row)
+        return [Claimed(tuple(rows)) for rows in groups.values()]
+
+    def _release(self, groups: Sequence[Claimed]) -> None:
+        """Gives claims back that were not worked on."""
+        ids = [row["id"] for group in groups for row in group.rows]
+        if ids:
+            self.db.submit(lambda connection: connection.execute(
+                update(_inbox).where(_inbox.c.id.in_(ids), _inbox.c.state == "claimed")
+                .values(state="failed", due_at=utcnow(), claimed_until=None)))
+
+    def _work(self, source: SourceFacts, group: Claimed) -> bool:
+        """Fetches and stores one subject. False when the source should be left in peace for now."""
+        with structlog.contextvars.bound_contextvars(source=source.public_id, subject=group.rows[-1]["subject"]):
+            try:
+                fetched = self.sources.instance(source).fetch(group.newest)
+            except TryLater as problem:
+                self._later(source, group, problem.reason, problem.after)
+                return False
+            except NeedsAttention as problem:
+                self._later(source, group, problem.reason, 1800.0)
+                return True
+            except Invalid as problem:
+                self._invalid(source, group, problem)
+                return True
+            except DatabaseAway:
+                raise
+            except Exception as problem:
+                log.exception("fetch_failed", plugin=source.plugin)
+                self._later(source, group, Text(
+                    "The plugin failed while reading the order: {error}",
+                    "Плагин не справился с чтением заказа: {error}", params={"error": repr(problem)[:200]}), None)
+                return True
+            if isinstance(fetched, NoOrder):
+                self._settle(source, group, "ignored", fetched.reason)
+            else:
+                self._store(source, group, fetched if isinstance(fetched, tuple) else (fetched,))
+            return True
+
+    def _store(self, source: SourceFacts, group: Claimed, orders: Sequence[Order]) -> None:
+        newest = group.rows[-1]
+        prepared = [prepare(source, order, self.sources.catalogue, utcnow()) for order in orders]
+
+        def work(connection: Connection) -> list[Stored]:
+            stored = [store(connection, source, one, actor=f"source:{source.plugin}", raw_id=newest["raw_id"],
+                            inbox_id=newest["id"], again=group.newest.again) for one in prepared]
+            _mark(connection, group, "done", None)
+            _all_well(connection, source.id)
+            return stored
+
+        results = self.db.submit(work)
+        for order, one in zip(prepared, results, strict=True):
+            log.info("order_stored", receipt_id=one.receipt_id, outcome=one.outcome, state=one.state,
+                     problems=[problem.code for problem in order.problems])
+        if any(one.ring for one in results):
+            self.bell.ring("registers", f"queue:{source.queue_id}")
+        if any(one.outcome == "invalid" for one in results):
+            self.bell.ring("jobs", f"delivery:{source.id}")
+
+    def _invalid(self, source: SourceFacts, group: Claimed, problem: Invalid) -> None:
+        """The source could not make an order. With a key it becomes an invalid receipt, else the event says why."""
+        newest = group.rows[-1]
+        if not problem.key:
+            self._settle(source, group, "invalid", problem.problems[0].text)
+            return
+
+        def work(connection: Connection) -> None:
+            store_unbuilt(connection, source, problem, actor=f"source:{source.plugin}", raw_id=newest["raw_id"],
+                          inbox_id=newest["id"])
+            _mark(connection, group, "done", None)
+            _all_well(connection, source.id)
+
+        self.db.submit(work)
+        self.bell.ring("jobs", f"delivery:{source.id}")
+
+    def _settle(self, source: SourceFacts, group: Claimed, state: str, reason: Text) -> None:
+        def work(connection: Connection) -> None:
+            _mark(connection, group, state, reason)
+            _all_well(connection, source.id)
+
+        self.db.submit(work)
+
+    def _later(self, source: SourceFacts, group: Claimed, reason: Text, after: float | None) -> None:
+        """The subject is tried again later; the source shows the reason and, if it is down, is left in peace."""
+        tries = max(int(row["tries"]) for row in group.rows) + 1
+        due = utcnow() + retry.delay(tries, after)
+        state = "given_up" if retry.give_up(tries) else "failed"
+        ids = [row["id"] for row in group.rows]
+
+        def work(connection: Connection) -> None:
+            connection.execute(update(_inbox).where(_inbox.c.id.in_(ids)).values(
+                state=state, reason=reason.to_json(), tries=tries, due_at=due, claimed_until=None))
+            connection.execute(update(_source).where(_source.c.id == source.id).values(
+                failures=_source.c.failures + 1, last_error=reason.to_json(), last_error_at=utcnow(),
+                retry_at=min(due, utcnow() + timedelta(seconds=60)) if after != 1800.0 else None))
+
+        log.warning("source_later", tries=tries, reason=str(reason))
+        self.db.submit(work)
+
+    def _trouble(self, source_id: int, reason: Text) -> None:
+        self.db.submit(lambda connection: connection.execute(
+            update(_source).where(_source.c.id == source_id)
+            .values(failures=_source.c.failures + 1, last_error=reason.to_json(), last_error_at=utcnow(),
+                    retry_at=utcnow() + timedelta(seconds=60))))
+
+    # -- polling -------------------------------------------------------------------------------------------------
+
+    def poll(self, source_id: int) -> int:
+        """Asks a source what happened since its cursor. Cursor and events are one transaction: dying between the
+        answer and the commit only asks again."""
+        target = f"poll:{source_id}"
+        self.bell.silence(target)
+        if leases.acquire(self.db, target, self.holder, LEASE_SECONDS) is None:
+            return 0
+        found = 0
+        try:
+            source = self.sources.by_id(source_id)
+            if source is None or not source.enabled:
+                return 0
+            try:
+                plugin = self.sources.instance(source)
+                found = self._poll_pages(source, plugin)
+            except (TryLater, NeedsAttention) as problem:
+                self._poll_failed(source, problem.reason, getattr(problem, "after", None))
+            except DatabaseAway:
+                raise
+            except Exception as problem:
+                log.exception("poll_failed", plugin=source.plugin)
+                self._poll_failed(source, Text(
+                    "The plugin failed while asking for new orders: {error}",
+                    "Плагин не справился с опросом новых заказов: {error}", params={"error": repr(problem)[:200]}),
+                    None)
+        except KeyMissing as problem:
+            self._trouble(source_id, Text("The source's secrets cannot be opened: {words}.",
+                                          "Секреты источника не открыть: {words}.", params={"words": str(problem)}))
+        finally:
+            leases.release(self.db, target, self.holder)
+        if found:
+            self.bell.ring("jobs", f"source:{source_id}")
+        return found
+
+    def _poll_pages(self, source: SourceFacts, plugin: Source) -> int:
+        cursor, found = source.cursor, 0
+        started = time.monotonic()
+        while time.monotonic() - started < MOST_SECONDS:
+            polled = plugin.poll(cursor)
+            due = utcnow() + timedelta(seconds=0 if polled.more else plugin.poll_every)
+
+            def work(connection: Connection, polled: Any = polled, due: Any = due) -> None:
+                for event in polled.events:
+                    put(connection, source, event, "poll", None, event_digest(event))
+                connection.execute(update(_source).where(_source.c.id == source.id).values(
+                    cursor=polled.cursor, next_poll_at=due))
+                _all_well(connection, source.id)
+
+            self.db.submit(work)
+            cursor, found = polled.cursor, found + len(polled.events)
+            if not polled.more:
+                break
+        return found
+
+    def _poll_failed(self, source: SourceFacts, reason: Text, after: float | None) -> None:
+        def work(connection: Connection) -> None:
+            failures = connection.execute(
+                update(_source).where(_source.c.id == source.id).values(
+                    failures=_source.c.failures + 1, last_error=reason.to_json(), last_error_at=utcnow())
+                .returning(_source.c.failures)).scalar() or 1
+            connection.execute(update(_source).where(_source.c.id == source.id).values(
+                next_poll_at=utcnow() + max(retry.delay(int(failures) + 3, after), timedelta(seconds=15))))
+
+        log.warning("poll_later", source=source.public_id, reason=str(reason))
+        self.db.submit(work)
+
+
+def _mark(connection: Connection, group: Claimed, state: str, reason: Text | None) -> None:
+    connection.execute(update(_inbox).where(_inbox.c.id.in_([row["id"] for row in group.rows])).values(
+        state=state, reason=reason.to_json() if reason else None, done_at=utcnow(), claimed_until=None))
+
+
+def _all_well(connection: Connection, source_id: int) -> None:
+    """The source answered: its trouble is over. One statement, and only a write when something changes."""
+    connection.execute(update(_source).where(_source.c.id == source_id).values(
+        failures=0, last_ok_at=utcnow(), retry_at=None))

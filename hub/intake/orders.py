@@ -1,0 +1,272 @@
+"""Order -> stored receipt: build, identify, store. Receipt and key are one transaction (design.md §2.3, §5)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Literal
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hub import __version__, templating
+from hub.fiscal import Invalid, Order, OrderLine, Problem, Receipt, TaxSystem, Terms, codec
+from hub.fiscal import build as fiscal_build
+from hub.fiscal.codes import Country, Ffd
+from hub.intake.context import SourceFacts
+from hub.plugins import Catalogue
+from hub.store import KeyConflict, Snapshot, new_public_id, table, utcnow
+from hub.store.receipts import (
+    BUYER,
+    RECEIPT,
+    buyer_values,
+    change,
+    happened,
+    new_receipt_key,
+    strip_order,
+    strip_receipt,
+    tell,
+)
+
+#: A receipt must be with the buyer within minutes of the payment (fiscal-domain §9): alarm after this.
+DEADLINE = timedelta(minutes=5)
+
+#: States in which nothing of a receipt has been sent anywhere and a repeat may change it.
+MENDABLE = ("invalid", "refused")
+
+_snapshot, _conflict = table(Snapshot), table(KeyConflict)
+
+Outcome = Literal["accepted", "duplicate", "conflict", "invalid", "rearmed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of an order. ``ring`` says that its queue has something new."""
+
+    outcome: Outcome
+    receipt_id: int
+    state: str
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def ring(self) -> bool:
+        return self.outcome in ("accepted", "rearmed")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An order with its receipt or its problems, ready to be stored. No database was touched yet."""
+
+    order: Order
+    receipt: Receipt | None
+    problems: tuple[Problem, ...]
+    content_hash: str
+    terms: Mapping[str, Any]
+
+
+def terms_of(source: SourceFacts) -> Terms:
+    """What the organisation says about every receipt."""
+    organisation = source.organisation
+    return Terms(
+        country=Country(organisation["country"]), ffd=Ffd(organisation["ffd"]),
+        tax_system=TaxSystem[organisation["tax_system"]] if organisation["tax_system"] else None,
+        default_vat=organisation["default_vat"], internet=organisation["internet"],
+        electronic_only=organisation["electronic_only"], settlement_place=organisation["settlement_place"],
+        sender_email=organisation["sender_email"], seller_name=organisation["name"],
+        seller_inn=organisation["tax_id"])
+
+
+@lru_cache(maxsize=256)
+def _template(text: str) -> templating.Template:
+    return templating.compile(text)
+
+
+def content_hash(order: Order) -> str:
+    """What makes two orders under one key the same: kind, currency, lines, payments, discount. Not the buyer's
+    spelling, not the template's tags, not times."""
+    data = codec.to_json(replace(order, lines=tuple(replace(line, tags={}) for line in order.lines)))
+    facts = {name: data[name] for name in ("kind", "currency", "lines", "payments", "discount", "tax_system")}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: datetime) -> Prepared:
+    """Builds the receipt. Pure but for plugins' hooks; never raises for what an order may hold."""
+    problems: tuple[Problem, ...] = ()
+    receipt = None
+    extra = catalogue.tags(order)
+    if extra:
+        order = replace(order, tags={**extra, **order.tags})
+    try:
+        template = _template(source.template) if source.template else None
+        organisation = str(source.organisation["name"])
+
+        def name(whole: Order, line: OrderLine) -> str:
+            # A source that names its lines keeps those names unless the owner's template uses the line's name.
+            if template is None or (line.name and "line.name" not in template.tags):
+                return line.name
+            return template.render(templating.values_of(whole, line, organisation))
+
+        receipt = fiscal_build(order, terms_of(source), new_receipt_key(), now, name)
+        receipt = catalogue.built(receipt, order)
+    except Invalid as problem:
+        problems = tuple(problem.problems)
+    except templating.TemplateError as problem:
+        problems = (Problem("template_broken", "template", {"reason": str(problem)}),)
+    terms = {"terms": codec.to_json(terms_of(source)), "template": source.template, "settings": {},
+             "rules": __version__}
+    return Prepared(order, receipt, problems, content_hash(order), terms)
+
+
+def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, actor: str, raw_id: int | None = None,
+          inbox_id: int | None = None, again: bool = False) -> Stored:
+    """Stores a prepared order under its source key: a new receipt, the same one, a conflict, or a mended one.
+
+    Runs inside one write transaction. It dies before the commit: the inbox row or the spool still holds the event.
+    It dies after: the receipt is queued and the ticker rings for it.
+    """
+    order = prepared.order
+    existing = _existing(connection, source, order.key)
+    if existing is not None:
+        return _again(connection, source, prepared, existing, actor, raw_id, inbox_id, again)
+    now = utcnow()
+    state = "queued" if prepared.receipt is not None else "invalid"
+    values = _columns(connection, source, prepared, now)
+    # ON CONFLICT, because on PostgreSQL another worker may store the same key between our look and our insert.
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    receipt_id = connection.execute(
+        dialect.insert(RECEIPT).values(
+            **values, organisation_id=source.organisation_id, source_id=source.id, source_key=order.key,
+            public_id=new_public_id("rcp"), state=state, queue_id=source.queue_id, raw_id=raw_id, inbox_id=inbox_id,
+            deadline=now + DEADLINE, due_at=now, state_at=now, created_at=now, priority=100, tries=0, row_version=1,
+            **_base(connection, source, order))
+        .on_conflict_do_nothing(index_elements=["source_id", "source_key"]).returning(RECEIPT.c.id)).scalar()
+    if receipt_id is None:
+        existing = _existing(connection, source, order.key)
+        assert existing is not None
+        return _again(connection, source, prepared, existing, actor, raw_id, inbox_id, again)
+    contact = prepared.receipt.contact if prepared.receipt else ""
+    connection.execute(insert(BUYER).values(
+        organisation_id=source.organisation_id, receipt_id=receipt_id, public_id=new_public_id("buy"),
+        erase_after=now + timedelta(days=1827), created_at=now, row_version=1, **buyer_values(order, contact)))
+    place = (source.organisation_id, int(receipt_id))
+    happened(connection, place, "", "accepted", actor, "received", {"order": order.number}, now)
+    if state == "queued":
+        happened(connection, place, "accepted", "queued", "hub", "built", None, now)
+        return Stored("accepted", receipt_id, state)
+    _is_invalid(connection, source, receipt_id, prepared.problems)
+    happened(connection, place, "accepted", "invalid", "hub", "rules",
+             {"problems": [one.to_json() for one in prepared.problems]}, now)
+    return Stored("invalid", receipt_id, state, prepared.problems)
+
+
+def store_unbuilt(connection: Connection, source: SourceFacts, problem: Invalid, *, actor: str,
+                  raw_id: int | None, inbox_id: int | None) -> Stored:
+    """Stores an order that its source could not even read, under the key that the source gave with the problem."""
+    empty = Order(key=problem.key, number=problem.number, lines=(), payments=(),
+                  currency=str(source.organisation["currency"]))
+    prepared = Prepared(empty, None, tuple(problem.problems), content_hash(empty), {})
+    return store(connection, source, prepared, actor=actor, raw_id=raw_id, inbox_id=inbox_id)
+
+
+def _existing(connection: Connection, source: SourceFacts, key: str) -> Mapping[str, Any] | None:
+    row = connection.execute(
+        select(RECEIPT.c.id, RECEIPT.c.state, RECEIPT.c.content_hash, RECEIPT.c.tries)
+        .where(RECEIPT.c.source_id == source.id, RECEIPT.c.source_key == key)).mappings().first()
+    return None if row is None else dict(row)
+
+
+def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, now: datetime) -> dict[str, Any]:
+    order, receipt = prepared.order, prepared.receipt
+    return {
+        "content_hash": prepared.content_hash, "order_number": order.number[:100],
+        "receipt_key": receipt.key if receipt else new_receipt_key(), "kind": order.kind.name,
+        "country": source.organisation["country"], "ffd": source.organisation["ffd"], "currency": order.currency,
+        "total": receipt.total.amount if receipt else None, "internet": receipt.internet if receipt else False,
+        "tax_system": receipt.tax_system.value if receipt and receipt.tax_system else 0,
+        "settlement_place": receipt.settlement_place if receipt else "",
+        "document": strip_receipt(receipt) if receipt else None, "order_data": strip_order(order),
+        "problems": [one.to_json() for one in prepared.problems], "reason": None,
+        "snapshot_id": _snapshot_id(connection, source, prepared.terms, now) if receipt else None}
+
+
+def _snapshot_id(connection: Connection, source: SourceFacts, content: Mapping[str, Any], now: datetime) -> int:
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    look = select(_snapshot.c.id).where(_snapshot.c.organisation_id == source.organisation_id,
+                                        _snapshot.c.digest == digest)
+    found = connection.execute(look).scalar()
+    if found is None:
+        connection.execute(dialect.insert(_snapshot).values(
+            organisation_id=source.organisation_id, digest=digest, content=dict(content), created_at=now,
+            public_id=new_public_id("snp"), row_version=1)
+            .on_conflict_do_nothing(index_elements=["organisation_id", "digest"]))
+        found = connection.execute(look).scalar()
+    assert found is not None
+    return int(found)
+
+
+def _base(connection: Connection, source: SourceFacts, order: Order) -> dict[str, Any]:
+    """A return names its sale and waits until that is recorded."""
+    if not order.base_key:
+        return {}
+    base = _existing(connection, source, order.base_key)
+    return {} if base is None else {"base_id": base["id"], "depends_on_id": base["id"]}
+
+
+def _is_invalid(connection: Connection, source: SourceFacts, receipt_id: int, problems: tuple[Problem, ...]) -> None:
+    digest = hashlib.sha256(json.dumps([one.to_json() for one in problems], sort_keys=True).encode()).hexdigest()
+    tell(connection, source.organisation_id, receipt_id, source.id, f"invalid:{digest[:16]}")
+
+
+def _again(connection: Connection, source: SourceFacts, prepared: Prepared, existing: Mapping[str, Any], actor: str,
+           raw_id: int | None, inbox_id: int | None, again: bool) -> Stored:
+    """The key is known: a repeat, a repaired receipt, or a contradiction."""
+    receipt_id, state = int(existing["id"]), existing["state"]
+    if state == "invalid" or (state == "refused" and again):
+        return _mend(connection, source, prepared, receipt_id, state, actor, raw_id, inbox_id)
+    if existing["content_hash"] == prepared.content_hash:
+        return Stored("duplicate", receipt_id, state)
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    new = connection.execute(dialect.insert(_conflict).values(
+        organisation_id=source.organisation_id, receipt_id=receipt_id, content_hash=prepared.content_hash,
+        order_data=strip_order(prepared.order), raw_id=raw_id, public_id=new_public_id("cfl"), created_at=utcnow(),
+        row_version=1).on_conflict_do_nothing(index_elements=["receipt_id", "content_hash"])).rowcount
+    if new == 1:
+        happened(connection, (source.organisation_id, receipt_id), state, state, actor, "conflict",
+                 {"order": prepared.order.number})
+    return Stored("conflict", receipt_id, state)
+
+
+def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, receipt_id: int, state: str, actor: str,
+          raw_id: int | None, inbox_id: int | None) -> Stored:
+    """Builds an ``invalid`` or ``refused`` receipt anew under its key. Nothing of it was ever printed."""
+    now = utcnow()
+    values = _columns(connection, source, prepared, now)
+    if raw_id is not None:
+        values["raw_id"] = raw_id
+    if inbox_id is not None:
+        values["inbox_id"] = inbox_id
+    target = "queued" if prepared.receipt is not None else "invalid"
+    if target == state == "invalid":
+        connection.execute(update(RECEIPT).where(RECEIPT.c.id == receipt_id).values(**values))
+    else:
+        change(connection, source.organisation_id, receipt_id, (state,), target, actor,
+               "mended" if target == "queued" else "rules",
+               None if target == "queued" else {"problems": values["problems"]},
+               deadline=now + DEADLINE, due_at=now, misfit=None, **values)
+    contact = prepared.receipt.contact if prepared.receipt else ""
+    connection.execute(update(BUYER).where(BUYER.c.receipt_id == receipt_id)
+                       .values(**buyer_values(prepared.order, contact)))
+    if target == "invalid":
+        _is_invalid(connection, source, receipt_id, prepared.problems)
+        return Stored("invalid", receipt_id, target, prepared.problems)
+    return Stored("rearmed", receipt_id, target)
+
+
+def rearm_reads_source(state: str) -> bool:
+    """Whether a state may be mended by reading the order again."""
+    return state in MENDABLE

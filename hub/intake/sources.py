@@ -1,0 +1,101 @@
+"""Enabled sources as objects, read from the database and remembered for a moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import ValidationError
+from sqlalchemy import select
+
+from hub.contracts import Gateway, Intake, NeedsAttention, Source, load
+from hub.contracts.settings import errors
+from hub.fiscal import Text
+from hub.intake.context import CoreContext, SourceFacts, facts
+from hub.plugins import Catalogue
+from hub.store import Database, Organisation, SourceRow
+from hub.store.vault import Vault
+
+#: Seconds a source is remembered: how long a changed setting may take to reach the doors.
+FRESH = 2.0
+
+
+class Sources:
+    """Gives :class:`SourceFacts` and plugin instances. Thread-safe; rows are remembered for two seconds, and kept
+    beyond that while the database is away, so that the doors stay open."""
+
+    def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, public_url: str) -> None:
+        self.db, self.vault, self.catalogue, self.public_url = db, vault, catalogue, public_url
+        self._seen: dict[str, tuple[float, SourceFacts | None]] = {}
+        self._lock = threading.Lock()
+
+    def by_public_id(self, public_id: str) -> SourceFacts | None:
+        """The source, or None. Raises DatabaseAway only when it was never seen."""
+        now = time.monotonic()
+        seen = self._seen.get(public_id)
+        if seen is not None and now - seen[0] < FRESH:
+            return seen[1]
+        try:
+            found = self._read(SourceRow.public_id == public_id)
+        except Exception:
+            if seen is not None:
+                return seen[1]
+            raise
+        with self._lock:
+            if len(self._seen) > 10_000:
+                self._seen.clear()
+            self._seen[public_id] = (now, found)
+        return found
+
+    def by_id(self, source_id: int) -> SourceFacts | None:
+        """The source as it is now."""
+        return self._read(SourceRow.id == source_id)
+
+    def forget(self) -> None:
+        """After a change in this process: the next look is at the database."""
+        self._seen.clear()
+
+    def _read(self, condition: Any) -> SourceFacts | None:
+        with self.db.session() as session:
+            row = session.execute(select(SourceRow, Organisation)
+                                  .join(Organisation, Organisation.id == SourceRow.organisation_id)
+                                  .where(condition)).first()
+            return None if row is None else facts(row[0], row[1], self.vault)
+
+    def context(self, source: SourceFacts) -> CoreContext:
+        """What the source's plugin is lent."""
+        return CoreContext(self.db, self.vault, source, self.public_url)
+
+    def settings(self, source: SourceFacts) -> dict[str, Any]:
+        """Validated settings; NeedsAttention names the first wrong field."""
+        kind = self.catalogue.connector(source.plugin)
+        if kind is None:
+            raise NeedsAttention(Text("The plugin “{name}” is not installed or set aside.",
+                                      "Плагин «{name}» не установлен или отложен.", params={"name": source.plugin}))
+        return validated(kind, source.settings)
+
+    def instance(self, source: SourceFacts) -> Source:
+        """The source's plugin object; NeedsAttention when it is missing, a gateway, or its settings are wrong."""
+        settings = self.settings(source)
+        kind = self.catalogue.sources.get(source.plugin)
+        if kind is None:
+            raise NeedsAttention(Text("“{name}” is a gateway: it sends by itself.",
+                                      "«{name}» — шлюз: он присылает сам.", params={"name": source.plugin}))
+        return kind(settings, self.context(source))
+
+    def gateway(self, source: SourceFacts, intake: Intake) -> Gateway:
+        """The gateway's plugin object."""
+        return self.catalogue.gateways[source.plugin](
+            self.settings(source), self.context(source), intake)
+
+
+def validated(kind: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A plugin class's settings with defaults; NeedsAttention names the first wrong field."""
+    try:
+        return load(kind.settings, settings)
+    except ValidationError as problem:
+        field, messages = next(iter(errors(problem).items()))
+        raise NeedsAttention(Text("The setting “{field}”: {words}", "Настройка «{field}»: {words}",
+                                  params={"field": field, "words": "; ".join(messages)}), field=field) from problem

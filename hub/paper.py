@@ -1,0 +1,189 @@
+"""Paper as a picture: HTML for the page, PNG for mail, chat and the README. What prints is hub.fiscal.paper's.
+
+HTML carries classes only (``assets/paper.css`` draws them, so a strict content policy holds); the PNG is thermal
+paper with a torn edge and a soft shadow on a transparent ground, so that it lies on any page, light or dark.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from hub.fiscal.paper import Gap, Line, Paper, QrCode, Row, Rule
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageDraw, ImageFont
+
+# Measures in CSS pixels; a picture has ``scale`` dots for each.
+CELL, LEADING = 9, 20
+EDGE_X, EDGE_Y = 26, 30
+SHADOW = 22
+TOOTH = 6
+RULE_SPACE, GAP = 15, 7
+QR_SHARE = 0.5
+QR_SPACE = 16
+#: Size of the font whose characters are CELL wide.
+_FONT = 15
+
+INK, PAPER = (30, 32, 38), (253, 252, 249)
+
+
+def css() -> str:
+    """The stylesheet of :func:`as_html`, to be served or inlined once per page."""
+    return files("hub").joinpath("assets", "paper.css").read_text(encoding="utf-8")
+
+
+def as_html(paper: Paper) -> str:
+    """An ``<article class="paper">``: every text escaped, the QR code an inline SVG with its text as its name."""
+    rows = "\n".join(_html_row(row) for row in paper.rows)
+    return (f'<article class="paper paper-{paper.width}" lang="{paper.language}" '
+            f'aria-label="{html.escape(paper.title)}"><div class="paper-sheet">\n{rows}\n</div></article>\n')
+
+
+def _html_row(row: Row) -> str:
+    if isinstance(row, Rule):
+        return "<hr>"
+    if isinstance(row, Gap):
+        return '<p class="paper-gap"></p>'
+    if isinstance(row, QrCode):
+        return f'<figure class="paper-qr">{_svg(row.text)}</figure>'
+    names = ["paper-row"]
+    if row.align != "left" and not row.right:
+        names.append(f"paper-{row.align}")
+    names += [name for name, wanted in (("paper-bold", row.bold), ("paper-double", row.double)) if wanted]
+    words = html.escape(row.left)
+    if row.right:
+        names.append("paper-pair")
+        words = f"<span>{words}</span> <span>{html.escape(row.right)}</span>"
+    return f'<p class="{" ".join(names)}">{words}</p>'
+
+
+@lru_cache(maxsize=64)
+def _qr(text: str) -> Any:
+    import segno
+
+    return segno.make(text, error="m", micro=False)
+
+
+def _svg(text: str) -> str:
+    drawn: str = _qr(text).svg_inline(border=0, omitsize=True, svgclass="paper-code", lineclass=None)
+    return drawn.replace("<svg ", f'<svg role="img" aria-label="{html.escape(text)}" ', 1)
+
+
+def as_png(paper: Paper, scale: int = 2) -> bytes:
+    """The paper as a PNG with a transparent ground, ``scale`` dots for each CSS pixel (1 to 4)."""
+    if not 1 <= scale <= 4:
+        raise ValueError(f"a picture has 1 to 4 dots a pixel, not {scale}")
+    from PIL import Image, ImageDraw
+
+    rows = [(row, _height(row, paper.width)) for row in paper.rows]
+    width = paper.width * CELL + 2 * EDGE_X
+    height = sum(high for _, high in rows) + 2 * EDGE_Y
+    sheet = Image.new("RGB", (width * scale, height * scale), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    top = EDGE_Y
+    for row, high in rows:
+        _draw(draw, row, top * scale, paper.width, scale)
+        top += high
+    out = io.BytesIO()
+    _laid_down(sheet, scale).save(out, "PNG", compress_level=7)
+    return out.getvalue()
+
+
+def _height(row: Row, columns: int) -> int:
+    if isinstance(row, Rule):
+        return RULE_SPACE
+    if isinstance(row, Gap):
+        return GAP
+    if isinstance(row, QrCode):
+        return _module(row.text, columns) * _qr(row.text).symbol_size(border=0)[0] + 2 * QR_SPACE - 4
+    return LEADING * 2 if row.double else LEADING
+
+
+def _module(text: str, columns: int) -> int:
+    """CSS pixels of one module: whole ones, so that the code is sharp at every scale."""
+    return max(2, int(columns * CELL * QR_SHARE) // int(_qr(text).symbol_size(border=0)[0]))
+
+
+@lru_cache(maxsize=16)
+def _font(dots: int, bold: bool) -> ImageFont.FreeTypeFont:
+    from PIL import ImageFont
+
+    data = files("hub").joinpath("assets", "DejaVuSansMono-Bold.ttf" if bold else "DejaVuSansMono.ttf").read_bytes()
+    return ImageFont.truetype(io.BytesIO(data), dots, layout_engine=ImageFont.Layout.BASIC)
+
+
+def _draw(draw: ImageDraw.ImageDraw, row: Row, top: int, columns: int, scale: int) -> None:
+    left, across = EDGE_X * scale, columns * CELL * scale
+    if isinstance(row, Gap):
+        return
+    if isinstance(row, Rule):
+        # A dash for each column, flush with the text at both ends: what a thermal head makes of "----".
+        middle = top + RULE_SPACE * scale // 2 - scale
+        dash = 6 * scale
+        for index in range(columns):
+            x = left + round(index * (across - dash) / (columns - 1))
+            draw.rectangle((x, middle, x + dash - 1, middle + scale - 1), fill=INK)
+        return
+    if isinstance(row, QrCode):
+        module = _module(row.text, columns) * scale
+        matrix = _qr(row.text).matrix
+        start, top = left + (across - len(matrix) * module) // 2, top + QR_SPACE * scale
+        for y, bits in enumerate(matrix):
+            for x, bit in enumerate(bits):
+                if bit:
+                    draw.rectangle((start + x * module, top + y * module, start + (x + 1) * module - 1,
+                                    top + (y + 1) * module - 1), fill=INK)
+        return
+    _write(draw, row, left, top, across, scale)
+
+
+def _write(draw: ImageDraw.ImageDraw, row: Line, left: int, top: int, across: int, scale: int) -> None:
+    """Characters stand in cells of equal width, so that columns align as they do on a real head."""
+    cell = CELL * scale * (2 if row.double else 1)
+    font = _font(_FONT * scale * (2 if row.double else 1), row.bold)
+    base = top + round(cell * 1.72)
+
+    def put(text: str, x: int) -> None:
+        for index, one in enumerate(text):
+            if one != " ":
+                draw.text((x + index * cell, base), one, font=font, fill=INK, anchor="ls")
+
+    if row.right or row.align == "left":
+        put(row.left, left)
+    elif row.align == "right":
+        put(row.left, left + across - len(row.left) * cell)
+    else:
+        put(row.left, left + (across - len(row.left) * cell) // 2)
+    put(row.right, left + across - len(row.right) * cell)
+
+
+def _laid_down(sheet: Image.Image, scale: int) -> Image.Image:
+    """The sheet with torn edges above and below, lying on a transparent ground with a soft shadow."""
+    from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+    width, height = sheet.size
+    tooth, margin = TOOTH * scale, SHADOW * scale
+    shape = Image.new("L", (width * 2, height * 2), 0)
+    teeth = max(1, round(width / (2 * tooth)))
+    step = width * 2 / teeth
+    outline: list[tuple[float, float]] = []
+    for edge, inner, order in ((0, tooth * 2, range(teeth)), (height * 2, height * 2 - tooth * 2,
+                                                             range(teeth - 1, -1, -1))):
+        for index in order:
+            corner = [(index * step, inner), ((index + 0.5) * step, edge), ((index + 1) * step, inner)]
+            outline += corner if edge == 0 else corner[::-1]
+    ImageDraw.Draw(shape).polygon(outline, fill=255)
+    shape = shape.resize(sheet.size, Image.Resampling.LANCZOS)
+
+    full = Image.new("L", (width + 2 * margin, height + 2 * margin), 0)
+    full.paste(shape, (margin, margin))
+    near = ImageChops.offset(full, 0, scale).filter(ImageFilter.GaussianBlur(1.5 * scale)).point(lambda v: v * 0.16)
+    far = ImageChops.offset(full, 0, 5 * scale).filter(ImageFilter.GaussianBlur(8 * scale)).point(lambda v: v * 0.22)
+    ground = Image.merge("RGBA", [Image.new("L", full.size, 0)] * 3 + [ImageChops.lighter(near, far)])
+    top = Image.new("RGBA", full.size, (0, 0, 0, 0))
+    top.paste(sheet, (margin, margin), shape)
+    return Image.alpha_composite(ground, top)

@@ -1,0 +1,204 @@
+"""Finds plugins by their entry points, checks what they hand over, and quarantines the broken ones.
+
+A plugin that fails to import, raises in a hook, or hands over a class that breaks the contract is set aside with its
+reason on its card; every other plugin goes on.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+import pluggy
+import structlog
+
+from hub import PROJECT, hookspecs
+from hub.contracts import Driver, Gateway, Notifier, ReceiptView, Source, describe
+from hub.contracts.settings import PluginSettings
+from hub.fiscal import Order, Receipt, Text
+
+GROUP = "hub.plugins"
+log = structlog.get_logger("hub.plugins")
+C = TypeVar("C", bound=type)
+
+#: hook -> (attribute of Catalogue, base class)
+_KINDS: Mapping[str, tuple[str, type]] = {
+    "hub_sources": ("sources", Source), "hub_gateways": ("gateways", Gateway),
+    "hub_drivers": ("drivers", Driver), "hub_notifiers": ("notifiers", Notifier)}
+
+
+@dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """One installed plugin. ``reason`` is set when it is quarantined."""
+
+    name: str
+    module: str
+    version: str
+    provides: tuple[str, ...] = ()
+    reason: Text | None = None
+
+
+@dataclass
+class Catalogue:
+    """All that plugins hand over, by name, and the plugins themselves."""
+
+    sources: dict[str, type[Source]] = field(default_factory=dict)
+    gateways: dict[str, type[Gateway]] = field(default_factory=dict)
+    drivers: dict[str, type[Driver]] = field(default_factory=dict)
+    notifiers: dict[str, type[Notifier]] = field(default_factory=dict)
+    simulators: dict[str, Callable[[list[str]], int]] = field(default_factory=dict)
+    plugins: list[PluginInfo] = field(default_factory=list)
+    modules: dict[str, Any] = field(default_factory=dict)
+    _implementations: dict[str, list[tuple[str, Callable[..., Any]]]] = field(default_factory=dict)
+
+    def connector(self, name: str) -> type[Source] | type[Gateway] | None:
+        """The source or gateway class of that name."""
+        return self.sources.get(name) or self.gateways.get(name)
+
+    # -- hooks that are called while working ---------------------------------------------------------------------
+
+    def tags(self, order: Order) -> dict[str, str]:
+        """``hub_tags`` of all plugins; one that raises contributes nothing and is logged."""
+        tags: dict[str, str] = {}
+        for answer in self._each("hub_tags", order=order):
+            tags.update(answer or {})
+        return tags
+
+    def built(self, receipt: Receipt, order: Order) -> Receipt:
+        """``hub_receipt_built`` of all plugins, one after another."""
+        for name, call in self._implementations.get("hub_receipt_built", ()):
+            try:
+                changed = _call(call, {"receipt": receipt, "order": order})
+            except Exception as problem:
+                log.error("hook_failed", plugin=name, hook="hub_receipt_built", error=repr(problem))
+                continue
+            receipt = changed if isinstance(changed, Receipt) else receipt
+        return receipt
+
+    def settled(self, receipt: ReceiptView) -> None:
+        """``hub_receipt_settled`` of all plugins."""
+        for _ in self._each("hub_receipt_settled", receipt=receipt):
+            pass
+
+    def blueprints(self) -> Iterator[tuple[str, Any]]:
+        """(plugin, blueprint) of all plugins."""
+        for name, call in self._implementations.get("hub_blueprints", ()):
+            try:
+                for one in call() or ():
+                    yield name, one
+            except Exception as problem:
+                log.error("hook_failed", plugin=name, hook="hub_blueprints", error=repr(problem))
+
+    def commands(self) -> Iterator[Callable[[Any], None]]:
+        """Subcommands of all plugins."""
+        for answer in self._each("hub_commands"):
+            yield from answer or ()
+
+    def _each(self, hook: str, **arguments: Any) -> Iterator[Any]:
+        for name, call in self._implementations.get(hook, ()):
+            try:
+                yield _call(call, arguments)
+            except Exception as problem:
+                log.error("hook_failed", plugin=name, hook=hook, error=repr(problem))
+
+
+def _call(call: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """Calls an implementation with those arguments of its hook that it names, as pluggy does."""
+    names = inspect.signature(call).parameters
+    return call(**{name: value for name, value in arguments.items() if name in names})
+
+
+def installed() -> list[EntryPoint]:
+    """Every entry point of the group, in order of name."""
+    return sorted(entry_points(group=GROUP), key=lambda one: one.name)
+
+
+def discover(off: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> Catalogue:
+    """Loads every plugin that is not switched off and gives what they hand over."""
+    catalogue = Catalogue()
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    for point in installed() if points is None else points:
+        version = point.dist.version if point.dist else ""
+        if point.name in set(off):
+            catalogue.plugins.append(PluginInfo(point.name, point.value, version, (), Text(
+                "Switched off by HUB_PLUGINS_OFF.", "Выключен переменной HUB_PLUGINS_OFF.")))
+            continue
+        try:
+            module = point.load()
+            manager.register(module, name=point.name)
+            # A hook implementation with arguments its specification lacks is the author's mistake: said, not ignored.
+            manager.check_pending()
+            provides = _collect(catalogue, manager, point.name, module)
+        except BaseException as problem:
+            if isinstance(problem, (KeyboardInterrupt, GeneratorExit)):
+                raise
+            if manager.has_plugin(point.name):
+                manager.unregister(name=point.name)
+            log.error("plugin_quarantined", plugin=point.name, error=repr(problem))
+            catalogue.plugins.append(PluginInfo(point.name, point.value, version, (), Text(
+                "The plugin is set aside: {error}. Update or remove it.",
+                "Плагин отложен: {error}. Обновите или удалите его.",
+                params={"error": _words(problem)})))
+            continue
+        catalogue.modules[point.name] = module
+        catalogue.plugins.append(PluginInfo(point.name, point.value, version, tuple(provides)))
+    return catalogue
+
+
+def _words(problem: BaseException) -> str:
+    return f"{type(problem).__name__}: {problem}"[:300]
+
+
+def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, module: Any) -> list[str]:
+    """Calls a plugin's hooks; nothing of it enters the catalogue unless all of it holds."""
+    provides: list[str] = []
+    found: list[tuple[dict[str, Any], str, Any]] = []
+    later: list[tuple[str, Callable[..., Any]]] = []
+    for caller in manager.get_hookcallers(module) or ():
+        implementation: Callable[..., Any] = next(
+            one.function for one in caller.get_hookimpls() if one.plugin is module)
+        if caller.name in _KINDS:
+            attribute, base = _KINDS[caller.name]
+            for kind in implementation():
+                check_class(kind, base)
+                target = getattr(catalogue, attribute)
+                if kind.name in target or any(kind.name == other for _, other, _ in found):
+                    raise ValueError(f"{attribute[:-1]} {kind.name!r} is already provided by another plugin")
+                found.append((target, kind.name, kind))
+                provides.append(f"{attribute[:-1]}:{kind.name}")
+        elif caller.name == "hub_simulators":
+            for simulator, main in implementation().items():
+                found.append((catalogue.simulators, simulator, main))
+                provides.append(f"simulator:{simulator}")
+        else:
+            later.append((caller.name, implementation))
+            provides.append(caller.name)
+    for target, key, value in found:
+        target[key] = value
+    for hook, implementation in later:
+        catalogue._implementations.setdefault(hook, []).append((name, implementation))
+    return provides
+
+
+def check_class(kind: Any, base: type) -> None:
+    """TypeError with the reason when a class cannot serve as ``base``: for discovery and ``hub plugin check``."""
+    label = getattr(kind, "__name__", repr(kind))
+    if not isinstance(kind, type) or not issubclass(kind, base):
+        raise TypeError(f"{label} is not a {base.__name__}")
+    missing = sorted(getattr(kind, "__abstractmethods__", ()))
+    if missing:
+        raise TypeError(f"{label} lacks {', '.join(missing)}")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{1,31}", getattr(kind, "name", "")):
+        raise TypeError(f"{label}.name must be lower case, two to 32 characters, not {getattr(kind, 'name', None)!r}")
+    for attribute in ("title", "summary"):
+        if not isinstance(getattr(kind, attribute, None), Text):
+            raise TypeError(f"{label}.{attribute} must be a Text")
+    settings = getattr(kind, "settings", None)
+    if not (isinstance(settings, type) and issubclass(settings, PluginSettings)):
+        raise TypeError(f"{label}.settings must be a PluginSettings")
+    describe(settings)

@@ -1,0 +1,26 @@
+"""The database: models by aggregate, sessions, leases, secrets, migrations. It holds the work (design.md §6)."""
+
+from hub.store.base import Base, new_public_id, table, utcnow
+from hub.store.database import Database, DatabaseAway
+from hub.store.organisation import Audit, Installation, Lease, Organisation, User
+from hub.store.receipt import (
+    Attempt,
+    Buyer,
+    Delivery,
+    Evidence,
+    ForeignDocument,
+    KeyConflict,
+    ReceiptEvent,
+    ReceiptRow,
+    Record,
+    Snapshot,
+)
+from hub.store.register import FiscalStorage, QueueRegister, Register, Shift, StoragePeriod
+from hub.store.source import Inbox, Memory, Queue, RawRequest, SourceRow
+
+__all__ = [
+    "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery", "Evidence", "FiscalStorage",
+    "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory", "Organisation", "Queue",
+    "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record", "Register", "Shift", "Snapshot",
+    "SourceRow", "StoragePeriod", "User", "new_public_id", "table", "utcnow",
+]

@@ -1,0 +1,244 @@
+"""One database, two dialects, one way to write.
+
+SQLite: WAL, synchronous FULL, foreign keys on, every write transaction ``BEGIN IMMEDIATE`` (a deferred read that then
+writes fails at once with "locked"), and one thread that commits what has gathered: an fsync for many writers instead
+of one each. PostgreSQL groups commits by itself, so there each writer has its own transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+#: Most writes in one group: bounds how long the first of them waits.
+LARGEST_GROUP = 256
+BUSY_SECONDS = 30
+
+log = structlog.get_logger("hub.store")
+
+
+class DatabaseAway(Exception):
+    """The database cannot be reached or written now; nothing of the transaction was kept."""
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+class Database:
+    """Engine, sessions and the group-commit writer. One per process; thread-safe."""
+
+    def __init__(self, url: str, *, pool: int = 24) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {"json_serializer": _dumps, "pool_size": pool, "max_overflow": pool}
+        if self.is_sqlite:
+            file = make_url(url).database
+            if file and file != ":memory:":
+                Path(file).parent.mkdir(parents=True, exist_ok=True)
+            options["connect_args"] = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        else:
+            # Lock and statement waits are bounded so that a stuck peer becomes an error that is retried.
+            options["connect_args"] = {"connect_timeout": 5,
+                                       "options": "-c synchronous_commit=on -c lock_timeout=20000 "
+                                                  "-c statement_timeout=60000 -c timezone=UTC"}
+            options["pool_pre_ping"] = True
+        self.engine: Engine = create_engine(url, **options)
+        if self.is_sqlite:
+            _sqlite_manners(self.engine)
+        self._writer = _Writer(self.engine) if self.is_sqlite else None
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading; closed before any I/O follows. Raises DatabaseAway."""
+        with _translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """An ORM session for reading (pages). Raises DatabaseAway."""
+        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def submit(self, work: Work[T]) -> T:
+        """Runs ``work`` in a write transaction and returns after it is durable.
+
+        On SQLite several works share one commit, each inside a savepoint of its own. ``work`` must be short, do no
+        I/O, and not call ``submit``. What it raises is raised here and its writes are gone; DatabaseAway means that
+        nothing was kept.
+        """
+        if self._writer is not None:
+            return self._writer.submit(work)
+        with _translated(), self.engine.begin() as connection:
+            return work(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """An ORM session in a write transaction of its own, committed at the end (pages, CLI). Raises DatabaseAway."""
+        with _translated(), self.engine.connect().execution_options(hub_write=True) as connection, \
+                connection.begin(), Session(connection, expire_on_commit=False) as session:
+            yield session
+            session.flush()
+
+    def now(self, connection: Connection) -> datetime:
+        """Database time: leases of several machines must not depend on any one's clock."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        moment: datetime = connection.scalar(select(text("clock_timestamp()")))
+        return moment.astimezone(UTC)
+
+    def ping(self) -> None:
+        """Raises DatabaseAway when a trivial query fails."""
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Ends the writer after what is queued, and the pool."""
+        if self._writer is not None:
+            self._writer.stop()
+        self.engine.dispose()
+
+
+def _sqlite_manners(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        # The driver's own transaction control is switched off; "begin" below decides which kind it is.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}",
+                       "temp_store=MEMORY", "cache_size=-8000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("hub_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (OperationalError, InterfaceError) as problem:
+        raise DatabaseAway(str(problem.orig)) from problem
+    except DBAPIError as problem:
+        if problem.connection_invalidated:
+            raise DatabaseAway(str(problem.orig)) from problem
+        raise
+
+
+class _Writer:
+    """The thread that commits what has gathered.
+
+    It dies on any line between BEGIN and COMMIT: the group is not in the database, every waiter gets DatabaseAway or
+    dies with the process, and nobody was told "accepted".
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._start_lock = threading.Lock()
+        self._stopped = False
+
+    def submit(self, work: Work[T]) -> T:
+        if self._thread is None:
+            with self._start_lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+                    self._thread.start()
+        if self._stopped:
+            raise DatabaseAway("the database is being closed")
+        future: Future[T] = Future()
+        self._queue.put((work, future))
+        return future.result()
+
+    def stop(self) -> None:
+        self._stopped = True
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(BUSY_SECONDS + 5)
+
+    def _run(self) -> None:
+        while True:
+            first = self._queue.get()
+            if first is None:
+                return
+            group, last = [first], False
+            while len(group) < LARGEST_GROUP and not self._queue.empty():
+                one = self._queue.get()
+                if one is None:
+                    last = True
+                    break
+                group.append(one)
+            self._commit(group)
+            if last:
+                return
+
+    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
+        results: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with _translated(), self._engine.connect().execution_options(hub_write=True) as connection, \
+                    connection.begin():
+                # Savepoints straight on the driver: SQLAlchemy's own bookkeeping for them costs more than they do.
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                alone = len(group) == 1
+                for work, future in group:
+                    if not alone:
+                        driver.execute("SAVEPOINT one")
+                    try:
+                        results.append((future, work(connection), None))
+                    except (OperationalError, InterfaceError):
+                        raise
+                    except BaseException as problem:
+                        if alone:
+                            raise _Alone(problem) from problem
+                        driver.execute("ROLLBACK TO one")
+                        results.append((future, None, problem))
+                    if not alone:
+                        driver.execute("RELEASE one")
+        except _Alone as problem:
+            group[0][1].set_exception(problem.cause)
+            return
+        except BaseException as problem:
+            reason = problem if isinstance(problem, DatabaseAway) else DatabaseAway(repr(problem))
+            log.warning("commit_failed", group=len(group), error=str(reason))
+            for _, future in group:
+                future.set_exception(reason)
+            return
+        for future, result, error in results:
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+
+class _Alone(Exception):
+    """Carries what a single work raised past the transaction's rollback."""
+
+    def __init__(self, cause: BaseException) -> None:
+        self.cause = cause

@@ -1,0 +1,131 @@
+"""The few statements through which a receipt's state changes. Every change is an appended event."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hub.contracts import ReceiptView
+from hub.contracts.source import State
+from hub.fiscal import Customer, FiscalRecord, Order, Problem, Receipt, Text, codec
+from hub.store.base import new_public_id, table, utcnow
+from hub.store.receipt import Buyer, Delivery, ReceiptEvent, ReceiptRow, Record
+
+RECEIPT, EVENT, BUYER, RECORD, DELIVERY = (table(one) for one in (ReceiptRow, ReceiptEvent, Buyer, Record, Delivery))
+
+
+def new_receipt_key() -> str:
+    """16 characters for tag 1192: 80 random bits."""
+    return base64.b32encode(os.urandom(10)).decode()
+
+
+def happened(connection: Connection, receipt: tuple[int, int], state_from: str, state_to: str, actor: str, cause: str,
+             details: Mapping[str, Any] | None = None, now: datetime | None = None) -> None:
+    """Appends an event to a receipt's history. ``receipt`` is (organisation_id, receipt_id)."""
+    connection.execute(_INSERT_EVENT, {
+        "organisation_id": receipt[0], "receipt_id": receipt[1], "state_from": state_from, "state_to": state_to,
+        "actor": actor, "cause": cause, "details": dict(details) if details else None, "at": now or utcnow(),
+        "public_id": new_public_id("rev")})
+
+
+_INSERT_EVENT = insert(EVENT)
+
+
+def change(connection: Connection, organisation_id: int, receipt_id: int, source: Collection[str], target: str,
+           actor: str, cause: str, details: Mapping[str, Any] | None = None, **values: Any) -> bool:
+    """Moves a receipt from one of the ``source`` states to ``target`` with its event; False when it is in none."""
+    now = utcnow()
+    before = connection.execute(
+        select(RECEIPT.c.state).where(RECEIPT.c.id == receipt_id, RECEIPT.c.organisation_id == organisation_id)
+        .with_for_update()).scalar()
+    if before is None or before not in source:
+        return False
+    connection.execute(update(RECEIPT).where(RECEIPT.c.id == receipt_id).values(
+        state=target, state_at=now, row_version=RECEIPT.c.row_version + 1, **values))
+    happened(connection, (organisation_id, receipt_id), before, target, actor, cause, details, now)
+    return True
+
+
+def tell(connection: Connection, organisation_id: int, receipt_id: int, source_id: int, about: str,
+         target: str = "source") -> None:
+    """Plans a delivery once: the same ``about`` of one receipt is told a target only once."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(
+        dialect.insert(DELIVERY).values(
+            organisation_id=organisation_id, receipt_id=receipt_id, source_id=source_id, target=target, about=about,
+            public_id=new_public_id("dlv"), state="pending", due_at=utcnow(), tries=0, created_at=utcnow(),
+            row_version=1, note="")
+        .on_conflict_do_nothing(index_elements=["receipt_id", "target", "about"]))
+
+
+# -- stored forms ----------------------------------------------------------------------------------------------------
+
+
+def strip_order(order: Order) -> dict[str, Any]:
+    """The order's envelope without the buyer and tags, which are personal data and stand in ``buyer``."""
+    stored = codec.envelope(order)
+    stored["data"].pop("customer")
+    stored["data"].pop("tags")
+    return stored
+
+
+def strip_receipt(receipt: Receipt) -> dict[str, Any]:
+    """The receipt's envelope without the buyer and their contact."""
+    stored = codec.envelope(receipt)
+    stored["data"].pop("customer")
+    stored["data"].pop("contact")
+    return stored
+
+
+def _buyer(row: Mapping[str, Any] | None) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    if row is None:
+        return codec.to_json(Customer()), "", {}
+    customer = Customer(row["name"], row["email"], row["phone"], row["inn"])
+    return codec.to_json(customer), row["contact"], dict(row["tags"] or {})
+
+
+def whole_receipt(document: Mapping[str, Any], buyer: Mapping[str, Any] | None) -> Receipt:
+    """The receipt of a stored document and its ``buyer`` row (None after its erasure)."""
+    customer, contact, _ = _buyer(buyer)
+    return codec.opened(Receipt, {**document, "data": {**document["data"], "customer": customer, "contact": contact}})
+
+
+def whole_order(order_data: Mapping[str, Any], buyer: Mapping[str, Any] | None) -> Order:
+    """The order of stored data and its ``buyer`` row."""
+    customer, _, tags = _buyer(buyer)
+    return codec.opened(Order, {**order_data, "data": {**order_data["data"], "customer": customer, "tags": tags}})
+
+
+def buyer_values(order: Order, contact: str) -> dict[str, Any]:
+    """Columns of the ``buyer`` row."""
+    customer = order.customer
+    return {"name": customer.name[:256], "email": customer.email[:256], "phone": customer.phone[:64],
+            "inn": customer.inn[:64], "contact": contact,
+            "tags": {key: str(value) for key, value in order.tags.items()}}
+
+
+def view(connection: Connection, receipt_id: int, url: str = "") -> ReceiptView | None:
+    """A receipt as its source may see it."""
+    row = connection.execute(select(RECEIPT, RECORD.c.document.label("record_document"),
+                                    RECORD.c.confirmed_at.label("confirmed"))
+                             .join(RECORD, RECORD.c.id == RECEIPT.c.record_id, isouter=True)
+                             .where(RECEIPT.c.id == receipt_id)).mappings().first()
+    return None if row is None else view_of(dict(row), url)
+
+
+def view_of(row: Mapping[str, Any], url: str = "") -> ReceiptView:
+    """From a receipt row with ``record_document`` beside it."""
+    record = codec.opened(FiscalRecord, row["record_document"]) if row["record_document"] else None
+    origin = (row["order_data"] or {}).get("data", {}).get("origin", {})
+    state: State = row["state"]
+    return ReceiptView(
+        key=row["source_key"], state=state, number=row["public_id"], record=record,
+        problems=tuple(Problem.from_json(one) for one in row["problems"] or ()),
+        reason=Text.from_json(row["reason"]) if row["reason"] else None, url=url,
+        order_number=row["order_number"], origin=origin)

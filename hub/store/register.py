@@ -1,0 +1,114 @@
+"""Cash registers, their fiscal storages over time, shifts, and which queues they serve."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.store.base import Base, Id, OrgRow, org_args, utcnow
+
+
+class Register(OrgRow, Base):
+    """One cash register, physical or cloud. ``serial`` is its unique id once it has answered.
+
+    The lease columns are only touched by hub.store.leases; ``fence`` grows with every new owner.
+    """
+
+    __tablename__ = "register"
+    PREFIX = "reg"
+
+    driver: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(String(128))
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    settings_version: Mapped[int] = mapped_column(default=1)
+    secrets: Mapped[str] = mapped_column(Text, default="")
+    key_id: Mapped[str] = mapped_column(String(16), default="")
+    zone: Mapped[str] = mapped_column(String(64), default="Europe/Moscow")
+    enabled: Mapped[bool] = mapped_column(default=True)
+    serial: Mapped[str | None] = mapped_column(String(32))
+    identity: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    status: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    status_at: Mapped[datetime | None]
+    trouble: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    trouble_code: Mapped[str] = mapped_column(String(32), default="")
+    alarm: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    storage_number: Mapped[str] = mapped_column(String(20), default="")
+    storage_fill: Mapped[int] = mapped_column(default=0)
+    last_document: Mapped[int] = mapped_column(Id, default=0)
+    shift_number: Mapped[int] = mapped_column(default=0)
+    shift_opened_at: Mapped[datetime | None]
+    cumulative: Mapped[int | None] = mapped_column(Id)
+    command: Mapped[str] = mapped_column(String(24), default="")
+    command_params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    lease_holder: Mapped[str] = mapped_column(String(96), default="")
+    lease_fence: Mapped[int] = mapped_column(Id, default=0)
+    lease_until: Mapped[datetime | None]
+    archived_at: Mapped[datetime | None]
+
+    __table_args__ = org_args(extra=(
+        Index("uq_register_serial", "serial", unique=True,
+              sqlite_where=text("archived_at IS NULL AND serial IS NOT NULL"),
+              postgresql_where=text("archived_at IS NULL AND serial IS NOT NULL")),))
+
+
+class QueueRegister(OrgRow, Base):
+    """A register serves a queue; of two free ones the lower rank goes first."""
+
+    __tablename__ = "queue_register"
+    PREFIX = "qrg"
+
+    queue_id: Mapped[int] = mapped_column(Id)
+    register_id: Mapped[int] = mapped_column(Id, index=True)
+    rank: Mapped[int] = mapped_column(default=100)
+
+    __table_args__ = org_args(("queue_id", "queue"), ("register_id", "register"),
+                              extra=(UniqueConstraint("queue_id", "register_id"),))
+
+
+class FiscalStorage(OrgRow, Base):
+    """A fiscal storage (FN), by its own number; it lives 13 to 36 months."""
+
+    __tablename__ = "fiscal_storage"
+    PREFIX = "fst"
+
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    capacity: Mapped[int | None]
+    valid_until: Mapped[datetime | None]
+
+    __table_args__ = org_args()
+
+
+class StoragePeriod(OrgRow, Base):
+    """From when to when a register held a storage."""
+
+    __tablename__ = "storage_period"
+    PREFIX = "stp"
+
+    storage_id: Mapped[int] = mapped_column(Id)
+    register_id: Mapped[int] = mapped_column(Id)
+    since: Mapped[datetime] = mapped_column(default=utcnow)
+    until: Mapped[datetime | None]
+
+    __table_args__ = org_args(("storage_id", "fiscal_storage"), ("register_id", "register"))
+
+
+class Shift(OrgRow, Base):
+    """A shift of a register. ``cumulative`` is the non-resettable total at its end, in minor units."""
+
+    __tablename__ = "shift"
+    PREFIX = "shf"
+
+    register_id: Mapped[int] = mapped_column(Id)
+    storage_number: Mapped[str] = mapped_column(String(20))
+    number: Mapped[int]
+    opened_at: Mapped[datetime] = mapped_column(default=utcnow)
+    closed_at: Mapped[datetime | None]
+    opened_cumulative: Mapped[int | None] = mapped_column(Id)
+    cumulative: Mapped[int | None] = mapped_column(Id)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+    __table_args__ = org_args(("register_id", "register"),
+                              extra=(UniqueConstraint("register_id", "storage_number", "number"),))

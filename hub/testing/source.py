@@ -1,0 +1,370 @@
+"""The contract suite of order sources. A plugin's test file subclasses it in a few lines and gets every test:
+
+    from hub.contracts import Answer, Request
+    from hub.testing.source import SourceContract
+    from kassahub_shop.simulator import Simulator
+    from kassahub_shop.source import Shop
+
+    class TestShop(SourceContract):
+        source = Shop
+        settings = {"portal": "shop.example", "token": "t0ken-of-the-suite"}
+
+        def other_side(self):                       # fresh for each test; or only: serve(self, request) -> Answer
+            return Simulator(orders=[...])
+
+        def good_request(self):
+            return Request("POST", "", "", {"content-type": "application/json"}, b'{"order": "17"}')
+
+        def forged_requests(self):                  # requests that must be Unauthorised
+            return [replace(self.good_request(), headers={"x-secret": "wrong"})]
+
+Whatever host the settings name, the suite's bench (hub.testing.faults) stands in for it: no address needs to be set.
+``calls_out`` names the operations that ask the other side; those are run against each fault, at each of their calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, get_args
+
+import pytest
+
+from hub.contracts import (
+    Answer,
+    Check,
+    Event,
+    Instead,
+    Malformed,
+    NeedsAttention,
+    NoOrder,
+    Polled,
+    Reception,
+    Request,
+    Source,
+    Step,
+    TryLater,
+    Unauthorised,
+    describe,
+    load,
+    php_form,
+)
+from hub.fiscal import Country, Invalid, Order, Receipt, TaxSystem, Terms, Text, build
+from hub.testing.context import MemoryContext
+from hub.testing.faults import TROUBLES, Bench, Toy, Trouble, bad_bodies, bent, bent_answers
+from hub.testing.shape import class_problems
+from hub.testing.simulator import HttpSimulator
+from hub.testing.work import (
+    NOW,
+    AtWork,
+    end_of,
+    form,
+    honest,
+    keeps_secrets,
+    line_name,
+    order_in_words,
+    orders_of,
+    report_of,
+    stored,
+)
+
+OPERATIONS = ("fetch", "report", "check", "poll", "setup")
+#: How an operation may end when nothing broke but the data.
+ENDS: dict[str, tuple[type[Any], ...]] = {
+    "fetch": (Order, NoOrder, Invalid), "report": (type(None),), "check": (Check,), "poll": (Polled,),
+    "setup": (tuple,)}
+
+
+class SourceContract:
+    """Subclass it with a name that begins with ``Test``. What an author gives stands first, the tests below."""
+
+    source: ClassVar[type[Source]]
+    #: Settings that work against :meth:`other_side`.
+    settings: ClassVar[Mapping[str, Any]] = {}
+    #: Which operations ask the other side. The rest must not.
+    calls_out: ClassVar[frozenset[str]] = frozenset({"fetch", "report", "check"})
+    #: Settings that are named like a secret and are none.
+    not_secret: ClassVar[frozenset[str]] = frozenset()
+    currency: ClassVar[str] = "RUB"
+
+    def good_request(self) -> Request:
+        """A request that yields an event whose ``fetch`` gives an order."""
+        raise NotImplementedError("give good_request() -> Request")
+
+    def other_side(self) -> HttpSimulator:
+        """The other system with the order in it, fresh for each test: the plugin's simulator (it need not serve)."""
+        return Toy(self.serve)
+
+    def serve(self, request: Request) -> Answer:
+        """The other system as one function, for plugins without a simulator. ``path`` is the whole path."""
+        return Answer.text("there is no such page", 404)
+
+    def forged_requests(self) -> Iterable[Request]:
+        """Requests with a wrong or missing secret. None, when only the address is secret."""
+        return ()
+
+    def ready(self, context: MemoryContext, other: HttpSimulator) -> None:
+        """Prepares what good settings take for granted (a token in ``context.remember``)."""
+
+    def terms(self) -> Terms:
+        """Ordinary terms under which the good order must become a receipt."""
+        if self.currency == "KZT":
+            return Terms(country=Country.KZ)
+        return Terms(tax_system=TaxSystem.USN_INCOME)
+
+    def allowed(self, operation: str, trouble: Trouble, call: int) -> tuple[type[Any], ...]:
+        """How ``operation`` may end when its call number ``call`` (from 0) and all later ones meet ``trouble``.
+
+        Add to it where the protocol means something else by it; say why. ``Order`` and ``NoOrder`` stand for
+        what fetch gives, ``type(None)`` for a report that ends well.
+        """
+        ends: tuple[type[Any], ...] = trouble.ends
+        if operation == "fetch" and trouble.name in ("404", "garbage", "empty"):
+            ends += (Invalid,)
+        if operation == "fetch" and trouble.name == "404":
+            ends += (NoOrder,)
+        if operation == "check":
+            ends += (Check, TryLater, NeedsAttention)
+        if operation == "setup":
+            ends += (tuple, TryLater, NeedsAttention)
+        return ends
+
+    # -- the class -----------------------------------------------------------------------------------------------
+
+    def test_class_is_complete(self) -> None:
+        problems = class_problems(self.source, "source", self.not_secret)
+        assert not problems, "; ".join(problems)
+        unknown = self.calls_out - set(OPERATIONS)
+        assert not unknown, f"calls_out names no operation: {unknown}"
+
+    def test_good_settings_load(self) -> None:
+        loaded = load(self.source.settings, self.settings)
+        assert set(loaded) <= {spec.name for spec in describe(self.source.settings)}
+
+    def test_setup_is_repeatable(self) -> None:
+        with AtWork(self) as work:
+            first, second = work.source.setup(), work.fresh().setup()
+            assert first and isinstance(first, tuple), "setup() gives a tuple of Step, at least one"
+            assert all(isinstance(one, Step) and isinstance(one.text, Text) for one in first), first
+            assert [one.copy for one in first] == [one.copy for one in second], "setup() changed when repeated"
+
+    # -- receive -------------------------------------------------------------------------------------------------
+
+    def test_good_request_gives_an_event(self) -> None:
+        with AtWork(self) as work:
+            reception = work.local().receive(self.good_request())
+            self._reception(reception, "the good request")
+            assert reception.events, f"the good request gave no event: {reception.ignored}"
+            assert 200 <= reception.answer.status < 300, f"the good request was answered {reception.answer.status}"
+
+    def test_receive_is_local(self) -> None:
+        with AtWork(self) as work:
+            work.local().receive(self.good_request())
+            assert work.bench.calls == 0, "receive() called the other system"
+            assert not work.bench.strays, f"receive() opened {work.bench.strays}"
+
+    def test_forged_requests_are_unauthorised(self) -> None:
+        with AtWork(self) as work:
+            for number, request in enumerate(self.forged_requests()):
+                with pytest.raises(Unauthorised):
+                    work.local().receive(request)
+                    pytest.fail(f"forged request {number} was taken for a real one")
+
+    def test_bad_bodies_end_in_words(self) -> None:
+        """Garbage, nothing, half a body, wild nesting, wrong encoding: never another exception."""
+        good = self.good_request()
+        with AtWork(self) as work:
+            for what, body in bad_bodies(good.body):
+                self._receive(work, replace(good, body=body), f"a body of {what}")
+                self._receive(work, replace(good, body=body, headers={}), f"a body of {what} without headers")
+
+    def test_bent_requests_end_in_words(self) -> None:
+        """One place of the request spoiled at a time; what it still takes for an event must survive ``fetch``."""
+        with AtWork(self) as work:
+            for what, request in self._bent_requests():
+                reception = self._receive(work, request, what)
+                for event in reception.events if reception else ():
+                    self._in_words("fetch", end_of(partial(work.source.fetch, event)), f"the request with {what}")
+
+    def test_every_reason_has_an_answer(self) -> None:
+        good = self.good_request()
+        for why in get_args(Instead):
+            for request in (good, Request("GET", "", "", {}, b""), replace(good, body=b"\xff\x00{")):
+                answer = self.source.answer_instead(why, request)
+                assert isinstance(answer, Answer) and isinstance(answer.body, bytes), f"{why}: {answer!r}"
+
+    def test_events_survive_the_inbox(self) -> None:
+        with AtWork(self) as work:
+            for event in work.source.receive(self.good_request()).events:
+                assert event.subject and isinstance(event.subject, str), f"an event without a subject: {event!r}"
+                assert event.kind and isinstance(event.kind, str), f"an event without a kind: {event!r}"
+                assert stored(event) == event, f"not the same after JSON: {event!r}"
+
+    # -- fetch ---------------------------------------------------------------------------------------------------
+
+    def test_fetch_gives_the_order(self) -> None:
+        with AtWork(self) as work:
+            orders = work.orders()
+            keys = [order.key for order in orders]
+            assert all(keys) and len(set(keys)) == len(keys), f"each order needs a key of its own: {keys}"
+            for order in orders:
+                order_in_words(order, self.terms(), "the good order")
+                self._tags(order)
+                receipt = build(order, self.terms(), "k" * 16, NOW, line_name)
+                assert isinstance(receipt, Receipt)
+
+    def test_fetch_is_repeatable(self) -> None:
+        """Another worker, later, with the event read from the inbox: equal orders under equal keys."""
+        with AtWork(self) as work:
+            first = work.orders()
+            again = work.fresh().fetch(work.event())
+            assert orders_of(again) == first, "the same event gave another order the second time"
+
+    # -- report, check, poll -------------------------------------------------------------------------------------
+
+    def test_reports_every_state(self) -> None:
+        """Each state that the class says it reports, each twice: the first answer may have been lost."""
+        with AtWork(self) as work:
+            order = work.orders()[0]
+            for state in sorted(self.source.reports):
+                for attempt in (1, 2):
+                    work.fresh().report(report_of(order.key, state, attempt, order))
+
+    def test_check_is_good(self) -> None:
+        with AtWork(self) as work:
+            check = work.source.check()
+            assert isinstance(check, Check), f"check() gives a Check, not {check!r}"
+            assert check.ok, f"the good settings do not pass check(): {check.message}"
+
+    def test_polls_what_it_promises(self) -> None:
+        if not self.source.poll_every:
+            with AtWork(self) as work, pytest.raises(NotImplementedError):
+                work.source.poll("")
+            return
+        with AtWork(self) as work:
+            polled = work.source.poll("")
+            assert isinstance(polled, Polled) and isinstance(polled.cursor, str), polled
+            assert all(stored(event) == event for event in polled.events), "not the same after JSON"
+            again = work.fresh().poll(polled.cursor)
+            assert isinstance(again, Polled), again
+
+    def test_calls_out_where_it_says(self) -> None:
+        """Otherwise the fault tests would prove nothing."""
+        for operation in self._operations():
+            with AtWork(self) as work:
+                calls = work.count(operation)
+                assert not work.bench.strays, f"{operation}() went past Client: {work.bench.strays}"
+                said = operation in self.calls_out
+                assert bool(calls) == said, f"{operation}() made {calls} calls; calls_out says {sorted(self.calls_out)}"
+
+    # -- faults --------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("name", list(TROUBLES))
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    def test_fault(self, operation: str, name: str) -> None:
+        """The fault at the first call, at the second ...: an honest exception, never an order, never a good check."""
+        trouble = TROUBLES[name]
+        for call in range(self._calls(operation)):
+            with AtWork(self) as work:
+                run = work.prepared(operation)
+                work.bench.plan(trouble, call)
+                end = end_of(run)
+                where = f"{operation}() met {trouble} at call {call + 1}"
+                honest(end, self.allowed(operation, trouble, call), where)
+                keeps_secrets(end, self.source.settings, self.settings, where)
+                assert not work.bench.strays, f"{operation}() went past Client: {work.bench.strays}"
+
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    def test_bent_answers_end_in_words(self, operation: str) -> None:
+        """One place of one JSON answer spoiled at a time: a field missing, null, of another type."""
+        for call in range(self._calls(operation)):
+            with AtWork(self) as work:
+                work.count(operation)
+                bends = bent_answers(work.bench.answers[call], 25) if call < len(work.bench.answers) else []
+            for what, answer in bends:
+                with AtWork(self) as work:
+                    run = work.prepared(operation)
+                    work.bench.bend(call, answer)
+                    end = end_of(run)
+                    self._in_words(operation, end, f"the answer to call {call + 1} with {what}")
+                    keeps_secrets(end, self.source.settings, self.settings, what)
+
+    # -- machinery -----------------------------------------------------------------------------------------------
+
+    bench: ClassVar[Bench]
+    _counted: ClassVar[dict[str, int]]
+
+    @classmethod
+    def setup_class(cls) -> None:
+        """One server for all tests of the class."""
+        cls.bench = Bench()
+        cls.bench.start()
+        cls._counted = {}
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        cls.bench.stop()
+
+    def _operations(self) -> Iterator[str]:
+        return (one for one in OPERATIONS if one != "poll" or self.source.poll_every)
+
+    def _calls(self, operation: str) -> int:
+        """How many calls the operation makes on a good day."""
+        if operation not in self._operations():
+            return 0
+        if operation not in self._counted:
+            with AtWork(self) as work:
+                self._counted[operation] = work.count(operation)
+        return self._counted[operation]
+
+    def _receive(self, work: AtWork, request: Request, what: str) -> Reception | None:
+        try:
+            reception = work.local().receive(request)
+        except (Malformed, Unauthorised):
+            return None
+        except Exception as problem:
+            raise AssertionError(f"{what}: receive() raised {problem!r}, not Malformed or Unauthorised") from problem
+        self._reception(reception, what)
+        return reception
+
+    def _reception(self, reception: object, what: str) -> None:
+        assert isinstance(reception, Reception), f"{what}: receive() gave {reception!r}"
+        assert isinstance(reception.answer, Answer), f"{what}: the answer is {reception.answer!r}"
+        assert isinstance(reception.answer.body, bytes), f"{what}: the answer's body must be bytes"
+        assert all(isinstance(event, Event) for event in reception.events), f"{what}: {reception.events!r}"
+        assert reception.events or reception.ignored or not reception.keep, \
+            f"{what}: no events, and ignored does not say why"
+
+    def _bent_requests(self) -> Iterator[tuple[str, Request]]:
+        good = self.good_request()
+        for name in good.headers:
+            yield f"no {name}", replace(good, headers={key: good.headers[key] for key in good.headers if key != name})
+        yield "no query", replace(good, query="")
+        yield "another method", replace(good, method="GET", body=b"")
+        try:
+            value = json.loads(good.body)
+        except ValueError:
+            fields = php_form(good.body) if good.body else {}
+            for what, one in bent(fields, 120):
+                if isinstance(one, dict):
+                    yield what, replace(good, body=form(one))
+            return
+        for what, one in bent(value, 160):
+            yield what, replace(good, body=json.dumps(one).encode())
+
+    def _in_words(self, operation: str, end: Any, where: str) -> None:
+        """Whatever the data was: an outcome of the contract, and orders that build or are invalid."""
+        allowed = (*ENDS[operation], TryLater, NeedsAttention)
+        if isinstance(end, Exception) and not isinstance(end, allowed):
+            raise AssertionError(f"{where}: {operation}() raised {end!r}") from end
+        assert isinstance(end, allowed) or orders_of(end), f"{where}: {operation}() gave {end!r}"
+        for order in orders_of(end):
+            order_in_words(order, self.terms(), where)
+
+    def _tags(self, order: Order) -> None:
+        for name, value in [*order.tags.items(), *(pair for line in order.lines for pair in line.tags.items())]:
+            assert isinstance(value, str), f"the tag {name} is {value!r}, not text"
+            known = name in self.source.tags or name.startswith(self.source.tag_prefixes or ("\0",))
+            assert known, f"the tag {name} is not declared in tags or tag_prefixes"

@@ -1,0 +1,266 @@
+"""AlfaCRM's REST API v2 (alfacrm.md §1-§2): one request at a time per account, one login shared by all workers.
+
+An error never looks like an empty page: whatever is not a whole, well-formed answer is an exception.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hub_plugins.alfacrm import values
+from hub_plugins.alfacrm.settings import Rules
+
+from hub.contracts import NeedsAttention, Reply, SourceContext, Text, TryLater
+
+TOKEN_HEADER = "X-ALFACRM-TOKEN"
+#: Sources disagree about a token's life (§1: 14 min to 12 h, most say an hour).
+TOKEN_SECONDS = 50 * 60
+#: Outlasts one request: 5 s to connect, 25 s to read, twice with a login between, and the pauses.
+LOCK_SECONDS = 120.0
+PAGE_SIZE = 50
+MOST_PAGES = 400
+#: A sentence of the other side is cut here.
+LONGEST_WORDS = 300
+
+
+class Refused(NeedsAttention):
+    """The CRM said no with HTTP 200 (``success: false``, §2.3). ``fields`` are those it complains about."""
+
+    def __init__(self, reason: Text, fields: frozenset[str]) -> None:
+        super().__init__(reason, code="success=false")
+        self.fields = fields
+
+
+class Gone(NeedsAttention):
+    """404: no such record, entity or branch."""
+
+
+class Forbidden(NeedsAttention):
+    """401 or 403 with a fresh token: the API user may not do this."""
+
+
+class AlfaClient:
+    """Calls one account. ``sleep`` and ``clock`` (seconds, monotonic) come from outside."""
+
+    def __init__(self, rules: Rules, context: SourceContext, sleep: Callable[[float], None] = time.sleep,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self.rules, self.context, self.sleep, self.clock = rules, context, sleep, clock
+        whose = "\n".join((rules.origin, rules.email, rules.api_key))
+        #: Names what is remembered for this very account, so that new settings never use an old token.
+        self.scope = hashlib.sha256(whose.encode()).hexdigest()[:16]
+
+    # -- what the rest of the plugin uses ------------------------------------------------------------------------
+
+    def login(self) -> None:
+        """Logs in anew, whatever is remembered. Raises NeedsAttention on a wrong address, e-mail or key."""
+        with self.context.lock("api", LOCK_SECONDS) as got:
+            if not got:
+                raise _busy()
+            self._login()
+
+    def rows(self, branch: int | None, entity: str, filters: Mapping[str, Any],
+             query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """All rows of an ``index`` (§2.1-§2.2), each id once.
+
+        Never believes its page size was honoured: reads until it has ``total`` rows, or an empty page, or a page
+        with nothing new. Raises NeedsAttention when the list does not end.
+        """
+        found: dict[Any, dict[str, Any]] = {}
+        for page in range(MOST_PAGES):
+            body = {**filters, "page": page, "pageSize": PAGE_SIZE}
+            items, total = self._page(branch, entity, body, {**(query or {}), "per-page": str(PAGE_SIZE)})
+            new = {values.whole(one.get("id")): one for one in items}
+            if not items or not new.keys() - found.keys():
+                return list(found.values())
+            found.update({number: one for number, one in new.items() if number not in found})
+            if total is not None and len(found) >= total:
+                return list(found.values())
+        raise NeedsAttention(Text("AlfaCRM's list “{entity}” does not end after {pages} pages.",
+                                  "Список «{entity}» в АльфаCRM не кончается и после {pages} страниц.",
+                                  params={"entity": entity, "pages": MOST_PAGES}))
+
+    def one(self, branch: int | None, entity: str, number: int, filters: Mapping[str, Any] | None = None,
+            query: Mapping[str, str] | None = None) -> dict[str, Any] | None:
+        """The row of that id under those filters, or None. A server that ignores the filter fools nobody: the id
+        is compared."""
+        items, _ = self._page(branch, entity, {"id": number, **(filters or {})}, query)
+        return next((one for one in items if values.whole(one.get("id")) == number), None)
+
+    def update(self, branch: int, entity: str, number: int, changes: Mapping[str, Any]) -> None:
+        """Changes fields of a record. Raises :class:`Refused`, :class:`Gone`, :class:`Forbidden` or TryLater."""
+        data = self._call(f"{branch}/{entity}/update", changes, {"id": str(number)}, write=True)
+        _not_refused(data)
+        if data.get("success") is not True and "model" not in data:
+            raise _strange(entity)
+
+    # -- one answer ----------------------------------------------------------------------------------------------
+
+    def _page(self, branch: int | None, entity: str, body: Mapping[str, Any],
+              query: Mapping[str, str] | None) -> tuple[list[dict[str, Any]], int | None]:
+        path = f"{entity}/index" if branch is None else f"{branch}/{entity}/index"
+        data = self._call(path, body, query or {})
+        items = data.get("items")
+        if isinstance(items, Mapping):  # PHP makes an object of a list with holes
+            items = list(items.values())
+        total = values.whole(data.get("total"))
+        if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
+            _not_refused(data)
+            raise _strange(entity, _messages(data)[0])
+        if not items and total and not body.get("page"):
+            raise _strange(entity)
+        return items, total
+
+    def _call(self, path: str, body: Mapping[str, Any], query: Mapping[str, str], write: bool = False) \
+            -> dict[str, Any]:
+        """One call with a token, re-login once on 401 and 403; the decoded object of a good answer."""
+        with self.context.lock("api", LOCK_SECONDS) as got:
+            if not got:
+                raise _busy()
+            token = self.context.recall(f"token.{self.scope}")
+            if token:
+                reply = self._send(path, body, query, token, write)
+                if _status(reply) not in (401, 403):
+                    return _read(reply, path)
+            reply = self._send(path, body, query, self._login(), write)
+            if _status(reply) == 401:
+                self.context.remember(f"token.{self.scope}", "")
+            return _read(reply, path)
+
+    def _login(self) -> str:
+        """A new token, kept for all workers. Called with the account's lock held, so nobody else logs in."""
+        name = f"token.{self.scope}"
+        self.context.remember(name, "")
+        reply = self._send("auth/login", {"email": self.rules.email, "api_key": self.rules.api_key}, {}, "", False)
+        status = _status(reply)
+        if status in (400, 401, 403, 422):
+            raise _bad_pair(status)
+        data = _read(reply, "auth/login")
+        token = values.text(data.get("token"))
+        if not token:
+            if data.get("success") is False or data.get("errors"):
+                raise _bad_pair(status)
+            raise _strange("auth/login")
+        self.context.remember(name, token, TOKEN_SECONDS)
+        return token
+
+    def _send(self, path: str, body: Mapping[str, Any], query: Mapping[str, str], token: str, write: bool) -> Reply:
+        """One request, then the rest of its pause while the account's lock is held: that spaces all workers."""
+        headers = {"Accept": "application/json", "Content-Type": "application/json", **self.rules.headers}
+        if token:
+            headers[TOKEN_HEADER] = token
+        pause = self.rules.write_pause if write else self.rules.read_pause
+        started = self.clock()
+        try:
+            return self.context.client().call("POST", f"{self.rules.origin}/v2api/{path}", json=dict(body),
+                                              headers=headers, params=dict(query) or None)
+        finally:
+            left = pause - (self.clock() - started)
+            if left > 0:
+                self.sleep(left)
+
+
+# -- reading answers ---------------------------------------------------------------------------------------------
+
+
+def _object(reply: Reply) -> dict[str, Any] | None:
+    try:
+        data = reply.json()
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _status(reply: Reply) -> int:
+    """The HTTP status, or the one inside a framework error that came with 200 (§2.3)."""
+    if reply.status == 200:
+        data = _object(reply)
+        if data is not None and not data.keys() & {"items", "model", "token", "success"}:
+            inside = values.whole(data.get("status")) or values.whole(data.get("code"))
+            if inside is not None and 400 <= inside <= 599:
+                return inside
+    return reply.status
+
+
+def _read(reply: Reply, path: str) -> dict[str, Any]:
+    """The object in a good answer; every other answer is an exception by its status."""
+    status, data = _status(reply), _object(reply)
+    entity = path.rpartition("/")[0]
+    words, _ = _messages(data or {})
+    said = {"status": status, "words": words or "-", "entity": entity or path}
+    if status == 429:
+        raise TryLater(Text("AlfaCRM limits the number of requests (429).", "АльфаCRM ограничивает частоту запросов "
+                            "(429)."), _seconds(reply))
+    if status >= 500 or status == 408:
+        raise TryLater(Text("AlfaCRM has a fault of its own (HTTP {status}).", "Сбой на стороне АльфаCRM "
+                            "(HTTP {status}).", params=said), _seconds(reply))
+    if status in (401, 403):
+        raise Forbidden(Text("The API user may not use “{entity}”. Give its role this right in AlfaCRM.",
+                             "У пользователя API нет доступа к «{entity}». Дайте его роли это право в АльфаCRM.",
+                             params=said), "email", str(status))
+    if status == 404:
+        raise Gone(Text("AlfaCRM knows no “{entity}” (404). Check the address and the branch numbers.",
+                        "АльфаCRM не знает «{entity}» (404). Проверьте адрес и номера филиалов.", params=said),
+                   "host", "404")
+    if 300 <= status < 400:
+        raise NeedsAttention(Text("This address leads elsewhere (HTTP {status}). Copy the address anew.",
+                                  "Этот адрес ведёт в другое место (HTTP {status}). Скопируйте адрес заново.",
+                                  params=said), "host", str(status))
+    if status != 200 and status >= 400:
+        raise NeedsAttention(Text("AlfaCRM did not accept the request (HTTP {status}): {words}",
+                                  "АльфаCRM не приняла запрос (HTTP {status}): {words}", params=said),
+                             code=str(status))
+    if data is None:
+        raise _strange(entity or path)
+    return data
+
+
+def _not_refused(data: Mapping[str, Any]) -> None:
+    """Raises :class:`Refused` for an answer of 200 that says no (§2.3)."""
+    if data.get("success") is False or data.get("errors"):
+        words, fields = _messages(data)
+        raise Refused(Text("AlfaCRM refused: {words}", "АльфаCRM отказала: {words}",
+                           params={"words": words or "-"}), fields)
+
+
+def _messages(data: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+    """What an error answer says, as one text, and the fields it names: ``errors`` as an object of lists, a list of
+    texts or one text, or ``error``/``message`` (§2.3)."""
+    errors = data.get("errors")
+    parts: list[str] = []
+    named: set[str] = set()
+    if isinstance(errors, Mapping):
+        for field, said in errors.items():
+            named.add(str(field))
+            parts.append(f"{field}: {values.text(said) or '-'}")
+    elif isinstance(errors, Sequence):
+        parts += values.texts(errors)
+    for name in ("error", "message"):
+        parts += values.texts(data.get(name))
+    words = "; ".join(dict.fromkeys(parts))
+    return (words if len(words) <= LONGEST_WORDS else words[:LONGEST_WORDS - 1] + "…"), frozenset(named)
+
+
+def _seconds(reply: Reply) -> float | None:
+    """``Retry-After`` in seconds, if it is there and sane (nobody has seen one yet, §2.4)."""
+    asked = values.whole(reply.headers.get("retry-after"))
+    return float(asked) if asked is not None and 0 < asked <= 3600 else None
+
+
+def _busy() -> TryLater:
+    return TryLater(Text("Another worker is talking to this AlfaCRM account.",
+                         "С этим аккаунтом АльфаCRM сейчас работает другой процесс."), 2.0)
+
+
+def _strange(entity: str, words: str = "") -> TryLater:
+    return TryLater(Text("AlfaCRM answered “{entity}” with something that is no answer. {words}",
+                         "АльфаCRM ответила на «{entity}» непонятно чем. {words}",
+                         params={"entity": entity, "words": words}))
+
+
+def _bad_pair(status: int) -> NeedsAttention:
+    return NeedsAttention(Text("AlfaCRM does not accept this e-mail and API key. Copy both anew from the user's card.",
+                               "АльфаCRM не принимает эту почту и ключ API. Скопируйте их заново из карточки "
+                               "пользователя."), "api_key", str(status))

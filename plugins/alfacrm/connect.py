@@ -1,0 +1,120 @@
+"""Connecting an account: the test that really tries, and the steps that a person clicks over there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from hub_plugins.alfacrm import values
+from hub_plugins.alfacrm.client import AlfaClient, Forbidden
+from hub_plugins.alfacrm.reader import Reader
+from hub_plugins.alfacrm.settings import Rules
+
+from hub.contracts import Check, NeedsAttention, Step, Text, TryLater
+
+#: Rights that a receipt cannot do without: entity -> how it is called on the CRM's pages.
+NEEDED: Mapping[str, Text] = {"pay": Text("payments", "платежи"), "customer": Text("customers", "клиенты"),
+                              "customer-tariff": Text("subscriptions", "абонементы")}
+
+
+def check(client: AlfaClient, reader: Reader) -> Check:
+    """Tries login, branches and each needed right; the facts help to fill in the rest of the form."""
+    try:
+        client.login()
+        listed = client.rows(None, "branch", {})
+    except TryLater as problem:
+        return Check(False, problem.reason, "host")
+    except NeedsAttention as problem:
+        return Check(False, problem.reason, problem.field)
+    names = {number: values.text(one.get("name")) for one in listed
+             if (number := values.whole(one.get("id"))) is not None}
+    unknown = [number for number in client.rules.branches if number not in names]
+    if unknown or not names:
+        return Check(False, Text("The API user does not see branch {branch}. It sees: {names}.",
+                                 "Пользователь API не видит филиал {branch}. Видит: {names}.",
+                                 params={"branch": unknown[0] if unknown else "-", "names": _listed(names) or "-"}),
+                     "branches")
+    chosen = {number: names[number] for number in client.rules.branches or names}
+    try:
+        for branch in chosen:
+            if missing := _missing_right(client, branch):
+                return Check(False, Text("The API user may not read {what} in branch {branch}. Give its role this "
+                                         "right in AlfaCRM.", "У пользователя API нет права видеть {what} в филиале "
+                                         "{branch}. Дайте это право его роли в АльфаCRM.",
+                                         params={"what": missing, "branch": chosen[branch] or branch}), "email")
+    except TryLater as problem:
+        return Check(False, problem.reason, "host")
+    except NeedsAttention as problem:
+        return Check(False, problem.reason, problem.field)
+    return Check(True, Text("Connected to {host}.", "Связь с {host} есть.",
+                            params={"host": client.rules.origin.partition("://")[2]}),
+                 facts=_facts(client, chosen))
+
+
+def _missing_right(client: AlfaClient, branch: int) -> Text | None:
+    """What the API user may not read in that branch, by its name on the page."""
+    for entity, name in NEEDED.items():
+        try:
+            client.one(branch, entity, 0)
+        except Forbidden:
+            return name
+        except NeedsAttention:
+            if entity in ("pay", "customer"):  # subscriptions without a customer may be refused for that alone
+                raise
+    return None
+
+
+def _facts(client: AlfaClient, branches: Mapping[int, str]) -> tuple[tuple[Text, str], ...]:
+    """Numbers that the form asks for, with their names. A list that cannot be read is left out."""
+    facts = [(Text("Branches", "Филиалы"), _listed(branches))]
+    for entity, label in (("pay-account", Text("Pay accounts", "Кассы и счета")),
+                          ("pay-type", Text("Payment types", "Типы платежей"))):
+        found: dict[int, str] = {}
+        for branch in branches:
+            found.update(_quietly(lambda where=branch, what=entity: {  # type: ignore[misc]
+                number: values.text(one.get("name")) for one in client.rows(where, what, {})
+                if (number := values.whole(one.get("id"))) is not None}))
+        if found:
+            facts.append((label, _listed(found)))
+    return tuple(facts)
+
+
+def _quietly(ask: Callable[[], dict[int, str]]) -> dict[int, str]:
+    try:
+        return ask()
+    except (NeedsAttention, TryLater):
+        return {}
+
+
+def _listed(names: Mapping[int, str]) -> str:
+    return ", ".join(f"{number} {name}".strip() for number, name in sorted(names.items()))
+
+
+def steps(rules: Rules, address: str) -> tuple[Step, ...]:
+    """What to click in AlfaCRM, in order. Menu names as the guide gives them (§4.1, §4.2); the screen of webhooks is
+    not described anywhere (§3.1), so the step says what must stand there."""
+    fields = [(name, what) for name, what in ((rules.state_field, "состояние чека"), (rules.url_field, "ссылка"),
+                                              (rules.record_field, "ФД, ФН, ФП")) if name]
+    return (
+        Step(Text("In AlfaCRM create a user of its own for the hub, give it all branches and the rights to see "
+                  "customers and to see and change payments, and copy its e-mail and API key (v2) into this form.",
+                  "В АльфаCRM заведите для хаба отдельного пользователя, дайте ему все филиалы и права видеть "
+                  "клиентов, видеть и изменять платежи; его почту и ключ API (v2) впишите в эту форму.")),
+        Step(Text("In «Настройки CRM» → «Интеграции» find webhooks and create one with this address, entity Pay, "
+                  "event create. Two more with the same address: events update and delete.",
+                  "В «Настройки CRM» → «Интеграции» найдите вебхуки и создайте вебхук с этим адресом: сущность "
+                  "«Платёж» (Pay), событие «создание» (create). Ещё два с тем же адресом: «изменение» (update) и "
+                  "«удаление» (delete)."), address),
+        *(Step(Text("In «Кастомизация» → «Дополнительные поля», section «Модель платежа», create a text field with "
+                    "this system name: {what}. Without it the hub writes to the note.",
+                    "В «Кастомизация» → «Дополнительные поля», раздел «Модель платежа», создайте текстовое поле с "
+                    "таким системным именем: {what}. Без него хаб пишет в комментарий.", params={"what": what}),
+               name.removeprefix("custom_")) for name, what in fields),
+        Step(Text("Switch off «Настройки CRM» → «Интеграции» → «Онлайн касса», and fiscalisation at the bank that "
+                  "takes payments for you: two systems must not print one payment.",
+                  "Выключите «Настройки CRM» → «Интеграции» → «Онлайн касса» и фискализацию у банка, который "
+                  "принимает оплаты: две системы не должны печатать чек на один платёж.")),
+        Step(Text("Press “Test connection”, then enter a payment: its receipt appears here within a minute, even "
+                  "without a webhook within five.",
+                  "Нажмите «Проверить», затем занесите платёж: чек появится здесь в течение минуты, а без вебхука — в "
+                  "течение пяти.")),
+    )

@@ -1,0 +1,145 @@
+"""Settings of a 1C-Bitrix site: the form of the page, its validation and what the rest of the plugin reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from marshmallow import ValidationError, fields, validate
+
+from hub.contracts import PluginSettings, setting
+from hub.fiscal import Form, Text
+from hub.fiscal.vat import RATES
+
+#: Registers' forms of payment that "cash" and "cashless" of the site may stand for.
+FORMS = {"cash": Form.CASH, "electronic": Form.ELECTRONIC, "prepaid": Form.PREPAID, "credit": Form.CREDIT,
+         "other": Form.OTHER}
+_FORM_WORDS = {"cash": Text("cash", "наличными"), "electronic": Text("electronically", "безналичными"),
+               "prepaid": Text("offset of a prepayment", "зачёт предоплаты"), "credit": Text("on credit", "в кредит"),
+               "other": Text("in kind", "встречным предоставлением")}
+
+#: Codes of the operators that a site builds receipt links for (bitrix-site §3.1).
+OFD = {"": Text("do not set", "не задавать"), "bx_firstofd": Text("First OFD", "Первый ОФД"),
+       "bx_platformaofd": Text("Platforma OFD", "Платформа ОФД"), "bx_yarusofd": Text("Yarus", "Ярус"),
+       "bx_taxcomofd": Text("Taxcom", "Такском"), "bx_ofdruofd": Text("OFD.ru", "OFD.ru"),
+       "bx_tenzorofd": Text("Tensor", "Тензор"), "bx_conturofd": Text("Kontur", "Контур")}
+
+#: The rates that may be matched. The calculated ones (22/122) follow from the payment method, so they are not offered.
+DIRECT = tuple(dict.fromkeys(one.key for one in RATES if not one.calculated))
+_WITHOUT = ("none", "no", "без ндс", "без", "нет")
+_WEBHOOK = re.compile(r"https?://[^/\s?#]+/rest/[0-9]+/[A-Za-z0-9]+/?")
+_LINE = re.compile(r"([0-9]{1,9})\s*[=:]\s*(.+)")
+
+
+def vat_table(lines: str) -> dict[str, str]:
+    """``{"2": "vat22"}`` from lines like ``2 = vat22``, ``3 = 10%`` or ``1 = без НДС``; ``#`` begins a remark.
+
+    Raises marshmallow's ValidationError with a sentence for each line that cannot be read.
+    """
+    table: dict[str, str] = {}
+    wrong: list[Text] = []
+    for number, line in enumerate(lines.splitlines(), 1):
+        line = line.partition("#")[0].strip()
+        if not line:
+            continue
+        found = _LINE.fullmatch(line)
+        key = rate_key(found[2]) if found else None
+        if found is None or key is None:
+            wrong.append(Text("Line {line}, “{words}”: write the number of the rate, an equals sign and one of {rates}.",
+                              "Строка {line}, «{words}»: напишите номер ставки, знак равенства и одно из: {rates}.",
+                              params={"line": number, "words": line[:60], "rates": ", ".join(DIRECT)}))
+        elif table.setdefault(str(int(found[1])), key) != key:
+            wrong.append(Text("Line {line}: rate no. {vat} is matched twice. Leave one of the lines.",
+                              "Строка {line}: ставка № {vat} сопоставлена дважды. Оставьте одну строку.",
+                              params={"line": number, "vat": found[1]}))
+    if wrong:
+        raise ValidationError(list(wrong))
+    return table
+
+
+def rate_key(words: str) -> str | None:
+    """The rate that somebody means by ``vat22``, ``22%``, ``22`` or ``без НДС``; None when there is no such rate."""
+    words = " ".join(words.lower().split())
+    if words in _WITHOUT:
+        return "none"
+    key = words if words.startswith("vat") else f"vat{words.rstrip('%').rstrip()}"
+    return key if key in DIRECT else None
+
+
+def _readable_table(lines: str) -> None:
+    vat_table(lines)
+
+
+def _webhook(address: str) -> None:
+    if address and not _WEBHOOK.fullmatch(address.strip()):
+        raise ValidationError([Text(
+            "This is not the address of a REST webhook. It looks like https://shop.example/rest/1/secret/",
+            "Это не адрес входящего вебхука. Он выглядит так: https://shop.example/rest/1/секрет/")])
+
+
+def addresses(words: str) -> frozenset[str]:
+    """The e-mail addresses in a setting, in lower case: separated by commas, semicolons or blanks."""
+    return frozenset(one.lower() for one in re.split(r"[\s,;]+", words) if one)
+
+
+def table_of(config: Mapping[str, object]) -> dict[str, str]:
+    """The VAT table of loaded settings; number 0 means without VAT unless the owner says otherwise."""
+    return {"0": "none", **vat_table(str(config.get("vat") or ""))}
+
+
+_SITE = Text("Connection to the site", "Связь с сайтом")
+_RECEIPT = Text("What goes into the receipt", "Что попадает в чек")
+_REGISTER = Text("The register on the site", "Касса на сайте")
+
+
+class BitrixSettings(PluginSettings):
+    """Everything an owner sets for one site. Only the VAT table matters for shops without REST access."""
+
+    rest_url = setting(
+        fields.String(load_default="", validate=_webhook), label=Text("REST webhook", "Вебхук REST"), secret=True,
+        group=_SITE, example="https://shop.example/rest/1/abcdefgh12345678/",
+        help=Text("With it the hub sets up the register by itself and tells the site of a receipt at once. Scopes: "
+                  "cashbox, catalog. Without it the site asks for the result every two minutes.",
+                  "С ним хаб сам заведёт кассу на сайте и сразу сообщит о чеке. Права вебхука: cashbox и catalog. "
+                  "Без него сайт сам спрашивает о чеке раз в две минуты."))
+    config_key = setting(
+        fields.String(load_default="", validate=validate.Length(max=100)), label=Text("Key of the register",
+                                                                                      "Ключ кассы"),
+        secret=True, group=_SITE, advanced=True,
+        help=Text("If set, print requests must carry it in the register's settings (section AUTH, KEY).",
+                  "Если задан, запрос печати должен содержать его в настройках кассы (раздел AUTH, поле KEY)."))
+    vat = setting(
+        fields.String(load_default="", validate=_readable_table), label=Text("VAT rates", "Ставки НДС"),
+        multiline=True, group=_RECEIPT, example="1 = none\n2 = vat22\n3 = vat10",
+        help=Text("One line for each rate of the site: its number in the catalogue and the rate. “Test connection” "
+                  "shows the numbers.",
+                  "По строке на каждую ставку сайта: её номер в каталоге и ставка. Номера покажет «Проверить»."))
+    cashless = setting(
+        fields.String(load_default="electronic"), label=Text("“Cashless” of the site is", "«Безналичная» оплата — это"),
+        choices=_FORM_WORDS, group=_RECEIPT, advanced=True)
+    cash = setting(
+        fields.String(load_default="cash"), label=Text("“Cash” of the site is", "«Наличная» оплата — это"),
+        choices=_FORM_WORDS, group=_RECEIPT, advanced=True,
+        help=Text("Change it if couriers take cards under a cash pay system.",
+                  "Измените, если под «наличной» платёжной системой курьеры принимают карты."))
+    shop_email = setting(
+        fields.String(load_default="", validate=validate.Length(max=500)),
+        label=Text("The shop's own e-mail", "Почта самого магазина"), group=_RECEIPT, example="shop@shop.example",
+        help=Text("When a buyer leaves no contact, the site puts this address in its place. Several: with commas.",
+                  "Если покупатель не оставил контакт, сайт подставляет этот адрес. Несколько — через запятую."))
+    shop_contact = setting(
+        fields.String(load_default="drop"), label=Text("If the contact is the shop's own", "Если контакт — магазин"),
+        choices={"drop": Text("there is no buyer's contact", "контакта покупателя нет"),
+                 "keep": Text("send the receipt there", "отправить чек туда")}, group=_RECEIPT, advanced=True)
+    register_name = setting(
+        fields.String(load_default="Хаб чеков", validate=validate.Length(min=1, max=100)),
+        label=Text("Name of the register", "Название кассы"), group=_REGISTER)
+    register_email = setting(
+        fields.String(load_default="", validate=validate.Length(max=100)),
+        label=Text("E-mail of the register", "Почта кассы"), group=_REGISTER, example="kassa@shop.example",
+        help=Text("The site writes there about receipts that failed. Needed to set up the register by REST.",
+                  "Туда сайт пишет о непробитых чеках. Нужна, чтобы завести кассу через REST."))
+    ofd = setting(
+        fields.String(load_default=""), label=Text("Tax data operator", "ОФД"), choices=OFD, group=_REGISTER,
+        help=Text("With it the site can show the buyer a link to the receipt.",
+                  "Тогда сайт сможет показать покупателю ссылку на чек."))

@@ -1,0 +1,423 @@
+"""The emulated register as far as software can see, without its wire: shifts, receipts, reports, storage, OFD.
+
+Deterministic: time comes from ``clock``, signs from hashes. Thread-safe. Its memory is the journal (journal.py), read
+again at every start. Usable in process (benchmarks, tests) as well as behind a wire (device.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hub.fiscal import Money
+from hub_plugins.drivers.emulator import checks, errors
+from hub_plugins.drivers.emulator.books import (
+    OFD_PATIENCE,
+    SALE,
+    SALE_RETURN,
+    Books,
+    Passport,
+    digits,
+    fiscal_sign,
+    storage_number,
+)
+from hub_plugins.drivers.emulator.errors import DeviceError
+from hub_plugins.drivers.emulator.journal import FileJournal, Journal, JournalBroken, JournalFailed, MemoryJournal
+from hub_plugins.drivers.emulator.protocol import dumps, loads
+
+#: After so long from its opening a shift prints no receipts (fiscal-domain §8).
+LONGEST_SHIFT = timedelta(hours=24)
+#: Documents in one answer to ``read``.
+BATCH = 50
+
+#: Lasting troubles, each switched on and off: see faults.py.
+CONDITIONS = frozenset({"no_paper", "cover_open", "busy", "storage_full", "ofd_overdue", "shift_old", "frozen"})
+
+Answer = dict[str, Any]
+#: Called around the write of a document: (before_write | after_write, the line). May raise PowerCut.
+Trap = Callable[[str, bytes], None]
+
+
+class Halted(Exception):
+    """The register has stopped in the middle of a write, as one whose storage failed: it answers no more."""
+
+
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
+class Engine:
+    """One register.
+
+    ``journal``: a path, a Journal, or None for one in memory. ``registration``: fields of :class:`Passport`; with a
+    journal that has history the serial must be the same, other differences register it anew. ``ofd_delay`` and
+    ``seconds_per_receipt`` in seconds. ``keep_open``: whether a receipt that was begun survives a power cut
+    (real models differ).
+    """
+
+    def __init__(self, journal: Journal | str | Path | None = None, registration: Mapping[str, Any] | None = None, *,
+                 clock: Callable[[], datetime] = utc_now, ofd_delay: float = 0.0, seconds_per_receipt: float = 0.0,
+                 keep_open: bool = True, sync: bool = True) -> None:
+        self.lock = threading.RLock()
+        self.journal: Journal = (FileJournal(journal, sync) if isinstance(journal, (str, Path))
+                                 else journal or MemoryJournal())
+        self.clock, self.ofd_delay, self.seconds_per_receipt = clock, ofd_delay, seconds_per_receipt
+        self.keep_open = keep_open
+        self.conditions: set[str] = set()
+        self.paper: int | None = None
+        self.interrupted = False
+        self.document: dict[str, Any] | None = None
+        self.trap: Trap | None = None
+        self.reload()
+        self._register(dict(registration or {}))
+
+    # -- birth and power -----------------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Power returns: everything is read from the journal again."""
+        with self.lock:
+            books = Books(self.ofd_delay)
+            for position, line in self.journal.lines():
+                try:
+                    books.apply(loads(line.decode()), position)
+                except (ValueError, KeyError, TypeError) as problem:
+                    raise JournalBroken(f"{self.journal.name} at {position}: {problem}") from problem
+            self.books = books
+            self.zone = ZoneInfo(books.passport.zone)
+            if not self.keep_open:
+                self.document, self.interrupted = None, False
+
+    def _register(self, given: dict[str, Any]) -> None:
+        books = self.books
+        if not books.storage:
+            born = Passport(**{"currency": "KZT" if given.get("country") == "KZ" else "RUB", **given})
+            if not born.registration_number:
+                born = replace(born, registration_number=digits(16, "registration", born.serial))
+            self.zone = ZoneInfo(born.zone)
+            self._note({"t": "born", "passport": born.to_json()})
+            self._new_storage()
+        elif given.get("serial", books.passport.serial) != books.passport.serial:
+            raise JournalBroken(f"{self.journal.name} belongs to the register {books.passport.serial}")
+        else:
+            changed = replace(books.passport, **given)
+            if changed != books.passport:
+                self._write({"what": "other", "passport": changed.to_json()}, self.now())
+                self.zone = ZoneInfo(changed.zone)
+
+    def _new_storage(self) -> None:
+        books = self.books
+        number = storage_number(books.passport.serial, len(books.positions) + 1)
+        self._note({"t": "storage", "fn": number, "at": self.now().isoformat()})
+        self._write({"what": "other", "passport": books.passport.to_json()}, self.now())
+
+    def now(self) -> datetime:
+        """The register's own time, to the second, in its zone."""
+        moment = self.clock() + self.books.clock_offset
+        return moment.astimezone(self.zone).replace(microsecond=0)
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def _note(self, entry: dict[str, Any]) -> None:
+        """A line of the journal that is no document."""
+        self.books.apply(entry, self.journal.append(dumps(entry).encode()))
+
+    def _write(self, document: dict[str, Any], at: datetime) -> dict[str, Any]:
+        """Gives a document its number and sign and writes it: the moment at which it comes to be."""
+        books, stamp = self.books, at.isoformat()
+        number = books.last + 1
+        sign = fiscal_sign(books.passport.serial, books.storage, number, stamp, document.get("total", 0))
+        entry = {"t": "doc", "fn": books.storage, "n": number, "at": stamp, "fp": sign, **document}
+        line = dumps(entry).encode()
+        if self.trap:
+            self.trap("before_write", line)
+        try:
+            position = self.journal.append(line)
+        except JournalFailed as problem:
+            raise DeviceError(errors.STORAGE_BROKEN, why=str(problem)) from problem
+        except OSError as problem:
+            raise Halted(str(problem)) from problem
+        try:
+            books.apply(entry, position, at)
+        except Exception as problem:  # it is written: whatever happens now must not look like a refusal
+            raise Halted(repr(problem)) from problem
+        if self.paper:
+            self.paper -= 1
+        if self.trap:
+            self.trap("after_write", line)
+        return entry
+
+    # -- what forbids a command ----------------------------------------------------------------------------------
+
+    def _ready(self, paperless: bool = False) -> None:
+        """Whether the machine can print at all."""
+        troubles = self.conditions
+        if troubles and "busy" in troubles:
+            raise DeviceError(errors.BUSY)
+        if troubles and "cover_open" in troubles:
+            raise DeviceError(errors.COVER_OPEN)
+        if self.interrupted:
+            raise DeviceError(errors.MUST_CONTINUE)
+        if not paperless and not self.has_paper:
+            raise DeviceError(errors.NO_PAPER)
+
+    @property
+    def has_paper(self) -> bool:
+        return self.paper != 0 and "no_paper" not in self.conditions
+
+    def _idle(self) -> None:
+        if self.document is not None:
+            raise DeviceError(errors.DOCUMENT_OPEN)
+
+    def _storage(self, now: datetime) -> None:
+        """Whether the storage takes new documents. Closing a shift does not ask: it is always allowed."""
+        code = self._storage_trouble(now)
+        if code:
+            raise DeviceError(code)
+        if self.books.last_at and now.replace(second=0) < self.books.last_at.replace(second=0):
+            raise DeviceError(errors.CLOCK_BEHIND)
+
+    def _storage_trouble(self, now: datetime) -> int:
+        books, troubles = self.books, self.conditions
+        if books.last >= books.passport.capacity or "storage_full" in troubles:
+            return errors.STORAGE_FULL
+        books.ofd.catch_up(now)
+        if "ofd_overdue" in troubles or (books.ofd.oldest and now - books.ofd.oldest > OFD_PATIENCE):
+            return errors.OFD_OVERDUE
+        return errors.STORAGE_EXPIRED if now > self.storage_until else 0
+
+    @property
+    def storage_until(self) -> datetime:
+        """The last moment of the storage's life."""
+        assert self.books.activated_at is not None
+        return self.books.activated_at + timedelta(days=self.books.passport.storage_days)
+
+    def _in_shift(self, now: datetime) -> None:
+        if self.books.shift is None:
+            raise DeviceError(errors.SHIFT_CLOSED)
+        if self.shift_age(now) > LONGEST_SHIFT:
+            raise DeviceError(errors.SHIFT_TOO_LONG)
+
+    def shift_age(self, now: datetime) -> timedelta:
+        """How long the shift is open; zero when none is."""
+        shift = self.books.shift
+        if shift is None:
+            return timedelta()
+        age = now - shift.opened_at
+        return age + LONGEST_SHIFT if "shift_old" in self.conditions else age
+
+    # -- receipts ------------------------------------------------------------------------------------------------
+
+    def begin(self, request: dict[str, Any]) -> Answer:
+        """Starts a receipt and prints its lines. Nothing is fiscal yet."""
+        with self.lock:
+            self._ready(request["paperless"])
+            self._idle()
+            now = self.now()
+            self._storage(now)
+            self._in_shift(now)
+            lines = checks.receipt_begun(request, self.books.passport)
+            self.document = {**request, "sum": lines}
+            return {"ok": 1}
+
+    def finish(self, request: dict[str, Any]) -> Answer:
+        """Writes the receipt that was begun: the one moment at which a receipt comes to be."""
+        with self.lock:
+            document = self.document
+            if document is None:
+                raise DeviceError(errors.NO_DOCUMENT)
+            self._ready(document["paperless"])
+            now = self.now()
+            self._storage(now)
+            self._in_shift(now)
+            books = self.books
+            checks.receipt_finished(request, document["sum"], document["kind"], books.drawer,
+                                    books.passport.currency)
+            shift = books.shift
+            assert shift is not None
+            entry = {name: value for name, value in document.items() if name not in ("c", "sum")}
+            written = self._write({"what": "receipt", "shift": shift.number, "rn": shift.receipts + 1,
+                                   "total": request["total"], "pay": request["pay"], **entry}, now)
+            self.document = None
+            return {"ok": 1, "fn": written["fn"], "n": written["n"], "fp": written["fp"], "at": written["at"],
+                    "total": written["total"], "kind": written["kind"], "shift": shift.number,
+                    "rn": shift.receipts, "serial": books.passport.serial,
+                    "reg": books.passport.registration_number}
+
+    def cancel(self, request: Mapping[str, Any] | None = None) -> Answer:
+        """Cancels the receipt that was begun."""
+        with self.lock:
+            if self.document is None:
+                raise DeviceError(errors.NO_DOCUMENT)
+            if "busy" in self.conditions:
+                raise DeviceError(errors.BUSY)
+            self.document, self.interrupted = None, False
+            return {"ok": 1}
+
+    def proceed(self, request: Mapping[str, Any] | None = None) -> Answer:
+        """Goes on printing after paper ran out. What was to be written had been written already."""
+        with self.lock:
+            if not self.has_paper:
+                raise DeviceError(errors.NO_PAPER)
+            self.interrupted = False
+            return {"ok": 1}
+
+    # -- shifts, reports, cash -----------------------------------------------------------------------------------
+
+    def shift_open(self, request: Mapping[str, Any]) -> Answer:
+        """Opens a shift."""
+        with self.lock:
+            self._ready()
+            self._idle()
+            if self.books.shift is not None:
+                raise DeviceError(errors.SHIFT_IS_OPEN)
+            now = self.now()
+            self._storage(now)
+            written = self._write({"what": "shift_open", "shift": self.books.shift_number + 1,
+                                   "cashier": request.get("cashier", "")}, now)
+            return {"ok": 1, "n": written["n"], "shift": written["shift"]}
+
+    def shift_close(self, request: Mapping[str, Any]) -> Answer:
+        """Prints Z. Allowed whatever the shift's age, the storage or the OFD say (fiscal-domain §8)."""
+        with self.lock:
+            self._ready()
+            self._idle()
+            if self.books.shift is None:
+                raise DeviceError(errors.SHIFT_CLOSED)
+            now = self.now()
+            at = max(now, self.books.last_at or now)
+            written = self._write({"what": "shift_close", "cashier": request.get("cashier", ""), **self._figures()},
+                                  at)
+            self.conditions.discard("shift_old")
+            return {"ok": 1, **{name: value for name, value in written.items() if name not in ("t", "what")}}
+
+    def x_report(self, request: Mapping[str, Any] | None = None) -> Answer:
+        """Prints X: the figures so far. It is paper, not a fiscal document, so it has no number of its own."""
+        with self.lock:
+            self._ready()
+            self._idle()
+            if self.books.shift is None:
+                raise DeviceError(errors.SHIFT_CLOSED)
+            figures = {"fn": self.books.storage, "n": self.books.last, "at": self.now().isoformat(),
+                       **self._figures()}
+            self._note({"t": "x_report", **figures})
+            return {"ok": 1, "fp": "", **figures}
+
+    def _figures(self) -> dict[str, Any]:
+        shift = self.books.shift
+        assert shift is not None
+        return {"shift": shift.number, "receipts": shift.receipts, "sales": shift.sums[SALE],
+                "returns": shift.sums[SALE_RETURN], "sums": dict(shift.sums), "drawer": self.books.drawer,
+                "cumulative": self.books.cumulative}
+
+    def cash(self, request: Mapping[str, Any]) -> Answer:
+        """Cash in (``amount`` above zero) or out. Real storages do not keep these; the emulator numbers them with
+        the rest, so that nothing that was printed is missing in the journal."""
+        with self.lock:
+            self._ready()
+            self._idle()
+            now, amount = self.now(), request["amount"]
+            self._storage(now)
+            self._in_shift(now)
+            if type(amount) is not int or not amount:
+                raise DeviceError(errors.BAD_VALUE, what="amount")
+            drawer, currency = self.books.drawer, self.books.passport.currency
+            if drawer + amount < 0:
+                raise DeviceError(errors.NO_CASH, drawer=str(Money(drawer, currency)),
+                                  wanted=str(Money(-amount, currency)))
+            written = self._write({"what": "cash_in" if amount > 0 else "cash_out", "total": abs(amount),
+                                   "shift": self.books.shift_number, "cashier": request.get("cashier", "")}, now)
+            return {"ok": 1, "n": written["n"], "drawer": self.books.drawer}
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def last(self, request: Mapping[str, Any] | None = None) -> Answer:
+        """What a bookmark needs."""
+        books = self.books
+        return {"ok": 1, "serial": books.passport.serial, "fn": books.storage, "n": books.last,
+                "shift": books.shift_number}
+
+    def hello(self, request: Mapping[str, Any] | None = None) -> Answer:
+        """Who answers."""
+        return {"ok": 1, "fn": self.books.storage, **self.books.passport.to_json()}
+
+    def state(self, request: Mapping[str, Any] | None = None) -> Answer:
+        """Everything that can be read; times as ISO text with the register's offset."""
+        with self.lock:
+            books, now = self.books, self.now()
+            trouble, shift, document = self._storage_trouble(now), books.shift, self.document
+            oldest = books.ofd.oldest
+            return {
+                "ok": 1, "serial": books.passport.serial, "fn": books.storage, "n": books.last,
+                "rest": not self.interrupted and "busy" not in self.conditions, "interrupted": self.interrupted,
+                "document": None if document is None else {"owner": document["owner"], "key": document["key"]},
+                "shift": books.shift_number, "shift_open": shift is not None,
+                "opened_at": shift.opened_at.isoformat() if shift else "",
+                "age": int(self.shift_age(now).total_seconds()), "paper": self.has_paper,
+                "cover": "cover_open" in self.conditions, "capacity": books.passport.capacity,
+                "until": self.storage_until.isoformat(), "unsent": books.ofd.unsent,
+                "oldest": oldest.isoformat() if oldest else "", "clock": now.isoformat(), "blocked": trouble,
+                "drawer": books.drawer, "cumulative": books.cumulative}
+
+    def read(self, request: Mapping[str, Any]) -> Answer:
+        """Documents ``from`` .. ``to`` of the storage in use, at most a batch; ``n`` is the last there is."""
+        with self.lock:
+            books = self.books
+            first, last = request["from"], min(request["to"], books.last)
+            if first < 1 or first > books.last:
+                raise DeviceError(errors.NO_SUCH_DOCUMENT)
+            books.ofd.catch_up(self.now())
+            found = []
+            for number in range(first, min(last, first + BATCH - 1) + 1):
+                entry = loads(self.journal.read(books.here[number - 1]).decode())
+                entry["ofd"] = number <= books.ofd.sent
+                found.append(entry)
+            return {"ok": 1, "fn": books.storage, "n": books.last, "documents": found}
+
+    def history(self) -> Iterator[dict[str, Any]]:
+        """Every document of every storage, in order."""
+        with self.lock:
+            lines = [line for _, line in self.journal.lines()]
+        for line in lines:
+            entry = loads(line.decode())
+            if entry["t"] == "doc":
+                yield entry
+
+    # -- what people do at the register --------------------------------------------------------------------------
+
+    def replace_storage(self, force: bool = False) -> str:
+        """Puts a new storage in: its number. Documents are counted from 1 again, history stays in the journal.
+        ``force`` does it with a shift open, which real registers refuse."""
+        with self.lock:
+            self._idle()
+            if self.books.shift is not None and not force:
+                raise DeviceError(errors.SHIFT_IS_OPEN)
+            self.conditions -= {"storage_full", "ofd_overdue"}
+            self._new_storage()
+            return self.books.storage
+
+    def load_paper(self, receipts: int | None = None) -> None:
+        """Puts a roll in that lasts for so many documents; None for ever."""
+        with self.lock:
+            self.paper = receipts
+            self.conditions.discard("no_paper")
+
+    def set_clock(self, offset: float) -> None:
+        """Sets the register's clock to the machine's plus ``offset`` seconds."""
+        with self.lock:
+            self._note({"t": "clock", "offset": offset})
+
+    def switch_ofd(self, on: bool) -> None:
+        """Connects or disconnects the OFD."""
+        with self.lock:
+            self.books.ofd.catch_up(self.now())
+            self._note({"t": "ofd", "on": on, "sent": self.books.ofd.sent})
+
+    def close(self) -> None:
+        """Gives the journal back."""
+        self.journal.close()
