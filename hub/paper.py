@@ -99,13 +99,13 @@ def _height(row: Row, columns: int) -> int:
     if isinstance(row, Gap):
         return GAP
     if isinstance(row, QrCode):
-        return _module(row.text, columns) * _qr(row.text).symbol_size(border=0)[0] + 2 * QR_SPACE - 4
+        return _module(row.text, columns) * len(_qr(row.text).matrix) + 2 * QR_SPACE - 4
     return LEADING * 2 if row.double else LEADING
 
 
 def _module(text: str, columns: int) -> int:
     """CSS pixels of one module: whole ones, so that the code is sharp at every scale."""
-    return max(2, int(columns * CELL * QR_SHARE) // int(_qr(text).symbol_size(border=0)[0]))
+    return max(2, int(columns * CELL * QR_SHARE) // len(_qr(text).matrix))
 
 
 @lru_cache(maxsize=16)

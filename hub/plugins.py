@@ -167,7 +167,8 @@ def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, mod
             for kind in implementation():
                 check_class(kind, base)
                 target = getattr(catalogue, attribute)
-                if kind.name in target or any(kind.name == other for _, other, _ in found):
+                if kind.name in target or any(
+                        target is into and kind.name == other for into, other, _ in found):
                     raise ValueError(f"{attribute[:-1]} {kind.name!r} is already provided by another plugin")
                 found.append((target, kind.name, kind))
                 provides.append(f"{attribute[:-1]}:{kind.name}")

@@ -28,6 +28,7 @@ from datetime import tzinfo
 from operator import itemgetter
 
 from hub.fiscal import Money, Order, OrderLine, Text
+from hub.fiscal.money import quantity_text
 
 #: Sections within sections.
 DEEPEST = 8
@@ -337,7 +338,7 @@ def values_of(order: Order, line: OrderLine, organisation: str, more: Mapping[st
         "customer.phone": order.customer.phone, "order.number": order.number,
         "order.date": settled.strftime("%d.%m.%Y") if settled else "", "order.note": order.note, "note": order.note,
         "order.total": Money(sum(one.amount for one in sums) - off, order.currency).plain(),
-        "line.name": line.name, "line.quantity": f"{line.quantity:f}", "line.price": line.price.plain(),
+        "line.name": line.name, "line.quantity": quantity_text(line.quantity), "line.price": line.price.plain(),
         "line.sum": _sum(line).plain(), "organisation": organisation, "cashier": order.cashier.name,
     }
     for tags in (more or {}, order.tags, line.tags):

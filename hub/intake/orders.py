@@ -26,7 +26,7 @@ from hub.store.receipts import (
     buyer_values,
     change,
     happened,
-    new_receipt_key,
+    receipt_key,
     strip_order,
     strip_receipt,
     tell,
@@ -110,7 +110,7 @@ def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: dateti
                 return line.name
             return template.render(templating.values_of(whole, line, organisation))
 
-        receipt = fiscal_build(order, terms_of(source), new_receipt_key(), now, name)
+        receipt = fiscal_build(order, terms_of(source), receipt_key(source.public_id, order.key), now, name)
         receipt = catalogue.built(receipt, order)
     except Invalid as problem:
         problems = tuple(problem.problems)
@@ -183,7 +183,7 @@ def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, no
     order, receipt = prepared.order, prepared.receipt
     return {
         "content_hash": prepared.content_hash, "order_number": order.number[:100],
-        "receipt_key": receipt.key if receipt else new_receipt_key(), "kind": order.kind.name,
+        "receipt_key": receipt_key(source.public_id, order.key), "kind": order.kind.name,
         "country": source.organisation["country"], "ffd": source.organisation["ffd"], "currency": order.currency,
         "total": receipt.total.amount if receipt else None, "internet": receipt.internet if receipt else False,
         "tax_system": receipt.tax_system.value if receipt and receipt.tax_system else 0,

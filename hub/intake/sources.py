@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from marshmallow import ValidationError
 from sqlalchemy import select
 
-from hub.contracts import Gateway, Intake, NeedsAttention, Source, load
+from hub.contracts import Gateway, Intake, NeedsAttention, ReceiptView, Source, load
 from hub.contracts.settings import errors
 from hub.fiscal import Text
 from hub.intake.context import CoreContext, SourceFacts, facts
@@ -67,6 +68,10 @@ class Sources:
     def context(self, source: SourceFacts) -> CoreContext:
         """What the source's plugin is lent."""
         return CoreContext(self.db, self.vault, source, self.public_url)
+
+    def view_with_url(self, view: ReceiptView) -> ReceiptView:
+        """The view with our own page of the receipt."""
+        return replace(view, url=f"{self.public_url}/r/{view.number}")
 
     def settings(self, source: SourceFacts) -> dict[str, Any]:
         """Validated settings; NeedsAttention names the first wrong field."""

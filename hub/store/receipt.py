@@ -199,6 +199,7 @@ class ForeignDocument(OrgRow, Base):
     storage_number: Mapped[str] = mapped_column(String(20))
     document_number: Mapped[int] = mapped_column(Id)
     what: Mapped[str] = mapped_column(String(16))
+    receipt_key: Mapped[str] = mapped_column(String(16), default="", index=True)
     total: Mapped[int | None] = mapped_column(Id)
     document: Mapped[dict[str, Any]] = mapped_column(JSON)
 

@@ -1,0 +1,222 @@
+"""The command ``hub``."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hub import __version__, config
+
+# Heavy parts are imported by the command that needs them: `hub up` must stay small and start fast.
+
+
+def _print(value: Any, as_json: bool, lines: Sequence[str]) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=1) if as_json else "\n".join(lines))
+
+
+def _up(options: argparse.Namespace) -> int:
+    from hub import up
+
+    settings = config.load()
+    return up.run(settings.host, options.port or settings.port, settings.data_dir, options.apart)
+
+
+def _web(options: argparse.Namespace) -> int:
+    from hub import serve
+
+    return serve.run(config.load())
+
+
+def _worker(options: argparse.Namespace) -> int:
+    from hub import worker
+
+    return worker.run(config.load(), (options.role,) if options.role else ("jobs", "registers"))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from hub import demo
+
+    return demo.run(as_json=options.json, keep=options.keep)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from hub import doctor
+
+    found = doctor.examine(config.load())
+    marks = {"good": "✓", "warning": "!", "bad": "✗"}
+    lines = []
+    for one in found:
+        lines.append(f"{marks[one.level]} {one.text.say(options.language)}")
+        if one.way_out is not None and one.level != "good":
+            lines.append(f"    → {one.way_out.say(options.language)}")
+    _print([{"what": one.what, "level": one.level, "text": one.text.say(options.language),
+             "way_out": one.way_out.say(options.language) if one.way_out else None} for one in found],
+           options.json, lines)
+    return 1 if any(one.level == "bad" for one in found) else 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from hub.plugins import discover
+
+    simulators = discover().simulators
+    main = simulators.get(options.name)
+    if main is None:
+        print(f"hub: no simulator {options.name!r}; there are: {', '.join(sorted(simulators))}", file=sys.stderr)
+        return 2
+    return int(main(options.arguments))
+
+
+def _plugin_list(options: argparse.Namespace) -> int:
+    from hub.plugins import discover
+
+    plugins = discover(config.load().plugins_off).plugins
+    _print([{"name": one.name, "module": one.module, "version": one.version, "provides": list(one.provides),
+             "problem": one.reason.say(options.language) if one.reason else None} for one in plugins],
+           options.json,
+           [f"{'✗' if one.reason else '✓'} {one.name:<16} {one.version:<8} {', '.join(one.provides)}"
+            + (f"\n    {one.reason.say(options.language)}" if one.reason else "") for one in plugins])
+    return 1 if any(one.reason for one in plugins) else 0
+
+
+def _plugin_new(options: argparse.Namespace) -> int:
+    from hub.testing.scaffold import new_plugin
+
+    try:
+        written = new_plugin(options.name, options.kind, Path(options.folder))
+    except (ValueError, OSError) as problem:
+        print(f"hub: {problem}", file=sys.stderr)
+        return 2
+    _print([str(one) for one in written], options.json, [str(one) for one in written])
+    return 0
+
+
+def _plugin_check(options: argparse.Namespace) -> int:
+    from hub.testing.check import check_plugin
+
+    result = check_plugin(options.name)
+    words = [problem.say(options.language) for problem in result.problems]
+    _print({"name": options.name, "ok": result.ok, "problems": words}, options.json,
+           [f"✓ {options.name}"] if result.ok else [f"✗ {options.name}", *[f"    {one}" for one in words]])
+    return 0 if result.ok else 1
+
+
+def _db_upgrade(options: argparse.Namespace) -> int:
+    from hub.store import Database, DatabaseAway, schema
+
+    settings = config.load()
+    db = Database(settings.database_url, pool=2)
+    try:
+        changed = schema.upgrade(db)
+    except DatabaseAway as problem:
+        print(f"hub: the database does not answer: {problem}. Check HUB_DATABASE_URL.", file=sys.stderr)
+        return 1
+    finally:
+        db.close()
+    _print({"revision": schema.HEAD, "changed": changed}, options.json,
+           [f"the database is at {schema.HEAD}" + ("" if changed else " already")])
+    return 0
+
+
+def _user_add(options: argparse.Namespace) -> int:
+    from hub import office
+    from hub.store import Database, Organisation
+
+    db = Database(config.load().database_url, pool=2)
+    password = sys.stdin.readline().rstrip("\n") if options.password_stdin else getpass.getpass("Password: ")
+    try:
+        with db.write() as session:
+            organisation = session.query(Organisation).filter(
+                Organisation.tax_id == options.organisation).first() if options.organisation else \
+                session.query(Organisation).order_by(Organisation.id).first()
+            if organisation is None:
+                print("hub: no such organisation: make it with the set-up link that `hub up` prints", file=sys.stderr)
+                return 2
+            user = office.create_user(session, "cli", organisation.id, options.login, password, options.role,
+                                      options.name, options.inn)
+            public_id = user.public_id
+    except office.Wrong as problem:
+        for field, text in problem.fields.items():
+            print(f"hub: {field}: {text.say(options.language)}", file=sys.stderr)
+        return 2
+    finally:
+        db.close()
+    _print({"id": public_id, "login": options.login}, options.json, [f"{options.login} can log in"])
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands. Plugins' own are added by :func:`main`."""
+    top = argparse.ArgumentParser(prog="hub", description="kassahub: a paid order becomes exactly one fiscal receipt")
+    top.add_argument("--version", action="version", version=f"kassahub {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="for programs")
+    common.add_argument("--language", choices=("ru", "en"), default="ru", help="of sentences")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, call: Any, help: str, into: Any = commands) -> argparse.ArgumentParser:
+        one: argparse.ArgumentParser = into.add_parser(name, help=help, description=help, parents=[common])
+        one.set_defaults(call=call)
+        return one
+
+    up = add("up", _up, "start the whole hub: web, workers and, if there is one, Redis")
+    up.add_argument("--port", type=int, help="instead of HUB_PORT or the first free one from 8000")
+    up.add_argument("--apart", action="store_true", help="jobs and registers in processes of their own")
+    add("web", _web, "the pages and doors only")
+    add("worker", _worker, "jobs, registers and the ticker").add_argument(
+        "role", nargs="?", choices=("jobs", "registers"), help="only these")
+    demo = add("demo", _demo, "start the simulators, send real orders, show the receipts, compare everything")
+    demo.add_argument("--keep", help="keep the demo's data in this folder")
+    add("doctor", _doctor, "what is wrong and how to mend it")
+    simulate = commands.add_parser("simulate", help="run a simulator of another system or register")
+    simulate.set_defaults(call=_simulate)
+    simulate.add_argument("name")
+    simulate.add_argument("arguments", nargs=argparse.REMAINDER)
+    plugin = commands.add_parser("plugin", help="list, write and check plugins").add_subparsers(
+        dest="plugin_command", required=True, metavar="COMMAND")
+    add("list", _plugin_list, "installed plugins and what they provide", plugin)
+    new = add("new", _plugin_new, "write a working plugin with its tests", plugin)
+    new.add_argument("name")
+    new.add_argument("--kind", choices=("source", "driver", "notifier", "gateway"), default="source")
+    new.add_argument("--folder", default=".")
+    add("check", _plugin_check, "check a plugin against the contract", plugin).add_argument("name")
+    add("upgrade", _db_upgrade, "bring the database to this version", commands.add_parser(
+        "db", help="the database").add_subparsers(dest="db_command", required=True, metavar="COMMAND"))
+    user = add("add", _user_add, "add a person who logs in", commands.add_parser(
+        "user", help="people").add_subparsers(dest="user_command", required=True, metavar="COMMAND"))
+    user.add_argument("login")
+    user.add_argument("--role", choices=("owner", "cashier"), default="owner")
+    user.add_argument("--name", default="", help="as on receipts")
+    user.add_argument("--inn", default="", help="the cashier's INN")
+    user.add_argument("--organisation", default="", help="INN or BIN; the first one without it")
+    user.add_argument("--password-stdin", action="store_true")
+    top.set_defaults(commands=commands)
+    return top
+
+
+OWN = ("up", "web", "worker", "demo", "doctor", "simulate", "plugin", "db", "user")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Exit status 0 done, 1 something is wrong, 2 wrong use."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    top = parser()
+    first = next((one for one in arguments if not one.startswith("-")), "")
+    if first and first not in OWN:
+        # Only then is it worth loading every plugin.
+        from hub.plugins import discover
+
+        for add in discover().commands():
+            add(top.get_default("commands"))
+    options = top.parse_args(arguments)
+    try:
+        return int(options.call(options) or 0)
+    except config.Misconfigured as problem:
+        print(f"hub: {problem}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1

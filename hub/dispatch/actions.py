@@ -1,0 +1,366 @@
+"""What a person may do to a receipt or a register from the page: only what is safe in its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from hub.bell import Bell
+from hub.contracts import Bookmark
+from hub.dispatch import claims
+from hub.dispatch.commands import ORDERS
+from hub.fiscal import (
+    Cashier,
+    Customer,
+    FiscalRecord,
+    Form,
+    Invalid,
+    Money,
+    Order,
+    OrderLine,
+    Payment,
+    Problem,
+    Receipt,
+    Text,
+    codec,
+    return_of,
+)
+from hub.fiscal.codes import Country, Method, Subject
+from hub.fiscal.vat import rates_on
+from hub.intake.context import facts
+from hub.intake.orders import content_hash, prepare, store
+from hub.plugins import Catalogue
+from hub.store import (
+    Attempt,
+    Audit,
+    Database,
+    ForeignDocument,
+    Inbox,
+    KeyConflict,
+    Organisation,
+    Record,
+    Register,
+    SourceRow,
+    new_public_id,
+    table,
+    utcnow,
+)
+from hub.store.receipts import (
+    BUYER,
+    RECEIPT,
+    buyer_values,
+    change,
+    happened,
+    receipt_key,
+    strip_order,
+    strip_receipt,
+    whole_order,
+)
+from hub.store.vault import Vault
+
+#: The only buttons that are safe in a state (page.md, "States of a receipt").
+SAFE: Mapping[str, frozenset[str]] = {
+    "accepted": frozenset({"cancel"}), "queued": frozenset({"cancel"}), "printing": frozenset(),
+    "recorded": frozenset({"return"}), "confirmed": frozenset({"return"}),
+    "invalid": frozenset({"retry", "cancel"}), "refused": frozenset({"retry", "cancel"}),
+    "uncertain": frozenset({"resolve"}), "cancelled": frozenset()}
+
+ATTEMPT, FOREIGN, REGISTER, INBOX = table(Attempt), table(ForeignDocument), table(Register), table(Inbox)
+RECORD, CONFLICT, AUDIT = table(Record), table(KeyConflict), table(Audit)
+
+#: A source that no plugin stands behind: receipts that people make on the page belong to it.
+MANUAL = "manual"
+
+
+def _audit(connection: Connection, organisation_id: int, actor: str, action: str, object_id: str,
+           **details: Any) -> None:
+    connection.execute(insert(AUDIT).values(
+        organisation_id=organisation_id, actor=actor, action=action, object_id=object_id, details=details,
+        at=utcnow(), public_id=new_public_id("aud"), created_at=utcnow(), row_version=1))
+
+
+def cancel(db: Database, organisation_id: int, receipt_id: int, actor: str) -> bool:
+    """Cancels a receipt that nobody prints yet: a conditional update, so a register that was faster wins."""
+
+    def work(connection: Connection) -> bool:
+        done = change(connection, organisation_id, receipt_id, ("queued", "invalid", "refused"), "cancelled", actor,
+                      "cancelled")
+        if done:
+            _audit(connection, organisation_id, actor, "receipt.cancel", str(receipt_id))
+        return done
+
+    return db.submit(work)
+
+
+def retry(db: Database, bell: Bell, organisation_id: int, receipt_id: int, actor: str) -> bool:
+    """Tries an invalid or refused receipt again. An invalid one is read from its source again, where the cause may
+    have been mended; a refused one goes back to the queue. False in any other state."""
+
+    def work(connection: Connection) -> tuple[bool, str]:
+        row = connection.execute(select(RECEIPT.c.state, RECEIPT.c.inbox_id, RECEIPT.c.source_id, RECEIPT.c.queue_id)
+                                 .where(RECEIPT.c.id == receipt_id,
+                                        RECEIPT.c.organisation_id == organisation_id)).first()
+        if row is None or row.state not in ("invalid", "refused"):
+            return False, ""
+        _audit(connection, organisation_id, actor, "receipt.retry", str(receipt_id))
+        if row.state == "refused":
+            now = utcnow()
+            change(connection, organisation_id, receipt_id, ("refused",), "queued", actor, "again", due_at=now,
+                   reason=None, deadline=now + timedelta(minutes=5))
+            return True, f"queue:{row.queue_id}"
+        if row.inbox_id is None:
+            return False, ""
+        connection.execute(update(INBOX).where(INBOX.c.id == row.inbox_id)
+                           .values(state="failed", due_at=utcnow(), tries=0))
+        happened(connection, (organisation_id, receipt_id), "invalid", "invalid", actor, "again")
+        return True, f"source:{row.source_id}"
+
+    done, target = db.submit(work)
+    if target:
+        bell.ring("registers" if target.startswith("queue") else "jobs", target)
+    return done
+
+
+# -- uncertain -------------------------------------------------------------------------------------------------------
+
+
+def _undecided(connection: Connection, organisation_id: int, receipt_id: int) -> Any:
+    return connection.execute(
+        select(ATTEMPT, RECEIPT.c.queue_id, RECEIPT.c.source_id, RECEIPT.c.document)
+        .join(RECEIPT, RECEIPT.c.id == ATTEMPT.c.receipt_id)
+        .where(ATTEMPT.c.receipt_id == receipt_id, RECEIPT.c.organisation_id == organisation_id,
+               RECEIPT.c.state == "uncertain", ATTEMPT.c.state == "uncertain")).first()
+
+
+def candidates(db: Database, organisation_id: int, receipt_id: int) -> list[dict[str, Any]]:
+    """Documents of nobody after the attempt's bookmark, on its storage: one of them may be the receipt."""
+    with db.read() as connection:
+        attempt = _undecided(connection, organisation_id, receipt_id)
+        if attempt is None:
+            return []
+        rows = connection.execute(
+            select(FOREIGN).where(FOREIGN.c.storage_number == attempt.storage_number,
+                                  FOREIGN.c.document_number > attempt.bookmark, FOREIGN.c.what == "receipt")
+            .order_by(FOREIGN.c.document_number).limit(50)).mappings().all()
+    return [{"document_number": row["document_number"], "total": row["total"], "at": row["document"].get("at", ""),
+             "kind": row["document"].get("kind", ""), "sign": row["document"].get("sign", "")} for row in rows]
+
+
+def resolve_printed(db: Database, bell: Bell, organisation_id: int, receipt_id: int, document_number: int,
+                    actor: str) -> Text | None:
+    """A person says which document is the receipt. None when done; a sentence when it cannot be."""
+
+    def work(connection: Connection) -> tuple[Text | None, int]:
+        attempt = _undecided(connection, organisation_id, receipt_id)
+        if attempt is None:
+            return Text("The receipt is no longer undecided.", "Чек уже не в этом состоянии."), 0
+        stored = connection.execute(
+            select(FOREIGN.c.document).where(FOREIGN.c.storage_number == attempt.storage_number,
+                                             FOREIGN.c.document_number == document_number)).scalar()
+        if stored is None or not stored.get("record"):
+            return Text("There is no free receipt document no. {number} in this storage.",
+                        "В этом накопителе нет свободного чека № {number}.",
+                        params={"number": document_number}), 0
+        record = codec.opened(FiscalRecord, stored["record"])
+        receipt = claims.receipt_of(connection, receipt_id)
+        assert receipt is not None
+        claims.record(connection, attempt.register_id, receipt_id, attempt.id, record, receipt, actor, "resolved")
+        _audit(connection, organisation_id, actor, "receipt.resolve", str(receipt_id), document=document_number)
+        return None, int(attempt.source_id)
+
+    problem, source_id = db.submit(work)
+    if source_id:
+        bell.ring("jobs", f"delivery:{source_id}")
+    return problem
+
+
+def resolve_not_printed(db: Database, bell: Bell, organisation_id: int, receipt_id: int, actor: str) -> bool:
+    """A person looked at the register and says that the receipt was not printed: it goes back to the queue."""
+
+    def work(connection: Connection) -> int:
+        attempt = _undecided(connection, organisation_id, receipt_id)
+        if attempt is None:
+            return 0
+        now = utcnow()
+        connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt.id).values(
+            state="not_printed", ended_at=now, outcome={"outcome": "resolved", "actor": actor}))
+        change(connection, organisation_id, receipt_id, ("uncertain",), "queued", actor, "resolved_not_printed",
+               due_at=now, reason=None)
+        _audit(connection, organisation_id, actor, "receipt.resolve_not_printed", str(receipt_id))
+        return int(attempt.queue_id)
+
+    queue_id = db.submit(work)
+    if queue_id:
+        bell.ring("registers", f"queue:{queue_id}")
+    return bool(queue_id)
+
+
+# -- returns ---------------------------------------------------------------------------------------------------------
+
+
+def _returns(connection: Connection, receipt_id: int) -> list[Receipt]:
+    """Returns of a receipt that are printed or may still be."""
+    rows = connection.execute(select(RECEIPT.c.id).where(
+        RECEIPT.c.base_id == receipt_id, RECEIPT.c.state.not_in(("cancelled", "invalid")))).scalars().all()
+    return [one for one in (claims.receipt_of(connection, row) for row in rows) if one is not None]
+
+
+def _left(base: Receipt, returned: list[Receipt]) -> list[Decimal]:
+    left = [line.quantity for line in base.lines]
+    for one in returned:
+        for line in one.lines:
+            need = line.quantity
+            for index, original in enumerate(base.lines):
+                if need and original.name == line.name and original.price == line.price and left[index]:
+                    taken = min(left[index], need)
+                    left[index] -= taken
+                    need -= taken
+    return left
+
+
+def returnable(db: Database, organisation_id: int, receipt_id: int) -> list[Decimal]:
+    """How much of each line may still be returned; empty when the receipt is not printed."""
+    with db.read() as connection:
+        base = _printed(connection, organisation_id, receipt_id)
+        return [] if base is None else _left(base, _returns(connection, receipt_id))
+
+
+def _printed(connection: Connection, organisation_id: int, receipt_id: int) -> Receipt | None:
+    state = connection.execute(select(RECEIPT.c.state).where(
+        RECEIPT.c.id == receipt_id, RECEIPT.c.organisation_id == organisation_id)).scalar()
+    return claims.receipt_of(connection, receipt_id) if state in ("recorded", "confirmed") else None
+
+
+def make_return(db: Database, bell: Bell, organisation_id: int, receipt_id: int,
+                quantities: dict[int, Decimal] | None, form: Form | None, actor: str) -> int:
+    """A return of a printed receipt, whole or by lines and quantities; the new receipt's id. Raises Invalid.
+
+    Two people who press the button at once make one return of the same goods: what is left is counted and the return
+    stored in one transaction, under a key that counts the returns so far.
+    """
+
+    def work(connection: Connection) -> tuple[int, int]:
+        base_row = connection.execute(select(RECEIPT).where(RECEIPT.c.id == receipt_id).with_for_update()) \
+            .mappings().one()
+        base = _printed(connection, organisation_id, receipt_id)
+        if base is None:
+            raise Invalid([Problem("not_printed_yet")])
+        earlier = _returns(connection, receipt_id)
+        left = _left(base, earlier)
+        wanted = quantities if quantities is not None else dict(enumerate(left))
+        for index, number in wanted.items():
+            if index < 0 or index >= len(left) or number > left[index]:
+                name = base.lines[index].name if 0 <= index < len(left) else str(index)
+                raise Invalid([Problem("return_exceeds", f"lines[{index}].quantity",
+                                       {"name": name, "wanted": number, "left": left[index] if 0 <= index < len(left)
+                                        else 0})])
+        so_far = connection.execute(select(func.count()).select_from(RECEIPT).where(
+            RECEIPT.c.base_id == receipt_id)).scalar_one()
+        source_key = f"return:{base_row['public_id']}:{so_far + 1}"
+        public = connection.execute(select(SourceRow.public_id).where(
+            SourceRow.id == base_row["source_id"])).scalar_one()
+        receipt = return_of(base, receipt_key(public, source_key), wanted, form)
+        receipt_id_ = _store_return(connection, dict(base_row), receipt, source_key, actor)
+        _audit(connection, organisation_id, actor, "receipt.return", str(receipt_id), made=receipt_id_)
+        return receipt_id_, int(base_row["queue_id"])
+
+    new_id, queue_id = db.submit(work)
+    bell.ring("registers", f"queue:{queue_id}")
+    return new_id
+
+
+def _store_return(connection: Connection, base: Mapping[str, Any], receipt: Receipt, source_key: str,
+                  actor: str) -> int:
+    now = utcnow()
+    buyer = connection.execute(select(BUYER).where(BUYER.c.receipt_id == base["id"])).mappings().first()
+    order = replace(whole_order(base["order_data"], dict(buyer) if buyer else None), key=source_key,
+                    kind=receipt.kind)
+    new_id = int(connection.execute(insert(RECEIPT).values(
+        organisation_id=base["organisation_id"], source_id=base["source_id"], source_key=source_key,
+        content_hash=content_hash(order), order_number=base["order_number"], receipt_key=receipt.key, state="queued",
+        kind=receipt.kind.name, country=base["country"], ffd=base["ffd"], currency=base["currency"],
+        total=receipt.total.amount, internet=base["internet"], tax_system=base["tax_system"],
+        settlement_place=base["settlement_place"], document=strip_receipt(receipt), order_data=strip_order(order),
+        snapshot_id=base["snapshot_id"], queue_id=base["queue_id"], base_id=base["id"], depends_on_id=base["id"],
+        priority=100, deadline=now + timedelta(minutes=5), due_at=now, state_at=now, tries=0, problems=[],
+        public_id=new_public_id("rcp"), created_at=now, row_version=1).returning(RECEIPT.c.id)).scalar_one())
+    connection.execute(insert(BUYER).values(
+        organisation_id=base["organisation_id"], receipt_id=new_id, public_id=new_public_id("buy"),
+        erase_after=now + timedelta(days=1827), created_at=now, row_version=1, **buyer_values(order, receipt.contact)))
+    happened(connection, (base["organisation_id"], new_id), "", "queued", actor, "returned",
+             {"base": base["public_id"]}, now)
+    return new_id
+
+
+# -- registers and the sample order ----------------------------------------------------------------------------------
+
+
+def order_register(db: Database, bell: Bell, organisation_id: int, register_id: int, command: str,
+                   params: Mapping[str, Any], actor: str) -> None:
+    """Orders X, Z, cash in or out, or a look at the state; the register's owner runs it once. ValueError for an
+    unknown command."""
+    if command not in ORDERS:
+        raise ValueError(f"no such command: {command}")
+
+    def work(connection: Connection) -> None:
+        connection.execute(update(REGISTER).where(
+            REGISTER.c.id == register_id, REGISTER.c.organisation_id == organisation_id)
+            .values(command=command, command_params={**params, "actor": actor}))
+        _audit(connection, organisation_id, actor, f"register.order.{command}", str(register_id))
+
+    db.submit(work)
+    bell.ring("registers", f"register:{register_id}")
+
+
+def manual_source(connection: Connection, organisation_id: int, queue_id: int) -> int:
+    """The organisation's own source for receipts that people make on the page."""
+    source = table(SourceRow)
+    found = connection.execute(select(source.c.id).where(source.c.organisation_id == organisation_id,
+                                                         source.c.plugin == MANUAL)).scalar()
+    if found is not None:
+        return int(found)
+    return int(connection.execute(insert(source).values(
+        organisation_id=organisation_id, plugin=MANUAL, title="Хаб", settings={}, settings_version=1, secrets="",
+        key_id="", template="", queue_id=queue_id, enabled=True, cursor="", failures=0, wrong_secrets=0,
+        public_id=new_public_id("src"), created_at=utcnow(), row_version=1).returning(source.c.id)).scalar_one())
+
+
+def submit_test_order(db: Database, bell: Bell, catalogue: Catalogue, vault: Vault, organisation_id: int,
+                      actor: str) -> int:
+    """"Try it": a sample order of a few coins through everything; its receipt's id."""
+    from hub.office import first_queue
+
+    with db.write() as session:
+        queue = first_queue(session, organisation_id)
+        source_id = manual_source(session.connection(), organisation_id, queue.id)
+    with db.session() as session:
+        row, organisation = session.execute(
+            select(SourceRow, Organisation).join(Organisation, Organisation.id == SourceRow.organisation_id)
+            .where(SourceRow.id == source_id)).one()
+        source = facts(row, organisation, vault)
+    currency = str(source.organisation["currency"])
+    country = Country(source.organisation["country"])
+    vat = source.organisation["default_vat"]
+    if vat not in {one.key for one in rates_on(utcnow().date(), country)}:
+        vat = "none"
+    one = Money(100, currency)
+    now = utcnow()
+    order = Order(
+        key=f"try:{new_public_id('t')}", number=f"{now:%H%M%S}", currency=currency, internet=False,
+        electronic_only=False, cashier=Cashier(), customer=Customer(), settled_at=now,
+        lines=(OrderLine("Пробный чек" if country is Country.RU else "Сынақ чегі", one, vat=vat,
+                         subject=Subject.SERVICE, method=Method.FULL_PAYMENT),),
+        payments=(Payment(Form.ELECTRONIC, one),), origin={"try": True})
+    prepared = prepare(source, order, catalogue, now)
+    stored = db.submit(lambda connection: store(connection, source, prepared, actor=actor))
+    bell.ring("registers", f"queue:{source.queue_id}")
+    return stored.receipt_id
+
+
+__all__ = ["MANUAL", "SAFE", "Bookmark", "cancel", "candidates", "make_return", "manual_source", "order_register",
+           "resolve_not_printed", "resolve_printed", "retry", "returnable", "submit_test_order"]

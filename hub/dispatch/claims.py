@@ -1,0 +1,468 @@
+"""The statements of the fiscalise protocol. Core, because they run twice for every receipt.
+
+Each function runs inside one write transaction and states in its docstring what its commit means. The fence of the
+register's lease guards claims and ``not_printed`` verdicts; a FiscalRecord is a fact and needs none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hub.contracts import Bookmark, Refused, StoredDocument, Submitted, Unavailable, Uncertain
+from hub.fiscal import FiscalRecord, Receipt, Text, codec
+from hub.store import (
+    Attempt,
+    Evidence,
+    FiscalStorage,
+    ForeignDocument,
+    Organisation,
+    QueueRegister,
+    Register,
+    StoragePeriod,
+    new_public_id,
+    table,
+    utcnow,
+)
+from hub.store.receipt import LIVE
+from hub.store.receipts import BUYER, DELIVERY, RECEIPT, RECORD, change, happened, whole_receipt
+
+ATTEMPT, REGISTER, QUEUE_REGISTER = table(Attempt), table(Register), table(QueueRegister)
+EVIDENCE, FOREIGN, ORGANISATION = table(Evidence), table(ForeignDocument), table(Organisation)
+STORAGE, PERIOD = table(FiscalStorage), table(StoragePeriod)
+
+#: A receipt that a register cannot take now is looked at again after so long.
+RETRY_SECONDS = 5
+#: Most automatic tries of a receipt that registers keep refusing for passing reasons.
+MOST_TRIES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who works: a register, the holder of its lease and the fence. ``reports`` are states that sources hear of."""
+
+    register_id: int
+    organisation_id: int
+    holder: str
+    fence: int
+
+    @property
+    def actor(self) -> str:
+        return f"register:{self.register_id}#{self.fence}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What a register takes, as values of the claim's conditions. Masks and modes as the register was registered."""
+
+    inn: str
+    tax_systems: int
+    ffd: tuple[str, ...]
+    countries: tuple[str, ...]
+    internet_only: bool
+    prints_paper: bool
+    settlement_place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A receipt in hand, with its open attempt."""
+
+    receipt_id: int
+    organisation_id: int
+    source_id: int
+    attempt_id: int
+    attempt_number: int
+    receipt: Receipt
+    bookmark: Bookmark
+    queue_id: int
+
+    @property
+    def external_id(self) -> str:
+        """What a cloud gets: key and attempt number; a new one only after ``not_printed``."""
+        return f"{self.receipt.key}-{self.attempt_number}"
+
+
+def _waiting(register_id: int) -> Select[Any]:
+    """Ids of receipts that wait in the register's queues and may be printed now, first come first."""
+    base = RECEIPT.alias("base")
+    return (
+        select(RECEIPT.c.id)
+        .join(QUEUE_REGISTER, and_(QUEUE_REGISTER.c.queue_id == RECEIPT.c.queue_id,
+                                   QUEUE_REGISTER.c.register_id == bindparam("register_id", register_id)))
+        .where(RECEIPT.c.state == "queued", RECEIPT.c.due_at <= bindparam("now"),
+               or_(RECEIPT.c.pinned_register_id.is_(None),
+                   RECEIPT.c.pinned_register_id == bindparam("register_id", register_id)),
+               or_(RECEIPT.c.depends_on_id.is_(None),
+                   exists(select(base.c.id).where(base.c.id == RECEIPT.c.depends_on_id,
+                                                  base.c.state.in_(("recorded", "confirmed")))))))
+
+
+def _fitting(register_id: int) -> Any:
+    """Of those, what fits the register: organisation, tax system, FFD, country, Internet mode, place."""
+    organisation = ORGANISATION.alias("org")
+    return (
+        _waiting(register_id)
+        .join(organisation, organisation.c.id == RECEIPT.c.organisation_id)
+        .where(or_(bindparam("inn") == "", organisation.c.tax_id == bindparam("inn")),
+               or_(bindparam("tax_systems") == 0, RECEIPT.c.tax_system == 0,
+                   RECEIPT.c.tax_system.bitwise_and(bindparam("tax_systems")) != 0),
+               RECEIPT.c.ffd.in_(bindparam("formats", expanding=True)),
+               RECEIPT.c.country.in_(bindparam("countries", expanding=True)),
+               or_(bindparam("internet_only").is_(False), RECEIPT.c.internet.is_(True)),
+               or_(RECEIPT.c.settlement_place == "", bindparam("place") == "", RECEIPT.c.internet.is_(True),
+                   RECEIPT.c.settlement_place == bindparam("place")))
+        # A document with this receipt's key is already in a storage (the database is younger than the paper).
+        .where(~exists(select(FOREIGN.c.id).where(FOREIGN.c.receipt_key == RECEIPT.c.receipt_key)))
+        .order_by(RECEIPT.c.priority, RECEIPT.c.id).limit(1))
+
+
+_PICK = _fitting(0)
+_LOOK = _waiting(0).limit(1)
+_CLAIM = {
+    # PostgreSQL: registers of one queue skip rows that another is just taking.
+    False: update(RECEIPT).where(RECEIPT.c.id == _PICK.with_for_update(skip_locked=True, of=RECEIPT).scalar_subquery(),
+                                 RECEIPT.c.state == "queued"),
+    True: update(RECEIPT).where(RECEIPT.c.id == _PICK.scalar_subquery(), RECEIPT.c.state == "queued"),
+}
+_CLAIM = {sqlite_: statement.values(state="printing", state_at=bindparam("moment"), misfit=None, reason=None,
+                                    tries=RECEIPT.c.tries + 1, row_version=RECEIPT.c.row_version + 1)
+          .returning(RECEIPT.c.id, RECEIPT.c.organisation_id, RECEIPT.c.source_id, RECEIPT.c.queue_id,
+                     RECEIPT.c.document)
+          for sqlite_, statement in _CLAIM.items()}
+_MINE = (select(REGISTER.c.id).where(REGISTER.c.id == bindparam("register_id"),
+                                     REGISTER.c.lease_holder == bindparam("holder"),
+                                     REGISTER.c.lease_fence == bindparam("fence"), REGISTER.c.enabled.is_(True)))
+_BUYER = select(BUYER).where(BUYER.c.receipt_id == bindparam("receipt_id"))
+_NUMBER = select(func.count()).select_from(ATTEMPT).where(ATTEMPT.c.receipt_id == bindparam("receipt_id"))
+_INSERT_ATTEMPT = insert(ATTEMPT).returning(ATTEMPT.c.id)
+
+
+def parameters(owner: Owner, fit: Fit, now: datetime) -> dict[str, Any]:
+    """Bind values of the claim."""
+    return {"register_id": owner.register_id, "now": now, "moment": now, "inn": fit.inn,
+            "tax_systems": fit.tax_systems, "formats": list(fit.ffd), "countries": list(fit.countries),
+            "internet_only": fit.internet_only, "place": fit.settlement_place}
+
+
+def anything(connection: Connection, register_id: int) -> bool:
+    """Whether something waits that this register might take. A read; the claim decides."""
+    return connection.execute(_LOOK, {"register_id": register_id, "now": utcnow()}).first() is not None
+
+
+def emptier_is_free(connection: Connection, owner: Owner) -> bool:
+    """Whether another free register of the same queues has a storage that is emptier by a percent or more (or the
+    same and a lower rank). Preferred so that a farm's storages fill, and expire, evenly."""
+    mine, other = REGISTER.alias("mine"), REGISTER.alias("other")
+    link, theirs = QUEUE_REGISTER.alias("link"), QUEUE_REGISTER.alias("theirs")
+    found = connection.execute(
+        select(other.c.id).join(theirs, theirs.c.register_id == other.c.id)
+        .join(link, and_(link.c.queue_id == theirs.c.queue_id, link.c.register_id == owner.register_id))
+        .join(mine, mine.c.id == link.c.register_id)
+        .where(other.c.id != mine.c.id, other.c.lease_until > utcnow(), other.c.trouble_code == "",
+               other.c.enabled.is_(True),
+               or_(other.c.storage_fill + 2500 <= mine.c.storage_fill,
+                   and_(other.c.storage_fill <= mine.c.storage_fill, theirs.c.rank < link.c.rank)),
+               ~exists(select(ATTEMPT.c.id).where(ATTEMPT.c.register_id == other.c.id,
+                                                  ATTEMPT.c.state == "open"))).limit(1)).first()
+    return found is not None
+
+
+def is_owner(connection: Connection, owner: Owner) -> bool:
+    """Whether the register's lease is still this owner's."""
+    return connection.execute(_MINE, {"register_id": owner.register_id, "holder": owner.holder,
+                                      "fence": owner.fence}).first() is not None
+
+
+def claim(connection: Connection, owner: Owner, fit: Fit, bookmark: Bookmark) -> Claim | None:
+    """Takes the next fitting receipt and opens its attempt, in one commit, before the first byte is sent.
+
+    None when nothing fits, or the lease is no longer ours (then nothing may be sent).
+    """
+    if not is_owner(connection, owner):
+        return None
+    now = utcnow()
+    row = connection.execute(_CLAIM[connection.dialect.name == "sqlite"], parameters(owner, fit, now)).first()
+    if row is None:
+        return None
+    number = int(connection.execute(_NUMBER, {"receipt_id": row.id}).scalar_one()) + 1
+    buyer = connection.execute(_BUYER, {"receipt_id": row.id}).mappings().first()
+    receipt = whole_receipt(row.document, dict(buyer) if buyer else None)
+    attempt_id = open_attempt(connection, owner, "receipt", bookmark, now, receipt_id=row.id, number=number,
+                              external_id=f"{receipt.key}-{number}")
+    happened(connection, (row.organisation_id, row.id), "queued", "printing", owner.actor, "claimed",
+             {"attempt": number, "after_document": bookmark.document_number}, now)
+    return Claim(row.id, row.organisation_id, row.source_id, attempt_id, number, receipt, bookmark, row.queue_id)
+
+
+def open_attempt(connection: Connection, owner: Owner, what: str, bookmark: Bookmark, now: datetime, *,
+                 receipt_id: int | None = None, number: int = 1, external_id: str = "",
+                 plan: Mapping[str, Any] | None = None) -> int:
+    """The attempt row of anything that changes the register. Committed before its first byte."""
+    return int(connection.execute(_INSERT_ATTEMPT, {
+        "organisation_id": owner.organisation_id, "public_id": new_public_id("att"), "created_at": now,
+        "row_version": 1, "receipt_id": receipt_id, "register_id": owner.register_id, "what": what, "number": number,
+        "state": "open", "storage_number": bookmark.storage_number, "bookmark": bookmark.document_number,
+        "shift_number": bookmark.shift_number, "fence": owner.fence, "external_id": external_id, "remote_id": "",
+        "due_at": now, "outcome": dict(plan) if plan else None}).scalar_one())
+
+
+# -- outcomes --------------------------------------------------------------------------------------------------------
+
+_INSERT_RECORD = {
+    name == "sqlite": dialect.insert(RECORD).on_conflict_do_nothing(
+        index_elements=["storage_number", "document_number"]).returning(RECORD.c.id)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))}
+_INSERT_DELIVERY = {
+    name == "sqlite": dialect.insert(DELIVERY).on_conflict_do_nothing(
+        index_elements=["receipt_id", "target", "about"])
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))}
+_SET_RECORDED = (update(RECEIPT).where(RECEIPT.c.id == bindparam("receipt"))
+                 .values(state=bindparam("target"), state_at=bindparam("moment"), record_id=bindparam("record"),
+                         reason=None, row_version=RECEIPT.c.row_version + 1))
+# Only a live attempt changes: a late fact about one that was settled as not_printed must not collide with the live
+# attempt that followed it (the partial unique index allows one), and saving a record cannot fail.
+_END_ATTEMPT = (update(ATTEMPT).where(ATTEMPT.c.id == bindparam("attempt"), ATTEMPT.c.state.in_(LIVE))
+                .values(state=bindparam("target"), ended_at=bindparam("moment"), outcome=bindparam("result"),
+                        row_version=ATTEMPT.c.row_version + 1))
+_SEEN = (update(REGISTER).where(REGISTER.c.id == bindparam("register"))
+         .values(last_document=bindparam("document"), shift_number=bindparam("shift"), trouble=None, trouble_code="",
+                 storage_fill=REGISTER.c.storage_fill + 1))
+_STATE = select(RECEIPT.c.state, RECEIPT.c.record_id, RECEIPT.c.organisation_id, RECEIPT.c.source_id) \
+    .where(RECEIPT.c.id == bindparam("receipt_id"))
+
+
+def record(connection: Connection, register_id: int, receipt_id: int, attempt_id: int | None, fact: FiscalRecord,
+           receipt: Receipt, actor: str, cause: str) -> bool:
+    """Keeps what the storage wrote; afterwards the receipt is recorded and its report is planned. Cannot fail.
+
+    Accepted from any owner, however stale. A collision with another receipt's document, a second document for one
+    receipt, or a sum that differs is kept as evidence with an alarm. True when the record is this receipt's.
+    """
+    now = utcnow()
+    is_sqlite = connection.dialect.name == "sqlite"
+    row = connection.execute(_STATE, {"receipt_id": receipt_id}).one()
+    place = (row.organisation_id, receipt_id)
+    if row.record_id is not None:
+        return _second(connection, row, register_id, receipt_id, attempt_id, fact, now)
+    record_id = connection.execute(_INSERT_RECORD[is_sqlite], {
+        "organisation_id": row.organisation_id, "public_id": new_public_id("rec"), "created_at": now,
+        "row_version": 1, "receipt_id": receipt_id, "attempt_id": attempt_id, "register_id": register_id,
+        "storage_number": fact.storage_number, "document_number": fact.document_number,
+        "fiscal_sign": fact.fiscal_sign, "printed_at": fact.printed_at, "total": fact.total.amount,
+        "document": codec.envelope(fact), "confirmed_at": now if fact.ofd_confirmed else None}).scalar()
+    if record_id is None:
+        _collision(connection, row, register_id, receipt_id, attempt_id, fact, actor, now)
+        return False
+    target = "confirmed" if fact.ofd_confirmed else "recorded"
+    if cause != "printed":
+        # Until it was found it stood among the documents of nobody.
+        connection.execute(delete(FOREIGN).where(FOREIGN.c.storage_number == fact.storage_number,
+                                                 FOREIGN.c.document_number == fact.document_number))
+    connection.execute(_SET_RECORDED, {"receipt": receipt_id, "target": target, "moment": now, "record": record_id})
+    if attempt_id is not None:
+        connection.execute(_END_ATTEMPT, {"attempt": attempt_id, "target": "recorded", "moment": now,
+                                          "result": {"document": fact.document_number}})
+    happened(connection, place, row.state, target, actor, cause,
+             {"document": fact.document_number, "storage": fact.storage_number, "sign": fact.fiscal_sign}, now)
+    connection.execute(_INSERT_DELIVERY[is_sqlite], {
+        "organisation_id": row.organisation_id, "receipt_id": receipt_id, "source_id": row.source_id,
+        "target": "source", "about": "recorded", "public_id": new_public_id("dlv"), "state": "pending",
+        "due_at": now, "tries": 0, "created_at": now, "row_version": 1, "note": ""})
+    connection.execute(_SEEN, {"register": register_id, "document": fact.document_number,
+                               "shift": fact.shift_number})
+    if fact.total != receipt.total or fact.kind is not receipt.kind:
+        keep_evidence(connection, row.organisation_id, register_id, receipt_id, "record_differs",
+                      {"asked": str(receipt.total), "written": str(fact.total), "document": fact.document_number})
+    return True
+
+
+def _second(connection: Connection, row: Any, register_id: int, receipt_id: int, attempt_id: int | None,
+            fact: FiscalRecord, now: datetime) -> bool:
+    """A record for a receipt that has one: the same fact again, or a second document (the worst that can be)."""
+    known = connection.execute(select(RECORD.c.storage_number, RECORD.c.document_number)
+                               .where(RECORD.c.id == row.record_id)).one()
+    same = (known.storage_number, known.document_number) == (fact.storage_number, fact.document_number)
+    if attempt_id is not None:
+        connection.execute(_END_ATTEMPT, {"attempt": attempt_id, "target": "recorded" if same else "not_printed",
+                                          "moment": now, "result": {"document": fact.document_number}})
+    if not same:
+        keep_evidence(connection, row.organisation_id, register_id, receipt_id, "second_document",
+                      {"first": known.document_number, "second": fact.document_number,
+                       "storage": fact.storage_number})
+    return same
+
+
+def _collision(connection: Connection, row: Any, register_id: int, receipt_id: int, attempt_id: int | None,
+               fact: FiscalRecord, actor: str, now: datetime) -> None:
+    """The document already belongs to another receipt: a person must look; nothing is printed again by itself."""
+    keep_evidence(connection, row.organisation_id, register_id, receipt_id, "document_taken",
+                  {"document": fact.document_number, "storage": fact.storage_number, "sign": fact.fiscal_sign,
+                   "record": codec.to_json(fact)})
+    if attempt_id is not None:
+        connection.execute(_END_ATTEMPT, {"attempt": attempt_id, "target": "uncertain", "moment": now,
+                                          "result": {"collision": fact.document_number}})
+    change(connection, row.organisation_id, receipt_id, ("printing", "queued"), "uncertain", actor, "document_taken",
+           {"document": fact.document_number})
+
+
+def keep_evidence(connection: Connection, organisation_id: int, register_id: int | None, receipt_id: int | None,
+                  what: str, details: Mapping[str, Any]) -> None:
+    """A contradiction, kept and shown until a person settles it."""
+    connection.execute(insert(EVIDENCE).values(
+        organisation_id=organisation_id, register_id=register_id, receipt_id=receipt_id, what=what,
+        details=dict(details), public_id=new_public_id("evi"), created_at=utcnow(), row_version=1))
+
+
+def outcome_json(outcome: Refused | Unavailable | Uncertain) -> dict[str, Any]:
+    """An outcome as the attempt keeps it."""
+    return {"outcome": type(outcome).__name__, "reason": outcome.reason.to_json(), "code": outcome.vendor_code}
+
+
+def not_printed(connection: Connection, owner: Owner, claimed: Claim, outcome: Refused | Unavailable | None,
+                cause: str) -> bool:
+    """The verdict that frees the receipt for another attempt or register. Guarded by the fence: False and nothing
+    written when the lease is no longer ours."""
+    if not is_owner(connection, owner):
+        return False
+    now = utcnow()
+    connection.execute(_END_ATTEMPT, {"attempt": claimed.attempt_id, "target": "not_printed", "moment": now,
+                                      "result": outcome_json(outcome) if outcome else {"outcome": cause}})
+    final = isinstance(outcome, Refused) and not outcome.retry
+    reason = outcome.reason.to_json() if outcome else None
+    tries = connection.execute(select(RECEIPT.c.tries).where(RECEIPT.c.id == claimed.receipt_id)).scalar_one()
+    if final or tries >= MOST_TRIES:
+        change(connection, claimed.organisation_id, claimed.receipt_id, ("printing", "uncertain"), "refused",
+               owner.actor, cause, outcome_json(outcome) if outcome else None, reason=reason)
+        tell_refused(connection, claimed, outcome)
+        return True
+    # The first time another register may take it at once; a receipt that is refused again and again steps back so
+    # that the others pass it.
+    wait = timedelta(seconds=0 if outcome is None else min(RETRY_SECONDS * (tries - 1), 60))
+    change(connection, claimed.organisation_id, claimed.receipt_id, ("printing", "uncertain"), "queued", owner.actor,
+           cause, outcome_json(outcome) if outcome else None, reason=reason, due_at=now + wait)
+    return True
+
+
+def tell_refused(connection: Connection, claimed: Claim, outcome: Refused | Unavailable | None) -> None:
+    """Plans the report of a refusal; each attempt's refusal is told once."""
+    digest = hashlib.sha256(f"{claimed.attempt_number}".encode()).hexdigest()[:8]
+    connection.execute(_INSERT_DELIVERY[connection.dialect.name == "sqlite"], {
+        "organisation_id": claimed.organisation_id, "receipt_id": claimed.receipt_id, "source_id": claimed.source_id,
+        "target": "source", "about": f"refused:{digest}", "public_id": new_public_id("dlv"), "state": "pending",
+        "due_at": utcnow(), "tries": 0, "created_at": utcnow(), "row_version": 1, "note": ""})
+
+
+def uncertain(connection: Connection, owner: Owner, claimed: Claim, reason: Text, cause: str,
+              code: str = "") -> None:
+    """It may have been printed. The attempt stays live, so no other register can take the receipt."""
+    now = utcnow()
+    connection.execute(_END_ATTEMPT, {"attempt": claimed.attempt_id, "target": "uncertain", "moment": now,
+                                      "result": {"outcome": "Uncertain", "reason": reason.to_json(), "code": code}})
+    change(connection, claimed.organisation_id, claimed.receipt_id, ("printing",), "uncertain", owner.actor, cause,
+           {"reason": reason.to_json(), "code": code}, reason=reason.to_json())
+    connection.execute(update(RECEIPT).where(RECEIPT.c.id == claimed.receipt_id, RECEIPT.c.state == "uncertain")
+                       .values(reason=reason.to_json()))
+
+
+def submitted(connection: Connection, owner: Owner, claimed: Claim, outcome: Submitted) -> None:
+    """A cloud has it: the attempt keeps its slot until polling, a callback or find settles it."""
+    connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == claimed.attempt_id).values(
+        state="submitted", remote_id=outcome.remote_id, due_at=utcnow() + timedelta(seconds=2)))
+    happened(connection, (claimed.organisation_id, claimed.receipt_id), "printing", "printing", owner.actor,
+             "submitted", {"remote_id": outcome.remote_id})
+
+
+# -- recovery and documents ------------------------------------------------------------------------------------------
+
+
+def unsettled(connection: Connection, register_id: int) -> Sequence[Mapping[str, Any]]:
+    """Attempts of a register that are open, submitted or uncertain, oldest first, with their receipts' columns."""
+    rows = connection.execute(
+        select(ATTEMPT, RECEIPT.c.document, RECEIPT.c.source_id, RECEIPT.c.queue_id,
+               RECEIPT.c.state.label("receipt_state"))
+        .join(RECEIPT, RECEIPT.c.id == ATTEMPT.c.receipt_id, isouter=True)
+        .where(ATTEMPT.c.register_id == register_id, ATTEMPT.c.state.in_(("open", "submitted", "uncertain")))
+        .order_by(ATTEMPT.c.id)).mappings().all()
+    return [dict(row) for row in rows]
+
+
+def claim_of(connection: Connection, row: Mapping[str, Any]) -> Claim:
+    """The claim that an unsettled attempt of a receipt stands for."""
+    buyer = connection.execute(_BUYER, {"receipt_id": row["receipt_id"]}).mappings().first()
+    receipt = whole_receipt(row["document"], dict(buyer) if buyer else None)
+    return Claim(row["receipt_id"], row["organisation_id"], row["source_id"], row["id"], row["number"], receipt,
+                 Bookmark(row["storage_number"], row["bookmark"], row["shift_number"]), row["queue_id"])
+
+
+def bound(connection: Connection, storage_number: str, after: int) -> set[int]:
+    """Numbers of documents after ``after`` that belong to receipts."""
+    return set(connection.execute(select(RECORD.c.document_number).where(
+        RECORD.c.storage_number == storage_number, RECORD.c.document_number > after)).scalars())
+
+
+def keep_foreign(connection: Connection, owner: Owner, storage_number: str,
+                 documents: Sequence[StoredDocument]) -> int:
+    """Keeps documents that belong to no receipt of ours; how many were new."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    numbers = [one.document_number for one in documents]
+    if not numbers:
+        return 0
+    ours = set(connection.execute(select(RECORD.c.document_number).where(
+        RECORD.c.storage_number == storage_number, RECORD.c.document_number.in_(numbers))).scalars())
+    new = 0
+    for one in documents:
+        if one.document_number in ours:
+            continue
+        stored = {"kind": one.kind.name if one.kind else "", "key": one.key, "cashier": one.cashier,
+                  "sign": one.record.fiscal_sign if one.record else "",
+                  "at": one.record.printed_at.isoformat() if one.record else "",
+                  "record": codec.envelope(one.record) if one.record else None,
+                  "lines": [[line.name, line.amount.amount] for line in one.lines or ()]}
+        new += connection.execute(dialect.insert(FOREIGN).values(
+            organisation_id=owner.organisation_id, register_id=owner.register_id, storage_number=storage_number,
+            document_number=one.document_number, what=one.what, receipt_key=one.key[:16],
+            total=one.total.amount if one.total else None,
+            document=stored, public_id=new_public_id("fgn"), created_at=utcnow(), row_version=1)
+            .on_conflict_do_nothing(index_elements=["storage_number", "document_number"])).rowcount
+    return new
+
+
+def confirm(connection: Connection, register_id: int, storage_number: str, upto: int) -> list[int]:
+    """Marks records up to a document number as taken by the OFD; the receipts become confirmed."""
+    now = utcnow()
+    rows = connection.execute(
+        update(RECORD).where(RECORD.c.register_id == register_id, RECORD.c.storage_number == storage_number,
+                             RECORD.c.document_number <= upto, RECORD.c.confirmed_at.is_(None))
+        .values(confirmed_at=now).returning(RECORD.c.receipt_id, RECORD.c.organisation_id)).all()
+    done = []
+    for receipt_id, organisation_id in rows:
+        if change(connection, organisation_id, receipt_id, ("recorded",), "confirmed", "ofd", "confirmed"):
+            done.append(receipt_id)
+    return done
+
+
+def printed_before(connection: Connection, register_id: int) -> list[tuple[int, dict[str, Any]]]:
+    """(receipt id, stored document) of receipts without a record whose key a foreign document carries: the paper is
+    older than the row, as after a restored backup."""
+    rows = connection.execute(
+        select(RECEIPT.c.id, FOREIGN.c.document)
+        .join(FOREIGN, FOREIGN.c.receipt_key == RECEIPT.c.receipt_key)
+        .where(FOREIGN.c.register_id == register_id, FOREIGN.c.what == "receipt", RECEIPT.c.record_id.is_(None),
+               RECEIPT.c.state.in_(("queued", "uncertain", "refused", "invalid")))).all()
+    return [(row.id, dict(row.document)) for row in rows]
+
+
+def receipt_of(connection: Connection, receipt_id: int) -> Receipt | None:
+    """The stored receipt with its buyer; None when it was never built."""
+    document = connection.execute(select(RECEIPT.c.document).where(RECEIPT.c.id == receipt_id)).scalar()
+    if document is None:
+        return None
+    buyer = connection.execute(_BUYER, {"receipt_id": receipt_id}).mappings().first()
+    return whole_receipt(document, dict(buyer) if buyer else None)

@@ -1,0 +1,203 @@
+"""Everything else that changes a register: shifts, reports, cash in and out. Each behind an attempt row, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hub.contracts import (
+    Bookmark,
+    Driver,
+    LeaseLost,
+    Refused,
+    RegisterGone,
+    ShiftReport,
+    Status,
+    Unavailable,
+    Uncertain,
+)
+from hub.dispatch import claims, steps
+from hub.dispatch.claims import ATTEMPT, REGISTER, Owner
+from hub.dispatch.lease import RegisterLease
+from hub.fiscal import Cashier, Money, Text
+from hub.registers.shifts import must_close, must_open
+from hub.store import Audit, Database, Shift, new_public_id, table, utcnow
+
+if TYPE_CHECKING:
+    from hub.dispatch.fiscalise import Work
+
+log = structlog.get_logger("hub.dispatch")
+SHIFT = table(Shift)
+
+#: What pages may order of a register: command -> the document it leaves in the storage.
+ORDERS: Mapping[str, str] = {"x": "report", "z": "shift_close", "cash_in": "cash_in", "cash_out": "cash_out",
+                             "check": ""}
+
+
+class Commands:
+    """Runs what pages ordered and what shifts need, on a register that is ours."""
+
+    def __init__(self, db: Database, driver: Driver, owner: Owner, lease: RegisterLease, zone: str) -> None:
+        self.db, self.driver, self.owner, self.lease, self.zone = db, driver, owner, lease, zone
+
+    # -- shifts --------------------------------------------------------------------------------------------------
+
+    def ready_shift(self, status: Status, work: Work) -> None:
+        """Closes a shift that is too old and opens one when none is open. Raises RegisterGone when it cannot."""
+        if must_close(status):
+            self.close_shift(work)
+            status = self.driver.status()
+        if must_open(status):
+            self._do("shift_open", lambda: self.driver.open_shift(Cashier(), self.lease), work)
+            opened = self.driver.status()
+            self._keep_opened(opened)
+
+    def close_shift(self, work: Work, cashier: Cashier | None = None) -> ShiftReport | None:
+        """The Z report, behind an attempt. Its totals are compared with what we know."""
+        report = self._do("shift_close", lambda: self.driver.close_shift(cashier or Cashier(), self.lease), work)
+        if isinstance(report, ShiftReport):
+            self._keep_closed(report)
+            return report
+        return None
+
+    def _do(self, what: str, act: Callable[[], Any], work: Work, plan: Mapping[str, Any] | None = None) -> Any:
+        """bookmark -> attempt -> act -> outcome, as for a receipt (design.md §5). Raises RegisterGone with the
+        register's reason when nothing was done."""
+        bookmark = self.driver.bookmark()
+        work.gap(bookmark)
+
+        def begin(connection: Connection) -> int | None:
+            if not claims.is_owner(connection, self.owner):
+                return None
+            return claims.open_attempt(connection, self.owner, what, bookmark, utcnow(), plan=plan)
+
+        attempt_id = self.db.submit(begin)
+        if attempt_id is None:
+            raise LeaseLost
+        steps.at("shift_attempt")
+        try:
+            result = act()
+        except RegisterGone as problem:
+            result = Unavailable(problem.reason, problem.code)
+        steps.at("shift_done")
+        if isinstance(result, Uncertain):
+            work.find_other({"id": attempt_id, "what": what, "storage_number": bookmark.storage_number,
+                             "bookmark": bookmark.document_number, "shift_number": bookmark.shift_number,
+                             "outcome": dict(plan) if plan else None})
+            return None
+        refused = isinstance(result, (Refused, Unavailable))
+        self.db.submit(lambda connection: connection.execute(
+            update(ATTEMPT).where(ATTEMPT.c.id == attempt_id).values(
+                state="not_printed" if refused else "recorded", ended_at=utcnow(),
+                outcome=claims.outcome_json(result) if refused else None)))
+        if refused:
+            raise RegisterGone(result.reason, result.vendor_code)
+        self._account(work, bookmark)
+        return result
+
+    def _account(self, work: Work, bookmark: Bookmark) -> None:
+        """The document that a command left is ours: it is no gap."""
+        last = self.driver.bookmark()
+        if last.storage_number == bookmark.storage_number:
+            work.known = max(work.known, last.document_number)
+            self.db.submit(lambda connection: connection.execute(
+                update(REGISTER).where(REGISTER.c.id == self.owner.register_id)
+                .values(last_document=work.known)))
+
+    def _keep_opened(self, status: Status) -> None:
+        self.db.submit(lambda connection: connection.execute(
+            _dialect(connection).insert(SHIFT).values(
+                organisation_id=self.owner.organisation_id, register_id=self.owner.register_id,
+                storage_number=status.storage_number, number=status.shift_number,
+                opened_at=status.shift_opened_at or utcnow(), public_id=new_public_id("shf"), created_at=utcnow(),
+                row_version=1).on_conflict_do_nothing(index_elements=["register_id", "storage_number", "number"])))
+
+    def _keep_closed(self, report: ShiftReport) -> None:
+        """Keeps the Z; its cumulative total must be the last one's plus the shift, else an alarm."""
+
+        def work(connection: Connection) -> None:
+            before = connection.execute(select(REGISTER.c.cumulative, REGISTER.c.storage_number).where(
+                REGISTER.c.id == self.owner.register_id)).one()
+            values = {"closed_at": report.printed_at, "cumulative": report.cumulative.amount,
+                      "report": {"receipts": report.receipts, "sales": report.sales.amount,
+                                 "returns": report.returns.amount, "cash": report.cash_in_drawer.amount,
+                                 "document": report.document_number, "sign": report.fiscal_sign}}
+            statement = _dialect(connection).insert(SHIFT).values(
+                organisation_id=self.owner.organisation_id, register_id=self.owner.register_id,
+                storage_number=report.storage_number, number=report.shift_number, opened_at=report.printed_at,
+                public_id=new_public_id("shf"), created_at=utcnow(), row_version=1, **values)
+            connection.execute(statement.on_conflict_do_update(
+                index_elements=["register_id", "storage_number", "number"], set_=values))
+            expected = None if before.cumulative is None else before.cumulative + report.sales.amount
+            if expected is not None and expected != report.cumulative.amount:
+                claims.keep_evidence(connection, self.owner.organisation_id, self.owner.register_id, None,
+                                     "cumulative_differs", {"shift": report.shift_number, "expected": expected,
+                                                            "stated": report.cumulative.amount})
+            connection.execute(update(REGISTER).where(REGISTER.c.id == self.owner.register_id).values(
+                cumulative=report.cumulative.amount, shift_opened_at=None))
+
+        self.db.submit(work)
+
+    # -- orders from the page ------------------------------------------------------------------------------------
+
+    def run_ordered(self, work: Work) -> None:
+        """Runs the one command that a page ordered, and says in the audit what came of it."""
+        with self.db.read() as connection:
+            row = connection.execute(select(REGISTER.c.command, REGISTER.c.command_params).where(
+                REGISTER.c.id == self.owner.register_id)).one()
+        if not row.command:
+            return
+        params = dict(row.command_params or {})
+        # Taken from the row before it is run: a command is run once or not at all, never twice.
+        self.db.submit(lambda connection: connection.execute(
+            update(REGISTER).where(REGISTER.c.id == self.owner.register_id).values(command="", command_params={})))
+        result: dict[str, Any]
+        try:
+            result = self._run(row.command, params, work)
+        except RegisterGone as problem:
+            result = {"refused": problem.reason.to_json(), "code": problem.code}
+        self._audited(row.command, params, result)
+
+    def _run(self, command: str, params: Mapping[str, Any], work: Work) -> dict[str, Any]:
+        cashier = Cashier(str(params.get("cashier", "")), str(params.get("cashier_inn", "")))
+        if command == "z":
+            self.close_shift(work, cashier)
+            return {"done": True}
+        if command == "x":
+            report = self.driver.x_report(self.lease)
+            if isinstance(report, ShiftReport):
+                return {"done": True, "sales": report.sales.amount, "cash": report.cash_in_drawer.amount,
+                        "receipts": report.receipts}
+            return {"refused": report.reason.to_json()}
+        if command in ("cash_in", "cash_out"):
+            amount = int(params.get("amount", 0)) * (1 if command == "cash_in" else -1)
+            money = Money(amount, str(params.get("currency", "RUB")))
+            self.ready_shift(self.driver.status(), work)
+            self._do(command, lambda: self.driver.cash_move(money, cashier, self.lease), work, {"amount": amount})
+            return {"done": True}
+        status = self.driver.status()
+        return {"done": True, "last_document": status.last_document}
+
+    def _audited(self, command: str, params: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        audit = table(Audit)
+        self.db.submit(lambda connection: connection.execute(insert(audit).values(
+            organisation_id=self.owner.organisation_id, actor=str(params.get("actor", self.owner.actor)),
+            action=f"register.{command}", object_id=str(self.owner.register_id), details=dict(result), at=utcnow(),
+            public_id=new_public_id("aud"), created_at=utcnow(), row_version=1)))
+
+
+def _dialect(connection: Connection) -> Any:
+    return sqlite if connection.dialect.name == "sqlite" else postgresql
+
+
+def shift_age(status: Status, now: datetime) -> Text | None:
+    """A sentence about a shift that will soon be too old; None when it is not."""
+    if not must_close(status, 3600):
+        return None
+    return Text("The shift is nearly 24 hours old; it will be closed by itself.",
+                "Смене почти 24 часа; она закроется сама.")

@@ -1,0 +1,277 @@
+"""The fiscalise protocol of design.md §5, for one register that is ours.
+
+    bookmark -> claim + attempt (one commit) -> driver -> outcome (one commit)
+
+Every line between two commits is named in hub.dispatch.steps with what holds if the process dies there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, select, update
+
+from hub.bell import Bell
+from hub.contracts import (
+    Bookmark,
+    Driver,
+    Job,
+    LeaseLost,
+    Refused,
+    RegisterGone,
+    Submitted,
+    Unavailable,
+    Uncertain,
+)
+from hub.dispatch import claims, matching, steps
+from hub.dispatch.claims import Claim, Fit, Owner
+from hub.dispatch.lease import RegisterLease
+from hub.fiscal import FiscalRecord, Text, codec
+from hub.store import Database, DatabaseAway, utcnow
+
+log = structlog.get_logger("hub.dispatch")
+
+INTERRUPTED = Text("The hub was interrupted while the register printed.",
+                   "Работа хаба прервалась, пока касса печатала.")
+FAILED = Text("The driver failed in the middle: {error}", "Драйвер сбился посреди работы: {error}")
+
+
+class Work:
+    """Prints receipts on one register that its lease gives us. Used by one thread."""
+
+    def __init__(self, db: Database, bell: Bell, driver: Driver, owner: Owner, lease: RegisterLease, fit: Fit) -> None:
+        self.db, self.bell, self.driver, self.owner, self.lease, self.fit = db, bell, driver, owner, lease, fit
+        #: Highest document of the storage that is accounted for.
+        self.known = 0
+        self.storage = ""
+        #: Whether the last look found work: then this register does not step back for an emptier one.
+        self.busy_last = False
+
+    # -- one receipt ---------------------------------------------------------------------------------------------
+
+    def one(self, bookmark: Bookmark) -> Claim | None:
+        """Claims the next receipt and sees it to an outcome. None when nothing fits.
+
+        Raises RegisterGone or LeaseLost when the register cannot be used on; every row is then as the table in
+        design.md §5 says.
+        """
+        steps.at("bookmark_read")
+        claimed = self.db.submit(lambda connection: claims.claim(connection, self.owner, self.fit, bookmark))
+        if claimed is None:
+            return None
+        steps.at("claimed")
+        with structlog.contextvars.bound_contextvars(receipt=claimed.receipt.key, register=self.owner.register_id):
+            outcome = self._print(claimed)
+            steps.at("sent")
+            self.settle(claimed, outcome, "printed")
+        return claimed
+
+    def _print(self, claimed: Claim) -> Any:
+        """The driver's outcome. What a driver raises after it may have sent something is Uncertain."""
+        try:
+            return self.driver.fiscalise(Job(claimed.receipt, claimed.external_id), self.lease)
+        except LeaseLost:
+            # Nothing was sent, but the verdict belongs to whoever owns the register now: the attempt stays open.
+            raise
+        except RegisterGone as problem:
+            return Unavailable(problem.reason, problem.code)
+        except Exception as problem:
+            log.exception("driver_failed", driver=self.driver.name)
+            return Uncertain(FAILED.with_(error=repr(problem)[:200]))
+
+    def settle(self, claimed: Claim, outcome: Any, cause: str) -> None:
+        """Commits an outcome. Uncertain is looked into at once."""
+        if isinstance(outcome, FiscalRecord):
+            self.recorded(claimed, outcome, cause)
+        elif isinstance(outcome, Submitted):
+            self.db.submit(lambda connection: claims.submitted(connection, self.owner, claimed, outcome))
+        elif isinstance(outcome, Uncertain):
+            log.warning("uncertain", reason=str(outcome.reason), code=outcome.vendor_code)
+            self.db.submit(lambda connection: claims.uncertain(
+                connection, self.owner, claimed, outcome.reason, "uncertain", outcome.vendor_code))
+            self.find(claimed)
+        else:
+            self._free(claimed, outcome, "refused" if isinstance(outcome, Refused) else "unavailable")
+            if isinstance(outcome, Unavailable) or outcome.retry:
+                # It is the register that cannot print now (no paper, busy): it steps back, its receipts wait or go
+                # to another, and its card says why.
+                raise RegisterGone(outcome.reason, outcome.vendor_code)
+
+    def recorded(self, claimed: Claim, record: FiscalRecord, cause: str) -> None:
+        """Commits a fact. Retried until the database takes it: the driver's answer must not be lost to a passing
+        failure, and if the process dies meanwhile, find reads it from the storage."""
+        self._insist(lambda connection: claims.record(
+            connection, self.owner.register_id, claimed.receipt_id, claimed.attempt_id, record, claimed.receipt,
+            self.owner.actor, cause))
+        steps.at("recorded")
+        if record.storage_number == self.storage:
+            self.known = max(self.known, record.document_number)
+        self.bell.ring("jobs", f"delivery:{claimed.source_id}")
+
+    def _insist(self, work: Callable[[Connection], Any]) -> Any:
+        for attempt in range(5):
+            try:
+                return self.db.submit(work)
+            except DatabaseAway:
+                if attempt == 4:
+                    raise
+                self.lease.keep()
+        return None
+
+    def _free(self, claimed: Claim, outcome: Refused | Unavailable | None, cause: str) -> None:
+        freed = self.db.submit(lambda connection: claims.not_printed(
+            connection, self.owner, claimed, outcome, cause))
+        if not freed:
+            raise LeaseLost
+        self.bell.ring("registers", f"queue:{claimed.queue_id}")
+        self.bell.ring("jobs", f"delivery:{claimed.source_id}")
+
+    # -- find ----------------------------------------------------------------------------------------------------
+
+    def find(self, claimed: Claim) -> matching.Decision:
+        """Looks in the storage for what became of an attempt. Raises RegisterGone when the register does not answer
+        (the attempt then stays as it is, for the next try)."""
+        status = self.driver.settle(self.lease)
+        if status.document_open and not self.driver.cancel_document(self.lease):
+            return "uncertain"
+        if not status.at_rest and not self.driver.settle(self.lease).at_rest:
+            return "uncertain"
+        found = self.driver.find(claimed.bookmark)
+        taken = self._bound(claimed.bookmark)
+        verdict = matching.decide(claimed.receipt, claimed.bookmark.storage_number, found, taken,
+                                  self.driver.capabilities.carries_key)
+        steps.at("found")
+        log.info("found", decision=verdict.decision, documents=len(found.documents), complete=found.complete)
+        if verdict.decision == "recorded":
+            assert verdict.document is not None and verdict.document.record is not None
+            self.recorded(claimed, verdict.document.record, "found")
+        elif verdict.decision == "not_printed":
+            self._free(claimed, None, "not_printed")
+        elif verdict.reason is not None:
+            reason = verdict.reason
+            self.db.submit(lambda connection: claims.uncertain(connection, self.owner, claimed, reason, "undecided"))
+        if found.storage_number == claimed.bookmark.storage_number:
+            mine = verdict.document.document_number if verdict.document else 0
+            others = [one for one in found.documents if one.document_number != mine]
+            self.db.submit(lambda connection: claims.keep_foreign(
+                connection, self.owner, found.storage_number, others))
+        steps.at("verdict")
+        return verdict.decision
+
+    def _bound(self, bookmark: Bookmark) -> set[int]:
+        with self.db.read() as connection:
+            return claims.bound(connection, bookmark.storage_number, bookmark.document_number)
+
+    # -- recovery ------------------------------------------------------------------------------------------------
+
+    def recover(self) -> bool:
+        """Resolves every unsettled attempt of the register, oldest first. True when none is left that blocks it.
+
+        An undecidable receipt waits for a person, but does not keep the register from others.
+        """
+        with self.db.read() as connection:
+            rows = claims.unsettled(connection, self.owner.register_id)
+        for row in rows:
+            if not self.lease.keep():
+                raise LeaseLost
+            if row["what"] != "receipt":
+                self.find_other(row)
+                continue
+            with self.db.read() as connection:
+                claimed = claims.claim_of(connection, row)
+            with structlog.contextvars.bound_contextvars(receipt=claimed.receipt.key,
+                                                         register=self.owner.register_id):
+                if row["state"] == "submitted":
+                    self.poll_submitted(claimed, row["remote_id"])
+                    continue
+                if row["state"] == "open":
+                    self.db.submit(lambda connection, claimed=claimed: claims.uncertain(  # type: ignore[misc]
+                        connection, self.owner, claimed, INTERRUPTED, "interrupted"))
+                self.find(claimed)
+        return True
+
+    def poll_submitted(self, claimed: Claim, remote_id: str) -> None:
+        """Asks a cloud for what it took."""
+        outcome = self.driver.submitted(remote_id)
+        if isinstance(outcome, Submitted):
+            return
+        if isinstance(outcome, FiscalRecord):
+            self.recorded(claimed, outcome, "printed")
+        elif isinstance(outcome, Uncertain):
+            self.db.submit(lambda connection: claims.uncertain(
+                connection, self.owner, claimed, outcome.reason, "uncertain", outcome.vendor_code))
+        elif isinstance(outcome, Refused):
+            self._free(claimed, outcome, "refused")
+
+    def find_other(self, row: Mapping[str, Any]) -> None:
+        """Decides on an attempt of a Z report or cash move by the documents after its bookmark."""
+        bookmark = Bookmark(row["storage_number"], row["bookmark"], row["shift_number"])
+        self.driver.settle(self.lease)
+        found = self.driver.find(bookmark)
+        if found.storage_number != bookmark.storage_number or not found.complete:
+            state = "uncertain"
+        else:
+            plan = (row["outcome"] or {}).get("amount")
+            state = "recorded" if any(
+                one.what == row["what"] and (plan is None or (one.total is not None and one.total.amount == abs(plan)))
+                for one in found.documents) else "not_printed"
+        self.db.submit(lambda connection: self._end_other(connection, row["id"], state))
+
+    def _end_other(self, connection: Connection, attempt_id: int, state: str) -> None:
+        if state == "not_printed" and not claims.is_owner(connection, self.owner):
+            return
+        connection.execute(update(claims.ATTEMPT).where(claims.ATTEMPT.c.id == attempt_id)
+                           .values(state=state, ended_at=utcnow()))
+
+    # -- gaps ----------------------------------------------------------------------------------------------------
+
+    def same_storage(self, bookmark: Bookmark) -> None:
+        """A storage that changed under an open register ends this lease: it is opened and reconciled anew."""
+        if bookmark.storage_number != self.storage:
+            raise RegisterGone(matching.OTHER_STORAGE)
+
+    def gap(self, bookmark: Bookmark) -> None:
+        """Documents that appeared without us (a cashier at the same register, a restored database): fetched, kept."""
+        if bookmark.document_number <= self.known:
+            return
+        found = self.driver.find(Bookmark(bookmark.storage_number, self.known))
+        if found.storage_number != bookmark.storage_number:
+            raise RegisterGone(matching.OTHER_STORAGE)
+        upto = max([bookmark.document_number, *[one.document_number for one in found.documents]])
+
+        def work(connection: Connection) -> int:
+            new = claims.keep_foreign(connection, self.owner, bookmark.storage_number, found.documents)
+            connection.execute(update(claims.REGISTER).where(claims.REGISTER.c.id == self.owner.register_id)
+                               .values(last_document=upto))
+            return new
+
+        new = self.db.submit(work)
+        if new:
+            log.info("foreign_documents", register=self.owner.register_id, count=new)
+        if found.complete:
+            self.known = upto
+
+    def bind_printed(self) -> None:
+        """Binds receipts whose document is already in the storage under their key. A document with the key and
+        another content leaves the receipt to a person: it is never printed over."""
+        with self.db.read() as connection:
+            rows = claims.printed_before(connection, self.owner.register_id)
+        for receipt_id, stored in rows:
+            with self.db.read() as connection:
+                receipt = claims.receipt_of(connection, receipt_id)
+            if receipt is None or not stored.get("record"):
+                continue
+            record = codec.opened(FiscalRecord, stored["record"])
+            if record.total == receipt.total and record.kind is receipt.kind:
+                self._insist(lambda connection, receipt_id=receipt_id, record=record, receipt=receipt:  # type: ignore[misc]
+                             claims.record(connection, self.owner.register_id, receipt_id, None, record, receipt,
+                                           self.owner.actor, "found_printed"))
+
+    def last_known(self) -> tuple[str, int]:
+        """(storage number, highest document) that the register's row knows."""
+        with self.db.read() as connection:
+            row = connection.execute(select(claims.REGISTER.c.storage_number, claims.REGISTER.c.last_document)
+                                     .where(claims.REGISTER.c.id == self.owner.register_id)).one()
+        return row.storage_number, row.last_document

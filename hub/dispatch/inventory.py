@@ -1,0 +1,186 @@
+"""What is known of registers: identity, storages over time, status, trouble; and why receipts wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from hub.contracts import Identity, RegisterGone, Status
+from hub.dispatch.claims import FOREIGN, PERIOD, REGISTER, STORAGE, Owner
+from hub.fiscal import TaxSystem, Text
+from hub.registers.health import status_json
+from hub.store import Database, Organisation, QueueRegister, Register, new_public_id, table, utcnow
+from hub.store.receipts import RECEIPT, RECORD
+
+#: Documents of a storage that is new to us are fetched up to so many; beyond, its history stays its own.
+FETCH_HISTORY = 200
+
+OTHER_REGISTER = Text("Another register answers here: serial {found}, expected {expected}. Correct the address, or add "
+                      "it as a register of its own.",
+                      "Здесь отвечает другая касса: заводской номер {found}, ожидался {expected}. Исправьте адрес или "
+                      "добавьте её как отдельную кассу.")
+OTHER_OWNER = Text("The register is registered for INN {found}, the organisation has {expected}. A receipt of one "
+                   "organisation must not be printed on another's register.",
+                   "Касса зарегистрирована на ИНН {found}, у организации {expected}. Чек одной организации нельзя "
+                   "пробить на кассе другой.")
+TAKEN = Text("The register with serial {found} is already added.", "Касса с номером {found} уже добавлена.")
+
+
+@dataclass
+class Known:
+    """What an owner remembers of its register between looks."""
+
+    storage: str
+    document: int
+    signature: str = ""
+
+
+def new_identity(db: Database, owner: Owner, row: Register, organisation: Organisation, identity: Identity) -> Known:
+    """Checks who answered and keeps it; a storage that was replaced closes the old period. Raises RegisterGone when
+    it is not the register that we know, or another organisation's."""
+    if row.serial and row.serial != identity.serial:
+        raise RegisterGone(OTHER_REGISTER.with_(found=identity.serial, expected=row.serial), field="address")
+    if identity.inn and identity.inn != organisation.tax_id:
+        raise RegisterGone(OTHER_OWNER.with_(found=identity.inn, expected=organisation.tax_id))
+
+    def work(connection: Connection) -> Known:
+        twin = connection.execute(select(REGISTER.c.id).where(
+            REGISTER.c.serial == identity.serial, REGISTER.c.archived_at.is_(None),
+            REGISTER.c.id != owner.register_id)).first()
+        if twin is not None:
+            raise RegisterGone(TAKEN.with_(found=identity.serial))
+        now = utcnow()
+        storage_id = connection.execute(
+            select(STORAGE.c.id).where(STORAGE.c.number == identity.storage_number)).scalar()
+        new = storage_id is None
+        if new:
+            storage_id = connection.execute(insert(STORAGE).values(
+                organisation_id=owner.organisation_id, number=identity.storage_number, public_id=new_public_id("fst"),
+                created_at=now, row_version=1).returning(STORAGE.c.id)).scalar_one()
+        current = connection.execute(select(PERIOD.c.id, PERIOD.c.storage_id).where(
+            PERIOD.c.register_id == owner.register_id, PERIOD.c.until.is_(None))).first()
+        if current is None or current.storage_id != storage_id:
+            connection.execute(update(PERIOD).where(PERIOD.c.register_id == owner.register_id,
+                                                    PERIOD.c.until.is_(None)).values(until=now))
+            connection.execute(insert(PERIOD).values(
+                organisation_id=owner.organisation_id, storage_id=storage_id, register_id=owner.register_id,
+                since=now, public_id=new_public_id("stp"), created_at=now, row_version=1))
+        values: dict[str, Any] = {"serial": identity.serial, "identity": asdict(identity), "trouble": None,
+                                  "trouble_code": ""}
+        same = row.storage_number == identity.storage_number
+        if not same:
+            values.update(storage_number=identity.storage_number, last_document=0, storage_fill=0)
+        connection.execute(update(REGISTER).where(REGISTER.c.id == owner.register_id).values(**values))
+        last = connection.execute(select(REGISTER.c.last_document).where(
+            REGISTER.c.id == owner.register_id)).scalar_one() if same else (
+            -1 if new else _highest(connection, identity))
+        return Known(identity.storage_number, int(last))
+
+    return db.submit(work)
+
+
+def _highest(connection: Connection, identity: Identity) -> int:
+    """The highest document of a storage that we have met before."""
+    return max(connection.execute(select(RECORD.c.document_number).where(
+        RECORD.c.storage_number == identity.storage_number)
+        .order_by(RECORD.c.document_number.desc()).limit(1)).scalar() or 0,
+        connection.execute(select(FOREIGN.c.document_number).where(
+            FOREIGN.c.storage_number == identity.storage_number)
+            .order_by(FOREIGN.c.document_number.desc()).limit(1)).scalar() or 0)
+
+
+def new_status(db: Database, owner: Owner, known: Known, status: Status) -> None:
+    """Keeps a status; writes only when something that is shown has changed, or every half minute."""
+    if known.document < 0:
+        # First sight of this storage: a long history before us stays its own, a short one is fetched.
+        known.document = 0 if status.last_document <= FETCH_HISTORY else status.last_document
+    data = status_json(status)
+    signature = str({name: value for name, value in data.items() if name not in ("clock", "shift_seconds")})
+    now = utcnow()
+    if signature == known.signature and now.second % 30 >= 5:
+        return
+    known.signature = signature
+    values: dict[str, Any] = {"status": data, "status_at": now, "shift_number": status.shift_number,
+                              "shift_opened_at": status.shift_opened_at, "trouble": None, "trouble_code": ""}
+    if status.storage_documents is not None:
+        values["storage_fill"] = status.storage_documents
+    if status.blocked is not None:
+        values["trouble"] = status.blocked.to_json()
+
+    def work(connection: Connection) -> None:
+        connection.execute(update(REGISTER).where(REGISTER.c.id == owner.register_id).values(**values))
+        if status.storage_capacity or status.storage_until:
+            connection.execute(update(STORAGE).where(STORAGE.c.number == status.storage_number).values(
+                capacity=status.storage_capacity, valid_until=status.storage_until))
+
+    db.submit(work)
+
+
+def trouble(db: Database, register_id: int, reason: Text, code: str) -> None:
+    """Why the register does not work, for its card."""
+    db.submit(lambda connection: connection.execute(
+        update(REGISTER).where(REGISTER.c.id == register_id)
+        .values(trouble=reason.to_json(), trouble_code=code[:32], status_at=utcnow())))
+
+
+# -- why receipts wait -----------------------------------------------------------------------------------------------
+
+NO_REGISTER = Text("No register serves this queue. Add a register, or let one serve the queue.",
+                   "Эту очередь не обслуживает ни одна касса. Добавьте кассу или назначьте её очереди.")
+NEVER_ANSWERED = Text("The register “{title}” has not answered yet.", "Касса «{title}» ещё не отвечала.")
+MISFITS = {
+    "tax": Text("“{title}” is registered for other tax systems than {asked}.",
+                "«{title}» зарегистрирована на другие системы налогообложения, не {asked}."),
+    "ffd": Text("“{title}” works by FFD {has}, the receipt needs {asked}.",
+                "«{title}» работает по ФФД {has}, а чеку нужен {asked}."),
+    "country": Text("“{title}” does not fiscalise for {asked}.", "«{title}» не фискализирует для {asked}."),
+    "internet": Text("“{title}” is registered for settlements on the Internet only.",
+                     "«{title}» зарегистрирована только для расчётов в интернете."),
+    "place": Text("“{title}” is registered at “{has}”, the receipt is for “{asked}”.",
+                  "«{title}» зарегистрирована по месту «{has}», а чек для «{asked}»."),
+}
+
+
+def misfit(receipt: Mapping[str, Any], register: Mapping[str, Any]) -> Text | None:
+    """Why a register may not print a receipt; None when it may. The same conditions as the claim, in words."""
+    identity, title = register["identity"] or {}, register["title"]
+    if not identity:
+        return NEVER_ANSWERED.with_(title=title)
+    if identity.get("tax_systems") and receipt["tax_system"] and not receipt["tax_system"] & identity["tax_systems"]:
+        asked = TaxSystem(receipt["tax_system"]).name
+        return MISFITS["tax"].with_(title=title, asked=asked)
+    if identity.get("ffd") and identity["ffd"] < receipt["ffd"]:
+        return MISFITS["ffd"].with_(title=title, has=identity["ffd"], asked=receipt["ffd"])
+    if identity.get("internet") is True and not receipt["internet"]:
+        return MISFITS["internet"].with_(title=title)
+    place = identity.get("settlement_place", "")
+    if place and receipt["settlement_place"] and not receipt["internet"] and place != receipt["settlement_place"]:
+        return MISFITS["place"].with_(title=title, has=place, asked=receipt["settlement_place"])
+    return None
+
+
+def explain_waiting(db: Database, most: int = 200) -> Iterator[tuple[int, Text | None]]:
+    """(receipt id, reason) of queued receipts whose reason has changed; None when a register fits."""
+    link = table(QueueRegister)
+    with db.read() as connection:
+        rows = connection.execute(
+            select(RECEIPT.c.id, RECEIPT.c.queue_id, RECEIPT.c.tax_system, RECEIPT.c.ffd, RECEIPT.c.internet,
+                   RECEIPT.c.settlement_place, RECEIPT.c.misfit)
+            .where(RECEIPT.c.state == "queued", RECEIPT.c.state_at <= utcnow() - timedelta(seconds=3))
+            .order_by(RECEIPT.c.id).limit(most)).mappings().all()
+        registers: dict[int, list[Mapping[str, Any]]] = {}
+        for row in connection.execute(
+                select(link.c.queue_id, REGISTER.c.identity, REGISTER.c.title)
+                .join(REGISTER, REGISTER.c.id == link.c.register_id)
+                .where(REGISTER.c.enabled.is_(True), REGISTER.c.archived_at.is_(None))).mappings():
+            registers.setdefault(row["queue_id"], []).append(dict(row))
+    for receipt in rows:
+        serving = registers.get(receipt["queue_id"], [])
+        reasons = [misfit(dict(receipt), one) for one in serving]
+        reason = NO_REGISTER if not serving else None if None in reasons else reasons[0]
+        if (reason.to_json() if reason else None) != receipt["misfit"]:
+            yield receipt["id"], reason

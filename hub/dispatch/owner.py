@@ -1,0 +1,323 @@
+"""The one owner of a register: a thread that holds its lease and its port, and does everything that changes it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import select, update
+
+from hub.bell import Bell
+from hub.contracts import Bookmark, Driver, Identity, LeaseLost, RegisterGone, Status
+from hub.contracts.settings import load
+from hub.dispatch import claims, steps
+from hub.dispatch.claims import Fit, Owner
+from hub.dispatch.commands import Commands
+from hub.dispatch.fiscalise import Work
+from hub.dispatch.inventory import Known, new_identity, new_status, trouble
+from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
+from hub.fiscal import Ffd, Text
+from hub.plugins import Catalogue
+from hub.registers.shifts import must_close, must_open
+from hub.store import Database, DatabaseAway, Organisation, Register, leases
+from hub.store.receipts import RECEIPT, RECORD
+from hub.store.vault import KeyMissing, Vault
+
+log = structlog.get_logger("hub.dispatch")
+
+#: A register looks at the table by itself so often, whatever the bells do.
+LOOK_SECONDS = 1.0
+STATUS_SECONDS = 5.0
+#: Undecided receipts are looked into again so often.
+RECOVER_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """The :class:`~hub.contracts.DriverContext` of one register."""
+
+    public_id: str
+    data_dir: str
+    zone: str
+    currency: str
+
+
+class RegisterThread(threading.Thread):
+    """Owns one register while its lease lasts. ``stop()`` finishes the receipt in hand, then ends."""
+
+    def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, bell: Bell, register_id: int, holder: str,
+                 data_dir: Path, make: Callable[..., Driver] | None = None) -> None:
+        super().__init__(name=f"register-{register_id}", daemon=True)
+        self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
+        self.register_id, self.holder, self.data_dir, self._make = register_id, holder, data_dir, make
+        self.wake = threading.Event()
+        self._stop_asked = threading.Event()
+        self._failures = 0
+        #: Set while a receipt is in hand: `hub up` waits for it.
+        self.busy = False
+
+    def stop(self) -> None:
+        """Asks the thread to end after what it has in hand."""
+        self._stop_asked.set()
+        self.wake.set()
+
+    def run(self) -> None:
+        while not self._stop_asked.is_set():
+            pause = LOOK_SECONDS
+            try:
+                pause = self._turn()
+            except DatabaseAway as problem:
+                log.warning("database_away", register=self.register_id, error=str(problem))
+            except Exception:
+                # The thread itself must not die of anything: the register would stand still in silence.
+                log.exception("register_thread_failed", register=self.register_id)
+                pause = 5.0
+            self.wake.wait(pause)
+            self.wake.clear()
+
+    # -- a lease -------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> float:
+        """One lease from beginning to end; the seconds until the next try."""
+        row, organisation = self._rows()
+        if row is None or organisation is None or not row.enabled:
+            return LOOK_SECONDS
+        taken_at = time.monotonic()
+        fence = leases.acquire_register(self.db, self.register_id, self.holder, LEASE_SECONDS)
+        if fence is None:
+            return LOOK_SECONDS
+        steps.at("lease_taken")
+        owner = Owner(self.register_id, row.organisation_id, self.holder, fence)
+        lease = RegisterLease(self.db, owner, taken_at=taken_at)
+        driver: Driver | None = None
+        try:
+            driver = self._driver(row, organisation)
+            self._own(driver, owner, lease, row, organisation)
+            self._failures = 0
+        except (RegisterGone, KeyMissing) as problem:
+            self._failures += 1
+            reason = problem.reason if isinstance(problem, RegisterGone) else Text(
+                "The register's secrets cannot be opened: {words}.", "Секреты кассы не открыть: {words}.",
+                params={"words": str(problem)})
+            trouble(self.db, self.register_id, reason, getattr(problem, "code", ""))
+            log.warning("register_gone", register=self.register_id, reason=str(reason))
+        except LeaseLost:
+            log.warning("lease_lost", register=self.register_id, fence=fence)
+        finally:
+            if driver is not None:
+                driver.close()
+            lease.release()
+        return float(min(LOOK_SECONDS * 2 ** min(self._failures, 5), 15.0))
+
+    def _rows(self) -> tuple[Register | None, Organisation | None]:
+        with self.db.session() as session:
+            row = session.execute(
+                select(Register, Organisation).join(Organisation, Organisation.id == Register.organisation_id)
+                .where(Register.id == self.register_id, Register.archived_at.is_(None))).first()
+            return (row[0], row[1]) if row is not None else (None, None)
+
+    def _driver(self, row: Register, organisation: Organisation) -> Driver:
+        settings: dict[str, Any] = {**row.settings, **self.vault.unseal(row.secrets, row.key_id)}
+        folder = self.data_dir / "registers" / row.public_id
+        folder.mkdir(parents=True, exist_ok=True)
+        lent = Lent(row.public_id, str(folder), row.zone, organisation.currency)
+        if self._make is not None:
+            return self._make(row, lent)
+        kind = self.catalogue.drivers.get(row.driver)
+        if kind is None:
+            raise RegisterGone(Text("The driver “{name}” is not installed or set aside.",
+                                    "Драйвер «{name}» не установлен или отложен.", params={"name": row.driver}))
+        try:
+            return kind(load(kind.settings, settings), lent)
+        except Exception as problem:
+            raise RegisterGone(Text("The register's settings cannot be used: {error}",
+                                    "Настройки кассы не подходят: {error}",
+                                    params={"error": str(problem)[:200]})) from problem
+
+    # -- owning --------------------------------------------------------------------------------------------------
+
+    def _own(self, driver: Driver, owner: Owner, lease: RegisterLease, row: Register,
+             organisation: Organisation) -> None:
+        """Takes the device, resolves what is open, then serves until the lease, the device or we end."""
+        identity = driver.open()
+        steps.at("device_open")
+        self._wait_out(driver, owner, lease)
+        known = new_identity(self.db, owner, row, organisation, identity)
+        status = driver.settle(lease)
+        new_status(self.db, owner, known, status)
+        work = Work(self.db, self.bell, driver, owner, lease, fit_of(driver, identity))
+        work.storage, work.known = identity.storage_number, known.document
+        work.recover()
+        work.gap(Bookmark(status.storage_number, status.last_document, status.shift_number))
+        work.bind_printed()
+        self._serve(driver, owner, lease, row, known, work)
+
+    def _wait_out(self, driver: Driver, owner: Owner, lease: RegisterLease) -> None:
+        """A command of a dead owner may still be at work in the device: with an attempt open, its longest command
+        is waited out before anything is asked."""
+        with self.db.read() as connection:
+            interrupted = any(row["state"] == "open" for row in claims.unsettled(connection, owner.register_id))
+        deadline = time.monotonic() + (driver.capabilities.longest_command if interrupted else 0.0)
+        while time.monotonic() < deadline:
+            if self._stop_asked.wait(min(0.5, max(0.0, deadline - time.monotonic()))):
+                raise LeaseLost
+            if not lease.keep():
+                raise LeaseLost
+
+    def _serve(self, driver: Driver, owner: Owner, lease: RegisterLease, row: Register, known: Known,
+               work: Work) -> None:
+        commands = Commands(self.db, driver, owner, lease, row.zone)
+        looked = recovered = time.monotonic()
+        first = True
+        while not self._stop_asked.is_set():
+            if not lease.keep():
+                raise LeaseLost
+            now = time.monotonic()
+            if now - looked >= STATUS_SECONDS or first:
+                looked = now
+                if not self._still(row):
+                    return
+                status = driver.status()
+                new_status(self.db, owner, known, status)
+                self._confirm(owner, status)
+                if must_close(status) and not status.document_open:
+                    commands.close_shift(work)
+                if now - recovered >= RECOVER_SECONDS:
+                    recovered = now
+                    work.recover()
+            commands.run_ordered(work)
+            if self._next(driver, owner, lease, work, commands, first):
+                first = False
+                continue
+            first = False
+            self.wake.wait(LOOK_SECONDS)
+            self.wake.clear()
+
+    def _still(self, row: Register) -> bool:
+        """Whether the register is still enabled under the settings that it was opened with."""
+        with self.db.read() as connection:
+            now = connection.execute(
+                select(claims.REGISTER.c.enabled, claims.REGISTER.c.settings_version, claims.REGISTER.c.archived_at)
+                .where(claims.REGISTER.c.id == self.register_id)).one()
+        return bool(now.enabled) and now.settings_version == row.settings_version and now.archived_at is None
+
+    def _next(self, driver: Driver, owner: Owner, lease: RegisterLease, work: Work, commands: Commands,
+              first: bool) -> bool:
+        """Prints the next receipt if there is one that fits; True when it printed."""
+        self.bell.silence(f"register:{self.register_id}")
+        with self.db.read() as connection:
+            if not claims.anything(connection, self.register_id):
+                return False
+            if not work.busy_last and claims.emptier_is_free(connection, owner):
+                # Another free register has more room in its storage: it gets a moment to be first.
+                work.busy_last = True
+                self._stop_asked.wait(0.15)
+                return True
+        self.busy = True
+        try:
+            printed = 0
+            while not self._stop_asked.is_set():
+                if not lease.keep():
+                    raise LeaseLost
+                status = driver.status() if printed % 32 == 0 else None
+                if status is not None and (must_open(status) or must_close(status)):
+                    commands.ready_shift(status, work)
+                bookmark = driver.bookmark()
+                work.same_storage(bookmark)
+                work.gap(bookmark)
+                if work.one(bookmark) is None:
+                    break
+                printed += 1
+                if printed % 32 == 0 and self._has_order():
+                    break
+            work.busy_last = bool(printed)
+            return bool(printed)
+        finally:
+            self.busy = False
+
+    def _has_order(self) -> bool:
+        with self.db.read() as connection:
+            return bool(connection.execute(select(claims.REGISTER.c.command).where(
+                claims.REGISTER.c.id == self.register_id)).scalar())
+
+    def _confirm(self, owner: Owner, status: Status) -> None:
+        """Documents leave a storage in order: what is not among the unsent is with the OFD."""
+        if status.ofd_unsent is None:
+            return
+        upto = status.last_document - status.ofd_unsent
+        with self.db.read() as connection:
+            waiting = connection.execute(
+                select(RECORD.c.id).where(
+                    RECORD.c.register_id == owner.register_id, RECORD.c.confirmed_at.is_(None),
+                    RECORD.c.storage_number == status.storage_number,
+                    RECORD.c.document_number <= upto).limit(1)).first()
+        if waiting is not None:
+            self.db.submit(lambda connection: claims.confirm(connection, owner.register_id, status.storage_number,
+                                                             upto))
+            steps.at("confirmed")
+
+
+def fit_of(driver: Driver, identity: Identity) -> Fit:
+    """What the register takes, from what it says of itself and what its model can do."""
+    capabilities = driver.capabilities
+    # The register decides the format that it writes; a receipt built for an older one holds nothing it lacks.
+    ffd = tuple(one.value for one in Ffd if one.value <= identity.ffd)
+    return Fit(identity.inn, identity.tax_systems, ffd, capabilities.countries, identity.internet is True,
+               capabilities.prints_paper, identity.settlement_place)
+
+
+class Keepers:
+    """Starts a thread for every enabled register and ends those that are gone. Driven by the worker's main loop."""
+
+    def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, bell: Bell, holder: str, data_dir: Path,
+                 make: Callable[..., Driver] | None = None) -> None:
+        self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
+        self.holder, self.data_dir, self._make = holder, data_dir, make
+        self.threads: dict[int, RegisterThread] = {}
+
+    def look(self) -> None:
+        """Brings the threads in line with the table. Raises DatabaseAway."""
+        with self.db.read() as connection:
+            wanted = set(connection.execute(select(claims.REGISTER.c.id).where(
+                claims.REGISTER.c.enabled.is_(True), claims.REGISTER.c.archived_at.is_(None))).scalars())
+        for register_id in wanted - set(self.threads):
+            thread = RegisterThread(self.db, self.vault, self.catalogue, self.bell, register_id,
+                                    f"{self.holder}:{register_id}", self.data_dir, self._make)
+            self.threads[register_id] = thread
+            thread.start()
+        for register_id, thread in list(self.threads.items()):
+            if register_id not in wanted:
+                thread.stop()
+            if not thread.is_alive():
+                del self.threads[register_id]
+
+    def ring(self, target: str) -> None:
+        """A bell for a queue or register wakes all: each looks whether it is its own. Cheap, and never wrong."""
+        if target.startswith(("queue:", "register:")):
+            self.bell.silence(target)
+            for thread in list(self.threads.values()):
+                thread.wake.set()
+
+    def stop(self, seconds: float) -> bool:
+        """Ends all threads after what they have in hand; False when one still works after ``seconds``."""
+        for thread in self.threads.values():
+            thread.stop()
+        deadline = time.monotonic() + seconds
+        for thread in self.threads.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self.threads.values())
+
+
+def mark_misfits(db: Database) -> None:
+    """Says in words why queued receipts wait: no register serves the queue, or none fits. Run by the ticker."""
+    from hub.dispatch.inventory import explain_waiting
+
+    for receipt_id, reason in explain_waiting(db):
+        db.submit(lambda connection, receipt_id=receipt_id, reason=reason: connection.execute(  # type: ignore[misc]
+            update(RECEIPT).where(RECEIPT.c.id == receipt_id, RECEIPT.c.state == "queued")
+            .values(misfit=reason.to_json() if reason else None)))

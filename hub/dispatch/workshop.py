@@ -1,0 +1,181 @@
+"""The jobs' threads and the ticker.
+
+A pool of threads drains one target at a time each ("source:7", "poll:7", "delivery:7"), so a slow CRM blocks only
+itself. A ring adds a target; without rings the tables are looked at each second. Rows are claimed under leases, so
+several workers may look at the same time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import and_, delete, exists, or_, select, update
+
+from hub.bell import Bell
+from hub.dispatch.owner import mark_misfits
+from hub.store import Buyer, Database, DatabaseAway, Inbox, Memory, RawRequest, SourceRow, leases, table, utcnow
+from hub.store.receipts import DELIVERY
+
+log = structlog.get_logger("hub.dispatch")
+
+Handler = Callable[[int], int]
+LOOK_SECONDS = 1.0
+TICK_SECONDS = 2.0
+TICKER_LEASE = 15.0
+
+_inbox, _source, _raw, _buyer, _memory = (table(one) for one in (Inbox, SourceRow, RawRequest, Buyer, Memory))
+
+
+class Workshop:
+    """Threads that run drains. ``handlers`` maps a target's kind to what drains it."""
+
+    def __init__(self, db: Database, bell: Bell, handlers: Mapping[str, Handler], threads: int = 4) -> None:
+        self.db, self.bell, self.handlers = db, bell, handlers
+        self._waiting: OrderedDict[str, None] = OrderedDict()
+        self._running: set[str] = set()
+        self._again: set[str] = set()
+        self._condition = threading.Condition()
+        self._stopping = False
+        self._threads = [threading.Thread(target=self._run, name=f"jobs-{number}", daemon=True)
+                         for number in range(threads)]
+        self._looker = threading.Thread(target=self._look_around, name="jobs-look", daemon=True)
+
+    def start(self) -> None:
+        """Starts the threads."""
+        for thread in [*self._threads, self._looker]:
+            thread.start()
+
+    def ring(self, target: str) -> None:
+        """Adds a target. One that is being drained is drained once more afterwards."""
+        kind = target.partition(":")[0]
+        if kind not in self.handlers:
+            return
+        with self._condition:
+            if target in self._running:
+                self._again.add(target)
+            else:
+                self._waiting[target] = None
+                self._condition.notify()
+
+    def stop(self, seconds: float) -> bool:
+        """No new target; False when one is still being drained after ``seconds``."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        deadline = time.monotonic() + seconds
+        for thread in [*self._threads, self._looker]:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                while not self._waiting and not self._stopping:
+                    self._condition.wait()
+                if self._stopping:
+                    return
+                target, _ = self._waiting.popitem(last=False)
+                self._running.add(target)
+            try:
+                kind, _, number = target.partition(":")
+                self.handlers[kind](int(number))
+            except DatabaseAway as problem:
+                log.warning("database_away", target=target, error=str(problem))
+            except Exception:
+                log.exception("drain_failed", target=target)
+            finally:
+                with self._condition:
+                    self._running.discard(target)
+                    if target in self._again:
+                        self._again.discard(target)
+                        self._waiting[target] = None
+                        self._condition.notify()
+
+    def _look_around(self) -> None:
+        """Finds due work without any bell."""
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._stopping, LOOK_SECONDS)
+                if self._stopping:
+                    return
+            try:
+                for target in due_targets(self.db):
+                    self.ring(target)
+            except DatabaseAway as problem:
+                log.warning("database_away", error=str(problem))
+            except Exception:
+                log.exception("look_failed")
+
+
+def due_targets(db: Database) -> list[str]:
+    """Targets that have due rows now."""
+    now = utcnow()
+    live = and_(_source.c.enabled.is_(True), _source.c.archived_at.is_(None))
+    waiting = exists(select(_inbox.c.id).where(
+        _inbox.c.source_id == _source.c.id, _inbox.c.subject != "",
+        or_(_inbox.c.state == "pending", and_(_inbox.c.state == "failed", _inbox.c.due_at <= now),
+            and_(_inbox.c.state == "claimed", _inbox.c.claimed_until <= now))))
+    reports = exists(select(DELIVERY.c.id).where(
+        DELIVERY.c.source_id == _source.c.id,
+        or_(and_(DELIVERY.c.state == "pending", DELIVERY.c.due_at <= now),
+            and_(DELIVERY.c.state == "claimed", DELIVERY.c.claimed_until <= now))))
+    with db.read() as connection:
+        drains = connection.execute(select(_source.c.id).where(
+            live, or_(_source.c.retry_at.is_(None), _source.c.retry_at <= now), waiting)).scalars().all()
+        polls = connection.execute(select(_source.c.id).where(live, _source.c.next_poll_at <= now)).scalars().all()
+        deliveries = connection.execute(select(_source.c.id).where(reports)).scalars().all()
+    return [f"source:{one}" for one in drains] + [f"poll:{one}" for one in polls] \
+        + [f"delivery:{one}" for one in deliveries]
+
+
+class Ticker(threading.Thread):
+    """Periodic work under one lease in the database, on every rung of the ladder."""
+
+    def __init__(self, db: Database, holder: str, import_spool: Callable[[], int]) -> None:
+        super().__init__(name="ticker", daemon=True)
+        self.db, self.holder, self._import_spool = db, holder, import_spool
+        self._stop_asked = threading.Event()
+        self._erased = 0.0
+
+    def stop(self) -> None:
+        """Ends after the tick in hand."""
+        self._stop_asked.set()
+
+    def run(self) -> None:
+        while not self._stop_asked.wait(TICK_SECONDS):
+            try:
+                self.tick()
+            except DatabaseAway as problem:
+                log.warning("database_away", error=str(problem))
+            except Exception:
+                log.exception("tick_failed")
+        try:
+            leases.release(self.db, "ticker", self.holder)
+        except DatabaseAway:
+            pass
+
+    def tick(self) -> None:
+        """One round. The spool is local to a host, so every host imports its own; the rest runs on one."""
+        self._import_spool()
+        if leases.acquire(self.db, "ticker", self.holder, TICKER_LEASE) is None:
+            return
+        mark_misfits(self.db)
+        if time.monotonic() - self._erased >= 3600 or not self._erased:
+            self._erased = time.monotonic()
+            self.erase()
+
+    def erase(self) -> None:
+        """Erases personal data whose time has come, and memories that have expired."""
+        now = utcnow()
+        for statement in (
+                update(_raw).where(_raw.c.erase_after <= now, _raw.c.body != b"")
+                .values(body=b"", query="", headers={}),
+                update(_buyer).where(_buyer.c.erase_after <= now, _buyer.c.name != "")
+                .values(name="", email="", phone="", inn="", contact="", tags={}),
+                delete(_memory).where(_memory.c.expires_at <= now - timedelta(days=1))):
+            self.db.submit(lambda connection, statement=statement: connection.execute(statement))  # type: ignore[misc]

@@ -1,0 +1,84 @@
+"""What every process of the hub is put together from."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hub import logs
+from hub.bell import Bell, bell_for
+from hub.config import Config
+from hub.intake.doors import Doors
+from hub.intake.sources import Sources
+from hub.intake.spool import Spool
+from hub.plugins import Catalogue, discover
+from hub.store import Database
+from hub.store.vault import Vault
+
+
+@dataclass
+class Runtime:
+    """One process's parts."""
+
+    config: Config
+    db: Database
+    vault: Vault
+    catalogue: Catalogue
+    bell: Bell
+    sources: Sources
+    doors: Doors
+
+    @classmethod
+    def start(cls, config: Config, process: str) -> Runtime:
+        """Opens everything. Raises ValueError with a sentence when the key file cannot be used."""
+        logs.set_up(config.log_level, config.log_format, process)
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        db = Database(config.database_url)
+        vault = Vault.open(config.key_file)
+        catalogue = discover(config.plugins_off)
+        bell = bell_for(config.redis_url)
+        sources = Sources(db, vault, catalogue, public_url(config))
+        return cls(config, db, vault, catalogue, bell, sources, Doors(sources, bell, Spool(config.spool_dir)))
+
+    def close(self) -> None:
+        """Commits what is queued and closes the database."""
+        self.db.close()
+
+
+def public_url(config: Config) -> str:
+    """Our address as others reach it."""
+    host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
+    return config.public_url or f"http://{host}:{config.port or 8000}"
+
+
+def holder() -> str:
+    """This process's name in leases. A restarted process is another holder, even under the same number."""
+    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
+
+
+def on_stop(stop: Callable[[], None]) -> None:
+    """Calls ``stop`` once on SIGTERM or SIGINT, or when the process that started us is gone (``hub up`` gives its
+    children a pipe as standard input: its end means that nobody would stop them otherwise)."""
+    once = threading.Lock()
+
+    def ask(*_: object) -> None:
+        if once.acquire(blocking=False):
+            threading.Thread(target=stop, daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, ask)
+    if os.environ.get("HUB_LIFELINE") == "1":
+        def watch() -> None:
+            try:
+                while sys.stdin.buffer.read(1):
+                    pass
+            except (OSError, ValueError):
+                pass
+            ask()
+
+        threading.Thread(target=watch, name="lifeline", daemon=True).start()

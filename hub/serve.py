@@ -1,0 +1,70 @@
+"""``hub web``: the pages and doors on a production WSGI server, one process with threads."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import structlog
+
+from hub import office
+from hub.config import Config
+from hub.runtime import Runtime, on_stop, public_url
+from hub.store import DatabaseAway, schema
+
+log = structlog.get_logger("hub.web")
+
+
+def run(config: Config) -> int:
+    """Serves until it is asked to stop."""
+    from waitress.server import create_server
+
+    runtime = Runtime.start(config, "web")
+    stop = threading.Event()
+    try:
+        schema.upgrade(runtime.db)
+        _invite(runtime)
+    except DatabaseAway as problem:
+        # The doors open all the same: what comes is spooled, and a thread migrates when the database is back.
+        log.error("database_away", error=str(problem))
+        threading.Thread(target=_upgrade_later, args=(runtime, stop), daemon=True).start()
+    from hub.web.app import create_app
+
+    app = create_app(config, runtime.db, runtime.vault, runtime.catalogue, runtime.bell, doors=runtime.doors)
+    server = create_server(
+        app, host=config.host, port=config.port or 8000, threads=config.web_threads, ident=None,
+        max_request_body_size=64 * 1024 * 1024, channel_timeout=75, connection_limit=1000, backlog=512,
+        clear_untrusted_proxy_headers=False)
+
+    def ask() -> None:
+        stop.set()
+        server.close()
+
+    on_stop(ask)
+    log.info("serving", host=config.host, port=config.port or 8000)
+    try:
+        server.run()
+    except OSError as problem:
+        if not stop.is_set():
+            raise problem
+    runtime.close()
+    return 0
+
+
+def _invite(runtime: Runtime) -> None:
+    """Prints the one-time set-up link while nobody can log in. Standard output: it must not get into a log file."""
+    with runtime.db.write() as session:
+        if office.is_set_up(session):
+            return
+        token = office.setup_token(session)
+    print(f"\n  Первый вход · First steps:  {public_url(runtime.config)}/setup/{token}\n", file=sys.stdout, flush=True)
+
+
+def _upgrade_later(runtime: Runtime, stop: threading.Event) -> None:
+    while not stop.wait(2.0):
+        try:
+            schema.upgrade(runtime.db)
+            _invite(runtime)
+            return
+        except DatabaseAway:
+            continue

@@ -1,0 +1,82 @@
+"""``hub worker``: jobs, registers and the ticker in one process, or apart."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+
+from hub.bell import Role
+from hub.config import Config
+from hub.delivery.drain import Deliveries
+from hub.dispatch.owner import Keepers
+from hub.dispatch.workshop import Ticker, Workshop
+from hub.intake.drain import Drains
+from hub.runtime import Runtime, holder, on_stop
+from hub.store import DatabaseAway
+from hub.store.schema import wait_until_current
+
+log = structlog.get_logger("hub.worker")
+
+#: Longer than the longest command of any register (hub.dispatch.lease.LONGEST_COMMAND): nothing in hand is cut.
+STOP_SECONDS = 60.0
+KEEP_SECONDS = 1.0
+
+
+def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
+    """Works until it is asked to stop. Exit status 1 when the schema did not become current."""
+    runtime = Runtime.start(config, "worker")
+    stop = threading.Event()
+    on_stop(stop.set)
+    if not wait_until_current(runtime.db, 120.0, stop):
+        log.error("schema_not_current")
+        return 1
+    name = holder()
+    workshop: Workshop | None = None
+    ticker: Ticker | None = None
+    keepers: Keepers | None = None
+    if "jobs" in roles:
+        drains = Drains(runtime.sources, runtime.bell)
+        deliveries = Deliveries(runtime.sources, runtime.bell, runtime.doors)
+        workshop = Workshop(runtime.db, runtime.bell, {
+            "source": drains.drain, "poll": drains.poll, "delivery": deliveries.drain})
+        runtime.bell.listen(workshop.ring)
+        workshop.start()
+        ticker = Ticker(runtime.db, name, runtime.doors.import_spool)
+        ticker.start()
+    if "registers" in roles:
+        keepers = Keepers(runtime.db, runtime.vault, runtime.catalogue, runtime.bell, name, config.data_dir)
+        runtime.bell.listen(keepers.ring)
+        threading.Thread(target=_keep, args=(keepers, stop), name="keepers", daemon=True).start()
+    log.info("working", roles=",".join(roles), bell=runtime.bell.rung_over)
+    runtime.bell.serve(roles, stop)
+    return _stop(runtime, keepers, ticker, workshop)
+
+
+def _keep(keepers: Keepers, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            keepers.look()
+        except DatabaseAway as problem:
+            log.warning("database_away", error=str(problem))
+        except Exception:
+            log.exception("keepers_failed")
+        stop.wait(KEEP_SECONDS)
+
+
+def _stop(runtime: Runtime, keepers: Keepers | None, ticker: Ticker | None, workshop: Workshop | None) -> int:
+    """In order: registers finish what they have in hand, then drains end, then the database closes."""
+    deadline = time.monotonic() + STOP_SECONDS
+    clean = True
+    if keepers is not None:
+        clean = keepers.stop(STOP_SECONDS) and clean
+    if ticker is not None:
+        ticker.stop()
+    if workshop is not None:
+        clean = workshop.stop(max(5.0, deadline - time.monotonic())) and clean
+    if ticker is not None:
+        ticker.join(5.0)
+    runtime.close()
+    log.info("stopped", clean=clean)
+    return 0 if clean else 1
