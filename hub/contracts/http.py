@@ -86,7 +86,9 @@ class Client:
         try:
             with self.session.request(method, url, json=json, data=data, headers=dict(headers or {}), params=params,
                                       timeout=self.timeouts, allow_redirects=False, stream=True) as answer:
-                body = answer.raw.read(LARGEST_ANSWER + 1, decode_content=True)
+                # requests has read a redirect's body by itself, to learn where it leads.
+                body = (answer.content if answer.is_redirect
+                        else answer.raw.read(LARGEST_ANSWER + 1, decode_content=True))
                 status, names = answer.status_code, {name.lower(): value for name, value in answer.headers.items()}
         except requests.exceptions.Timeout as problem:
             raise TryLater(Text("{host} did not answer in time.", "{host} не ответил вовремя.",

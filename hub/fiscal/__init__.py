@@ -1,6 +1,6 @@
 """What a receipt is, by law. Pure: no I/O, no database, no Flask."""
 
-from hub.fiscal.build import Terms, build, return_of, shorten
+from hub.fiscal.build import Terms, build, left_of, return_of, shorten
 from hub.fiscal.codes import Country, Ffd, Form, Kind, Measure, Method, Subject, Tag, TaxSystem, measure_of_okei
 from hub.fiscal.money import Money, NotANumber, decimal, quantity, spread, total
 from hub.fiscal.order import Cashier, Customer, Order, OrderLine, Payment
@@ -12,6 +12,6 @@ from hub.fiscal.text import Text, verbatim
 __all__ = [
     "Cashier", "Country", "Customer", "Ffd", "FiscalRecord", "Form", "Invalid", "Kind", "Measure", "Method", "Money",
     "NotANumber", "Order", "OrderLine", "Payment", "Problem", "Receipt", "ReceiptLine", "Subject", "Tag",
-    "TaxSystem", "Terms", "Text", "build", "decimal", "measure_of_okei", "qr_text", "quantity", "read_qr",
+    "TaxSystem", "Terms", "Text", "build", "decimal", "left_of", "measure_of_okei", "qr_text", "quantity", "read_qr",
     "return_of", "shorten", "spread", "total", "verbatim",
 ]

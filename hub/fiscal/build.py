@@ -5,14 +5,15 @@ A broken rule is a :class:`Problem` with a sentence; all that can be found are f
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from hub.fiscal import contact as contacts
 from hub.fiscal import vat as vat_rates
-from hub.fiscal.codes import LONGEST, Country, Ffd, Form, Kind, Subject, Tag, TaxSystem
+from hub.fiscal.codes import LONGEST, Country, Ffd, Form, Subject, Tag, TaxSystem
 from hub.fiscal.money import LARGEST, Money, spread, total, unit_prices
 from hub.fiscal.order import Cashier, Order, OrderLine, Payment
 from hub.fiscal.problems import Invalid, Problem
@@ -21,12 +22,20 @@ from hub.fiscal.receipt import Receipt, ReceiptLine
 #: Largest quantity of a line (fiscal-domain §4).
 MOST = Decimal(99_999_999)
 
+#: Where a moment in UTC becomes a day when the terms name no zone; Kazakhstan has only one.
+ZONES = {Country.RU: "Europe/Moscow", Country.KZ: "Asia/Almaty"}
+
+#: Problems after which the sum of the lines means nothing, so that payments cannot be held against it.
+_SUMLESS = frozenset({"no_lines", "discount_too_big", "line_sum_differs", "price_negative", "quantity_not_positive"})
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What the organisation, its source and its registers say about every receipt.
 
-    ``electronic_only`` and ``internet`` are what applies when the order does not say.
+    ``electronic_only`` and ``internet`` are what applies when the order does not say. ``zone`` (IANA) is where the
+    day of settlement is told; without it a moment that carries its own offset is a day there, and a moment in UTC
+    one in the country's main zone.
     """
 
     country: Country = Country.RU
@@ -40,6 +49,13 @@ class Terms:
     seller_name: str = ""
     seller_inn: str = ""
     cashier: Cashier = Cashier()
+    zone: str = ""
+
+    def day_of(self, moment: datetime) -> date:
+        """The day of settlement, which decides the VAT rates."""
+        if moment.tzinfo is None or (moment.utcoffset() and not self.zone):
+            return moment.date()
+        return moment.astimezone(ZoneInfo(self.zone or ZONES[self.country])).date()
 
 
 #: Gives the printed name of a line: (order, line) -> text.
@@ -56,7 +72,7 @@ def build(order: Order, terms: Terms, key: str, now: datetime, name: Namer = pla
 
     ``key`` becomes the receipt's own key (tag 1192 when free), ``now`` decides the VAT when the order has no date.
     """
-    return _Build(order, terms, (order.settled_at or now).date(), name).receipt(key, now)
+    return _Build(order, terms, terms.day_of(order.settled_at or now), name).receipt(key, now)
 
 
 def shorten(text: str, limit: int = LONGEST[Tag.ITEM_NAME]) -> str:
@@ -80,9 +96,7 @@ class _Build:
 
     def receipt(self, key: str, now: datetime) -> Receipt:
         order, terms = self.order, self.terms
-        if order.currency != self.currency:
-            self.wrong("foreign_currency", "currency", currency=order.currency, expected=self.currency)
-            raise Invalid(self.problems)
+        self.currencies()
         if not order.lines:
             self.wrong("no_lines", "lines")
         tax_system = order.tax_system or terms.tax_system
@@ -91,8 +105,7 @@ class _Build:
         amounts = self.amounts()
         lines = [line for index, one in enumerate(order.lines) for line in self.line(index, one, amounts[index])]
         contact, internet, electronic = self.contact()
-        due = total((line.amount for line in lines), self.currency)
-        payments, change = self.payments(due)
+        payments, change = self.payments(Money(sum(amounts), self.currency))
         if self.problems:
             raise Invalid(self.problems)
         return Receipt(
@@ -106,61 +119,75 @@ class _Build:
 
     # -- sums ----------------------------------------------------------------------------------------------------
 
+    def currencies(self) -> None:
+        """Raises at once when any sum is in another currency: nothing can be reckoned then."""
+        order = self.order
+        sums: list[tuple[str, Money | None]] = [("discount", order.discount)]
+        for index, line in enumerate(order.lines):
+            sums += [(f"lines[{index}].{name}", getattr(line, name)) for name in ("price", "discount", "amount")]
+        sums += [(f"payments[{index}]", one.amount) for index, one in enumerate(order.payments)]
+        named = [("currency", order.currency)] if order.currency != self.currency else [
+            (place, sum_.currency) for place, sum_ in sums if sum_ is not None and sum_.currency != self.currency]
+        for place, currency in named:
+            self.wrong("foreign_currency", place, currency=currency, expected=self.currency)
+        if named:
+            raise Invalid(self.problems)
+
     def amounts(self) -> list[int]:
         """Each line's sum in minor units after its own discount and its share of the order's."""
-        sums = []
-        for index, line in enumerate(self.order.lines):
-            computed = line.price.times(line.quantity) - (line.discount or Money(0, self.currency))
-            stated = line.amount if line.amount is not None else computed
-            if line.discount is not None and line.discount > line.price.times(line.quantity):
-                self.wrong("discount_too_big", f"lines[{index}].discount", discount=line.discount,
-                           amount=line.price.times(line.quantity))
-            elif abs((computed - stated).amount) > max(1, int(line.quantity)) and line.amount is not None:
-                # A source that states the sum rounds its unit price: half a kopeck a unit is its rounding.
-                self.wrong("line_sum_differs", f"lines[{index}].amount", name=line.name, price=line.price,
-                           quantity=line.quantity, computed=computed, stated=stated)
-            sums.append(stated.amount)
+        sums = [self.amount(f"lines[{index}]", line) for index, line in enumerate(self.order.lines)]
         off = self.order.discount
-        if off is None or not off.amount:
+        if off is None or not off.amount or any(one < 0 for one in sums):
             return sums
-        if off.amount < 0 or off.amount > sum(sums) or any(one < 0 for one in sums):
+        if off.amount < 0 or off.amount > sum(sums):
             self.wrong("discount_too_big", "discount", discount=off, amount=Money(sum(sums), self.currency))
             return sums
         return [one - part for one, part in zip(sums, spread(off.amount, sums), strict=True)]
 
+    def amount(self, place: str, line: OrderLine) -> int:
+        """A line's sum after its own discount: what the source states, if that is what it comes to."""
+        whole = line.price.times(line.quantity)
+        off = line.discount or Money(0, self.currency)
+        if off and off > whole:
+            self.wrong("discount_too_big", f"{place}.discount", discount=off, amount=whole)
+            return 0
+        computed = whole - off
+        stated = line.amount
+        if stated is None:
+            return computed.amount
+        # A source that states the sum rounds its unit price: half a kopeck a unit is its rounding.
+        if abs((computed - stated).amount) > max(1, int(line.quantity)):
+            self.wrong("line_sum_differs", f"{place}.amount", name=line.name, price=line.price,
+                       quantity=line.quantity, computed=computed, stated=stated)
+        return stated.amount
+
     def payments(self, due: Money) -> tuple[tuple[Payment, ...], Money | None]:
+        """The payments by form, net of change, and the change; held against ``due``, the sum of the lines."""
         merged: dict[Form, Money] = {}
         for index, one in enumerate(self.order.payments):
-            if one.amount.currency != self.currency:
-                self.wrong("foreign_currency", f"payments[{index}]", currency=one.amount.currency,
-                           expected=self.currency)
-                return (), None
             if one.amount.amount < 0:
                 self.wrong("price_negative", f"payments[{index}]", name=one.form.name.lower(), price=one.amount)
             merged[one.form] = merged.get(one.form, Money(0, self.currency)) + one.amount
-        paid = total(merged.values(), self.currency)
-        if not merged and not (self.order.lines and due.amount == 0):
+        if not merged and due:
             self.wrong("no_payments", "payments")
+        if any(problem.code in _SUMLESS for problem in self.problems):
             return (), None
-        cash = merged.get(Form.CASH, Money(0, self.currency))
-        change = None
-        if paid > due and cash:
-            cashless = paid - cash
-            if cashless > due:
-                self.wrong("cashless_over_total", "payments", cashless=cashless, total=due)
-            else:
-                change = paid - due
-                merged[Form.CASH] = cash - change
-                paid = due
-        if paid != due and not self.problems:
-            self.wrong("sums_differ", "payments", lines=due, payments=paid)
-        if due.amount <= 0 and self.order.lines and not any(
-                problem.code in ("discount_too_big", "price_negative") for problem in self.problems):
+        if due.amount <= 0:
             self.wrong("nothing_to_pay", "lines", total=due)
         if due.amount > LARGEST:
             self.wrong("too_large", "lines", field="total", value=due)
-        ordered = [Payment(form, merged[form]) for form in Form if merged.get(form)]
-        return tuple(ordered), change
+        paid = total(merged.values(), self.currency)
+        cash = merged.get(Form.CASH, Money(0, self.currency))
+        change = None
+        if paid > due and cash:
+            if paid - cash > due:
+                self.wrong("cashless_over_total", "payments", cashless=paid - cash, total=due)
+                return (), None
+            change = paid - due
+            merged[Form.CASH] = cash - change
+        elif merged and paid != due:
+            self.wrong("sums_differ", "payments", lines=due, payments=paid)
+        return tuple(Payment(form, merged[form]) for form in Form if merged.get(form)), change
 
     # -- lines ---------------------------------------------------------------------------------------------------
 
@@ -169,9 +196,6 @@ class _Build:
         full = " ".join(self.name(self.order, one).split())
         if not full:
             self.wrong("name_missing", f"{place}.name", line=index + 1)
-        if one.price.currency != self.currency:
-            self.wrong("foreign_currency", f"{place}.price", currency=one.price.currency, expected=self.currency)
-            return []
         if one.quantity <= 0:
             self.wrong("quantity_not_positive", f"{place}.quantity", name=full, quantity=one.quantity)
             return []
@@ -224,37 +248,67 @@ class _Build:
         return found, internet, electronic
 
 
-def return_of(receipt: Receipt, key: str, quantities: dict[int, Decimal] | None = None,
-              form: Form | None = None) -> Receipt:
-    """The return of ``receipt``, whole or by line: ``quantities`` maps the line's index to what comes back.
+def left_of(receipt: Receipt, earlier: Iterable[Receipt] = ()) -> list[tuple[Decimal, Money]]:
+    """What of each line (quantity, sum) its earlier returns have left to return.
 
-    Sums of a partial return are the same share of the line's sum, so that returns of all parts add up to the whole.
-    ``form`` says how the money goes back; without it the payments are shared in proportion. Problems: more than
-    the line held, nothing returned.
+    A return that was not made of the receipt by ``return_of`` (a source sent it) does not say which lines it gives
+    back: its lines count for the same goods, at the nearest price.
+    """
+    left = [(line.quantity, line.amount) for line in receipt.lines]
+    for back in (line for one in earlier for line in one.lines):
+        index = back.returns
+        if index is None:
+            same = [index for index, line in enumerate(receipt.lines) if _goods(line) == _goods(back)]
+            index = min(same, default=None, key=lambda one: (
+                left[one][0] < back.quantity, abs((receipt.lines[one].price - back.price).amount)))
+        if index is not None and index < len(left):
+            count, amount = left[index]
+            left[index] = (max(count - back.quantity, Decimal(0)), max(amount - back.amount, Money(0, amount.currency)))
+    return left
+
+
+def _goods(line: ReceiptLine) -> tuple[object, ...]:
+    return line.name, line.vat, line.method, line.subject, line.measure, line.marking
+
+
+def return_of(receipt: Receipt, key: str, quantities: Mapping[int, Decimal] | None = None,
+              form: Form | None = None, earlier: Sequence[Receipt] = ()) -> Receipt:
+    """The return of ``receipt``: of all that is left of it, or of ``quantities`` (the line's index -> how much).
+
+    ``earlier`` are the returns already made of it. The returns of all parts add up to the whole, by line and by form
+    of payment; where rounding a fraction would miss that, a part's price gives way, so that each line holds
+    ``amount = round(price x quantity)``. ``form`` says how the money goes back; without it what is left of the
+    payments is shared in proportion. Problems: more than is left, nothing returned, nothing of worth returned.
     """
     problems: list[Problem] = []
     lines: list[ReceiptLine] = []
+    left = left_of(receipt, earlier)
+    for index in (quantities or {}).keys() - set(range(len(left))):
+        problems.append(Problem("return_exceeds", f"lines[{index}].quantity",
+                                {"name": index, "wanted": (quantities or {})[index], "left": 0}))
     for index, line in enumerate(receipt.lines):
-        wanted = line.quantity if quantities is None else quantities.get(index, Decimal(0))
-        if wanted < 0 or wanted > line.quantity:
+        count, rest = left[index]
+        wanted = count if quantities is None else quantities.get(index, Decimal(0))
+        if wanted < 0 or wanted > count:
             problems.append(Problem("return_exceeds", f"lines[{index}].quantity",
-                                    {"name": line.name, "wanted": wanted, "left": line.quantity}))
-            continue
-        if not wanted:
-            continue
-        amount = line.amount if wanted == line.quantity else line.price.times(wanted)
-        rate = vat_rates.rate(line.vat, receipt.country)
-        lines.append(ReceiptLine(line.name, line.price, wanted, amount, line.vat, rate.inside(amount), line.method,
-                                 line.subject, line.measure, line.marking, line.shortened))
+                                    {"name": line.name, "wanted": wanted, "left": count}))
+        elif wanted:
+            lines += _part(replace(line, returns=index), wanted,
+                           rest if wanted == count else min(line.price.times(wanted), rest), receipt.country)
     if not lines and not problems:
         problems.append(Problem("no_lines", "lines"))
+    back = total((line.amount for line in lines), receipt.currency)
+    if not back and not problems:
+        problems.append(Problem("nothing_to_pay", "lines", {"total": back}))
     if problems:
         raise Invalid(problems)
-    back = total((line.amount for line in lines), receipt.currency)
     if form is not None:
         payments: tuple[Payment, ...] = (Payment(form, back),)
     else:
-        shares = spread(back.amount, [one.amount.amount for one in receipt.payments])
+        paid = [one.amount.amount for one in receipt.payments]
+        rests = [max(0, one.amount.amount - sum(done.paid(one.form).amount for done in earlier))
+                 for one in receipt.payments]
+        shares = spread(back.amount, rests if sum(rests) >= back.amount else paid)
         payments = tuple(Payment(one.form, Money(share, receipt.currency))
                          for one, share in zip(receipt.payments, shares, strict=True) if share)
     return Receipt(
@@ -265,4 +319,11 @@ def return_of(receipt: Receipt, key: str, quantities: dict[int, Decimal] | None 
         seller_name=receipt.seller_name, seller_inn=receipt.seller_inn, settled_at=receipt.settled_at)
 
 
-__all__ = ["Kind", "Namer", "Terms", "build", "plain_name", "return_of", "shorten"]
+def _part(line: ReceiptLine, count: Decimal, amount: Money, country: Country) -> list[ReceiptLine]:
+    parts = ([(line.price, count, amount)] if line.price.times(count) == amount else unit_prices(amount, count))
+    rate = vat_rates.rate(line.vat, country)
+    return [replace(line, price=price, quantity=number, amount=sum_, vat_amount=rate.inside(sum_))
+            for price, number, sum_ in parts]
+
+
+__all__ = ["ZONES", "Namer", "Terms", "build", "left_of", "plain_name", "return_of", "shorten"]

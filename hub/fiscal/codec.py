@@ -1,8 +1,9 @@
 """Domain objects to JSON and back, exactly: what was stored is what is read, to the kopeck and the digit.
 
-Money is ``[minor units, currency]``, quantities and times are text, enumerations their names. Readers and writers
-are compiled once per class from its type hints. Every stored object carries schema name, version and the version
-of the hub that wrote it (design.md §7).
+Money is ``[minor units, currency]``, quantities and times are text, enumerations their names; classes with a
+``to_json`` and ``from_json`` of their own (Text, Problem) write themselves. Readers and writers are compiled once
+per class from its type hints. Every stored object carries schema name, version and the version of the hub that
+wrote it (design.md §7).
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ def _pair(kind: Any) -> Pair:
     if isinstance(kind, type) and issubclass(kind, Enum):
         members = kind.__members__
         return (lambda value: value.name), members.__getitem__
+    if hasattr(kind, "to_json") and hasattr(kind, "from_json"):
+        return kind.to_json, kind.from_json
     if is_dataclass(kind):
         return _dataclass(cast(type, kind))
     if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping):

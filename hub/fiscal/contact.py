@@ -20,9 +20,9 @@ def phone(text: str) -> str:
     Numbers of other countries keep their digits; fewer than 10 or more than 15 digits give an empty text.
     """
     text = text.strip()
-    if re.search(r"[^\d\s()+\-.]", text):
+    if re.search(r"[^0-9\s()+\-.]", text):
         return ""
-    digits = re.sub(r"\D", "", text)
+    digits = re.sub(r"[^0-9]", "", text)
     if len(digits) == 10 and not text.startswith("+"):
         digits = "7" + digits
     elif len(digits) == 11 and digits.startswith("8") and not text.startswith("+"):

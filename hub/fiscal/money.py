@@ -18,7 +18,8 @@ SIGNS = {"RUB": "₽", "KZT": "₸"}
 LARGEST = 10**13 - 1
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?|[+-]?\.\d+")
-_SPACES = str.maketrans("", "", " \u00a0\u202f\u2009\t\n")
+#: Powers of ten beyond which arithmetic would no longer be exact; no sum or count of a shop comes near.
+_BEYOND = 20
 
 #: Three decimals are what FFD 1.05 registers print, six what tag 1023 and clouds take.
 QUANTITY_PLACES = 6
@@ -38,9 +39,9 @@ def decimal(value: object) -> Decimal:
     elif isinstance(value, bool) or value is None:
         raise NotANumber(f"not a number: {value!r}")
     elif isinstance(value, int):
-        return Decimal(value)
+        number = Decimal(value)
     else:
-        text = str(value).translate(_SPACES).replace(",", ".")
+        text = "".join(str(value).split()).replace(",", ".")
         if isinstance(value, float):
             text = format(Decimal(repr(value)), "f") if value == value and abs(value) != float("inf") else "nan"
         if not _NUMBER.fullmatch(text):
@@ -49,7 +50,7 @@ def decimal(value: object) -> Decimal:
             number = Decimal(text)
         except InvalidOperation as problem:
             raise NotANumber(f"not a number: {value!r}") from problem
-    if not number.is_finite():
+    if not number.is_finite() or number.adjusted() > _BEYOND:
         raise NotANumber(f"not a number: {value!r}")
     return number
 
@@ -167,6 +168,12 @@ def quantity(value: object) -> Decimal:
     plain = number.normalize()
     exponent = plain.as_tuple().exponent
     return plain.quantize(Decimal(1)) if isinstance(exponent, int) and exponent > 0 else plain
+
+
+def quantity_text(count: Decimal) -> str:
+    """``2``, ``1.5``: a quantity without needless zeros, as paper and templates print it."""
+    text = f"{count:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def unit_prices(amount: Money, count: Decimal) -> list[tuple[Money, Decimal, Money]]:

@@ -10,12 +10,11 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal
 
 from hub.fiscal import vat as vat_rates
 from hub.fiscal.codes import Country, Ffd, Form, Kind, Measure
-from hub.fiscal.money import Money
+from hub.fiscal.money import Money, quantity_text
 from hub.fiscal.paper_words import FORMS, KINDS, KZ_KINDS, MEASURES, METHODS, SUBJECTS, TAX_SYSTEMS, WORDS
 from hub.fiscal.qr import qr_text
 from hub.fiscal.receipt import FiscalRecord, Receipt, ReceiptLine
@@ -109,12 +108,6 @@ def clean(text: str) -> str:
     return " ".join("".join(one if one.isprintable() else " " for one in composed).split())
 
 
-def quantity_text(quantity: Decimal) -> str:
-    """``2``, ``1.5``: without needless zeros."""
-    text = f"{quantity:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
 def _sum(money: Money) -> str:
     return f"={money.plain()}"
 
@@ -164,8 +157,12 @@ class _Sheet:
     def pair(self, label: str, value: str, *, bold: bool = False, double: bool = False) -> None:
         """Label and value at the two edges; the value below where it does not fit beside the label's end."""
         label, value = clean(label), clean(value)
-        if double and len(label) + 1 + len(value) > self.width // 2:
-            double, bold = False, True
+        big = self.width // 2
+        if double and len(label) + 1 + len(value) > big:
+            if max(len(label), len(value)) <= big:
+                self.rows += [Line(label, bold=bold, double=True), Line(value, align="right", bold=bold, double=True)]
+                return
+            double = False
         labels = self.wrapped(label, self.width) or [""]
         if len(labels[-1]) + 1 + len(value) <= self.width:
             self.rows += [Line(one, bold=bold) for one in labels[:-1]]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any
 
-from hub.fiscal.text import Text
+from hub.fiscal.text import Text, params_from_json, params_to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,11 @@ class Problem:
         return SENTENCES[self.code].with_(**self.params)
 
     def to_json(self) -> dict[str, Any]:
-        return {"code": self.code, "field": self.field,
-                "params": {name: str(value) for name, value in self.params.items()}}
+        return {"code": self.code, "field": self.field, "params": params_to_json(self.params)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Problem:
-        return cls(data["code"], data.get("field", ""), dict(data.get("params", {})))
+        return cls(data["code"], data.get("field", ""), params_from_json(data.get("params", {})))
 
 
 class Invalid(Exception):
@@ -118,10 +117,6 @@ SENTENCES: dict[str, Text] = {
         "“{contact}” is neither an e-mail address nor a phone number. Correct it in the order and repeat.",
         "«{contact}» — не почта и не телефон. Исправьте контакт в заказе и повторите.",
         "«{contact}» — пошта да, телефон да емес. Тапсырыста түзетіп, қайталаңыз."),
-    "prepaid_needs_base": Text(
-        "{amount} is offset against a prepayment, but no prepayment receipt is known for it.",
-        "Зачитывается предоплата {amount}, но чек предоплаты на неё не найден.",
-        "{amount} алдын ала төлем есептеледі, бірақ оның чегі табылмады."),
     "cashless_over_total": Text(
         "Non-cash payments ({cashless}) are more than the receipt's total ({total}); change is given from cash only.",
         "Безналичных оплат ({cashless}) больше суммы чека ({total}); сдачу дают только с наличных.",
@@ -159,6 +154,10 @@ SENTENCES: dict[str, Text] = {
         "“{name}”: {wanted} are to be returned, but only {left} can be. Reduce the quantity.",
         "«{name}»: к возврату {wanted}, а вернуть можно {left}. Уменьшите количество.",
         "«{name}»: қайтаруға {wanted}, ал қайтаруға болатыны {left}. Санын азайтыңыз."),
+    "not_printed_yet": Text(
+        "The receipt is not printed yet, so there is nothing to return. Wait until it is.",
+        "Чек ещё не пробит, возвращать нечего. Дождитесь, когда он будет пробит.",
+        "Чек әлі басылған жоқ, қайтаратын ештеңе жоқ. Басылғанын күтіңіз."),
     "template_broken": Text(
         "The receipt template cannot be used: {reason}",
         "Шаблон чека не работает: {reason}",

@@ -29,12 +29,17 @@ class QrFacts:
     kind: Kind
 
 
-_FIELD = re.compile(r"(?:^|[?&;\s])(t|s|fn|i|fp|n)=([^&;\s]*)")
+#: A field's name does not follow a letter (``version=1`` is none); its value ends where the next name begins, because
+#: some scanners lose the separators.
+_FIELD = re.compile(r"(?<![a-z])(t|s|fn|i|fp|n)=((?:[0-9:.,+\-]|t(?=[0-9]))*)", re.IGNORECASE | re.ASCII)
 
 
 def read_qr(text: str, currency: str = "RUB") -> QrFacts:
-    """Reads a QR text leniently: any order, a URL before it, seconds or not. ``ValueError`` names what lacks."""
-    found = dict(_FIELD.findall(text.strip()))
+    """Reads a QR text leniently: any order and case, a URL before it, seconds or not, separators or not.
+
+    ``ValueError`` names what lacks.
+    """
+    found = {name.lower(): value for name, value in _FIELD.findall(text)}
     missing = [name for name in ("t", "s", "fn", "i", "fp", "n") if not found.get(name)]
     if missing:
         raise ValueError("the QR text lacks " + ", ".join(missing))

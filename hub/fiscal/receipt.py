@@ -16,7 +16,8 @@ from hub.fiscal.order import Cashier, Customer, Payment
 class ReceiptLine:
     """One position as it is printed: ``amount = round(price x quantity)``, both after discount, VAT inside.
 
-    ``shortened`` keeps the full name when it was cut to tag 1030's 128 characters.
+    ``shortened`` keeps the full name when it was cut to tag 1030's 128 characters. ``returns`` is, in a return made
+    of a receipt, the index of the line there.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ReceiptLine:
     measure: Measure = Measure.PIECE
     marking: str = ""
     shortened: str = ""
+    returns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ def inn_is_valid(text: str) -> bool:
     if len(text) == 10:
         return _weighted(text, ten) % 11 % 10 == int(text[9])
     eleven, twelve = (7, *ten), (3, 7, *ten)
-    return (_weighted(text, eleven[:1] + ten) % 11 % 10 == int(text[10])
-            and _weighted(text, twelve[:2] + ten) % 11 % 10 == int(text[11]))
+    return (_weighted(text, eleven) % 11 % 10 == int(text[10])
+            and _weighted(text, twelve) % 11 % 10 == int(text[11]))
 
 
 def bin_is_valid(text: str) -> bool:

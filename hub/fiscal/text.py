@@ -43,7 +43,7 @@ class Text:
                   for name, value in self.params.items()}
         try:
             return wording.format(**filled)
-        except (KeyError, IndexError, ValueError):
+        except (LookupError, ValueError, TypeError, AttributeError):
             return wording
 
     def __str__(self) -> str:
@@ -55,8 +55,7 @@ class Text:
         if self.kk:
             out["kk"] = self.kk
         if self.params:
-            out["params"] = {name: value.to_json() if isinstance(value, Text) else str(value)
-                             for name, value in self.params.items()}
+            out["params"] = params_to_json(self.params)
         return out
 
     @classmethod
@@ -64,9 +63,17 @@ class Text:
         """Reads what :meth:`to_json` wrote; a bare string becomes the same text in every language."""
         if isinstance(data, str):
             return cls(data or "-", data or "-")
-        params = {name: cls.from_json(value) if isinstance(value, Mapping) else value
-                  for name, value in data.get("params", {}).items()}
-        return cls(data["en"], data["ru"], data.get("kk", ""), params)
+        return cls(data["en"], data["ru"], data.get("kk", ""), params_from_json(data.get("params", {})))
+
+
+def params_to_json(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a sentence for JSON: words of ours keep their languages, everything else becomes text."""
+    return {name: value.to_json() if isinstance(value, Text) else str(value) for name, value in params.items()}
+
+
+def params_from_json(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Reads what :func:`params_to_json` wrote."""
+    return {name: Text.from_json(value) if isinstance(value, Mapping) else value for name, value in data.items()}
 
 
 def verbatim(words: str) -> Text:

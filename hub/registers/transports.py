@@ -314,7 +314,9 @@ class SerialTransport(_Line):
         self.close()
         local, options = self.parts.kind == "serial", self.parts.options
         try:
-            port = serial.serial_for_url(self.address, do_not_open=True)
+            # Cheap converters never acknowledge DTR and RTS, which no register looks at.
+            url = self.address if local else f"{self.address}?ign_set_control"
+            port = serial.serial_for_url(url, do_not_open=True)
             port.baudrate = int(options.get("baud", BAUD))
             port.bytesize, port.stopbits = int(options.get("bits", 8)), int(options.get("stop", 1))
             port.parity = options.get("parity", "N").upper()

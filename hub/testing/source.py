@@ -24,7 +24,6 @@ Whatever host the settings name, the suite's bench (hub.testing.faults) stands i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -49,18 +48,17 @@ from hub.contracts import (
     Unauthorised,
     describe,
     load,
-    php_form,
 )
 from hub.fiscal import Country, Invalid, Order, Receipt, TaxSystem, Terms, Text, build
 from hub.testing.context import MemoryContext
-from hub.testing.faults import TROUBLES, Bench, Toy, Trouble, bad_bodies, bent, bent_answers
+from hub.testing.faults import TROUBLES, Bench, Toy, Trouble, bad_bodies, bent_answers
 from hub.testing.shape import class_problems
 from hub.testing.simulator import HttpSimulator
 from hub.testing.work import (
     NOW,
     AtWork,
+    bent_requests,
     end_of,
-    form,
     honest,
     keeps_secrets,
     line_name,
@@ -183,7 +181,7 @@ class SourceContract:
     def test_bent_requests_end_in_words(self) -> None:
         """One place of the request spoiled at a time; what it still takes for an event must survive ``fetch``."""
         with AtWork(self) as work:
-            for what, request in self._bent_requests():
+            for what, request in bent_requests(self.good_request()):
                 reception = self._receive(work, request, what)
                 for event in reception.events if reception else ():
                     self._in_words("fetch", end_of(partial(work.source.fetch, event)), f"the request with {what}")
@@ -336,23 +334,6 @@ class SourceContract:
         assert all(isinstance(event, Event) for event in reception.events), f"{what}: {reception.events!r}"
         assert reception.events or reception.ignored or not reception.keep, \
             f"{what}: no events, and ignored does not say why"
-
-    def _bent_requests(self) -> Iterator[tuple[str, Request]]:
-        good = self.good_request()
-        for name in good.headers:
-            yield f"no {name}", replace(good, headers={key: good.headers[key] for key in good.headers if key != name})
-        yield "no query", replace(good, query="")
-        yield "another method", replace(good, method="GET", body=b"")
-        try:
-            value = json.loads(good.body)
-        except ValueError:
-            fields = php_form(good.body) if good.body else {}
-            for what, one in bent(fields, 120):
-                if isinstance(one, dict):
-                    yield what, replace(good, body=form(one))
-            return
-        for what, one in bent(value, 160):
-            yield what, replace(good, body=json.dumps(one).encode())
 
     def _in_words(self, operation: str, end: Any, where: str) -> None:
         """Whatever the data was: an outcome of the contract, and orders that build or are invalid."""

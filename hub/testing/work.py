@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from hub.contracts import Check, Event, NoOrder, PluginSettings, ReceiptView, Report, Source, describe, load
+from hub.contracts import (
+    Check,
+    Event,
+    NoOrder,
+    PluginSettings,
+    ReceiptView,
+    Report,
+    Request,
+    Source,
+    describe,
+    load,
+    php_form,
+)
 from hub.fiscal import FiscalRecord, Invalid, Kind, Money, Order, OrderLine, Terms, Text, build, total
 from hub.fiscal.codec import from_json, to_json
 from hub.testing.context import MemoryContext
-from hub.testing.faults import Bench
+from hub.testing.faults import Bench, bent
 
 if TYPE_CHECKING:
     from hub.testing.source import SourceContract
@@ -144,6 +156,24 @@ def form(tree: Any) -> bytes:
 
     walk(tree, "")
     return urlencode(pairs).encode()
+
+
+def bent_requests(good: Request) -> Iterator[tuple[str, Request]]:
+    """A good request with one thing spoiled at a time: a header, the query, the method, a place of its body."""
+    for name in good.headers:
+        yield f"no {name}", replace(good, headers={key: good.headers[key] for key in good.headers if key != name})
+    yield "no query", replace(good, query="")
+    yield "another method", replace(good, method="GET", body=b"")
+    try:
+        value = json.loads(good.body)
+    except ValueError:
+        fields = php_form(good.body) if good.body else {}
+        for what, one in bent(fields, 120):
+            if isinstance(one, dict):
+                yield what, replace(good, body=form(one))
+        return
+    for what, one in bent(value, 160):
+        yield what, replace(good, body=json.dumps(one).encode())
 
 
 # -- judges ------------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from hub_plugins.alfacrm import values
@@ -18,8 +19,9 @@ from hub.contracts import NeedsAttention, Reply, SourceContext, Text, TryLater
 TOKEN_HEADER = "X-ALFACRM-TOKEN"
 #: Sources disagree about a token's life (§1: 14 min to 12 h, most say an hour).
 TOKEN_SECONDS = 50 * 60
-#: Outlasts one request: 5 s to connect, 25 s to read, twice with a login between, and the pauses.
-LOCK_SECONDS = 120.0
+#: A turn outlasts one request (5 s to connect, 25 s to read) and its pause; a turn is waited for a few times a few
+#: seconds, because whoever has much to ask takes the next turn quickly.
+TURN_SECONDS, TURN_TRIES = 45.0, 6
 PAGE_SIZE = 50
 MOST_PAGES = 400
 #: A sentence of the other side is cut here.
@@ -56,10 +58,7 @@ class AlfaClient:
 
     def login(self) -> None:
         """Logs in anew, whatever is remembered. Raises NeedsAttention on a wrong address, e-mail or key."""
-        with self.context.lock("api", LOCK_SECONDS) as got:
-            if not got:
-                raise _busy()
-            self._login()
+        self._login(self._token())
 
     def rows(self, branch: int | None, entity: str, filters: Mapping[str, Any],
              query: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
@@ -116,38 +115,55 @@ class AlfaClient:
     def _call(self, path: str, body: Mapping[str, Any], query: Mapping[str, str], write: bool = False) \
             -> dict[str, Any]:
         """One call with a token, re-login once on 401 and 403; the decoded object of a good answer."""
-        with self.context.lock("api", LOCK_SECONDS) as got:
-            if not got:
-                raise _busy()
-            token = self.context.recall(f"token.{self.scope}")
-            if token:
-                reply = self._send(path, body, query, token, write)
-                if _status(reply) not in (401, 403):
-                    return _read(reply, path)
-            reply = self._send(path, body, query, self._login(), write)
-            if _status(reply) == 401:
-                self.context.remember(f"token.{self.scope}", "")
-            return _read(reply, path)
+        token = self._token()
+        if token:
+            with self._turn():
+                reply = self._post(path, body, query, token, write)
+            if _status(reply) not in (401, 403):
+                return _read(reply, path)
+        token = self._login(token)
+        with self._turn():
+            reply = self._post(path, body, query, token, write)
+        return _read(reply, path)
 
-    def _login(self) -> str:
-        """A new token, kept for all workers. Called with the account's lock held, so nobody else logs in."""
+    def _token(self) -> str:
+        return self.context.recall(f"token.{self.scope}") or ""
+
+    def _login(self, stale: str) -> str:
+        """A token other than ``stale``, kept for all workers: who finds that another has logged in meanwhile takes
+        that token instead of logging in too."""
         name = f"token.{self.scope}"
-        self.context.remember(name, "")
-        reply = self._send("auth/login", {"email": self.rules.email, "api_key": self.rules.api_key}, {}, "", False)
-        status = _status(reply)
-        if status in (400, 401, 403, 422):
-            raise _bad_pair(status)
-        data = _read(reply, "auth/login")
-        token = values.text(data.get("token"))
-        if not token:
-            if data.get("success") is False or data.get("errors"):
+        with self._turn():
+            known = self._token()
+            if known and known != stale:
+                return known
+            self.context.remember(name, "")
+            reply = self._post("auth/login", {"email": self.rules.email, "api_key": self.rules.api_key}, {}, "", False)
+            status = _status(reply)
+            if status in (400, 401, 403, 422):
                 raise _bad_pair(status)
-            raise _strange("auth/login")
-        self.context.remember(name, token, TOKEN_SECONDS)
-        return token
+            data = _read(reply, "auth/login")
+            token = values.text(data.get("token"))
+            if not token:
+                if data.get("success") is False or data.get("errors"):
+                    raise _bad_pair(status)
+                raise _strange("auth/login")
+            self.context.remember(name, token, TOKEN_SECONDS)
+            return token
 
-    def _send(self, path: str, body: Mapping[str, Any], query: Mapping[str, str], token: str, write: bool) -> Reply:
-        """One request, then the rest of its pause while the account's lock is held: that spaces all workers."""
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The account's lock, shared by all workers: one request at a time (§2.4)."""
+        for _ in range(TURN_TRIES):
+            with self.context.lock("api", TURN_SECONDS) as got:
+                if got:
+                    yield
+                    return
+        raise TryLater(Text("Other work is talking to this AlfaCRM account.",
+                            "С этим аккаунтом АльфаCRM занята другая работа."), 2.0)
+
+    def _post(self, path: str, body: Mapping[str, Any], query: Mapping[str, str], token: str, write: bool) -> Reply:
+        """One request, then the rest of its pause while the turn lasts: that spaces the requests of all workers."""
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self.rules.headers}
         if token:
             headers[TOKEN_HEADER] = token
@@ -247,11 +263,6 @@ def _seconds(reply: Reply) -> float | None:
     """``Retry-After`` in seconds, if it is there and sane (nobody has seen one yet, §2.4)."""
     asked = values.whole(reply.headers.get("retry-after"))
     return float(asked) if asked is not None and 0 < asked <= 3600 else None
-
-
-def _busy() -> TryLater:
-    return TryLater(Text("Another worker is talking to this AlfaCRM account.",
-                         "С этим аккаунтом АльфаCRM сейчас работает другой процесс."), 2.0)
 
 
 def _strange(entity: str, words: str = "") -> TryLater:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from hub_plugins.alfacrm import values
-from hub_plugins.alfacrm.client import AlfaClient, Forbidden
-from hub_plugins.alfacrm.reader import Reader
+from hub_plugins.alfacrm.client import AlfaClient, Forbidden, Gone, Refused
 from hub_plugins.alfacrm.settings import Rules
 
 from hub.contracts import Check, NeedsAttention, Step, Text, TryLater
 
 #: Rights that a receipt cannot do without: entity -> how it is called on the CRM's pages.
-NEEDED: Mapping[str, Text] = {"pay": Text("payments", "платежи"), "customer": Text("customers", "клиенты"),
-                              "customer-tariff": Text("subscriptions", "абонементы")}
+NEEDED: Mapping[str, Text] = {"customer-tariff": Text("subscriptions", "абонементы"),
+                              "customer": Text("customers", "клиентов"), "pay": Text("payments", "платежи")}
 
 
-def check(client: AlfaClient, reader: Reader) -> Check:
+def check(client: AlfaClient) -> Check:
     """Tries login, branches and each needed right; the facts help to fill in the rest of the form."""
     try:
         client.login()
@@ -34,7 +33,10 @@ def check(client: AlfaClient, reader: Reader) -> Check:
                                  params={"branch": unknown[0] if unknown else "-", "names": _listed(names) or "-"}),
                      "branches")
     chosen = {number: names[number] for number in client.rules.branches or names}
+    facts = [(Text("Branches", "Филиалы"), _listed(chosen))]
     try:
+        # What is only told stands before what is needed: an outage in the middle never ends as a good check.
+        facts += _facts(client, chosen)
         for branch in chosen:
             if missing := _missing_right(client, branch):
                 return Check(False, Text("The API user may not read {what} in branch {branch}. Give its role this "
@@ -46,8 +48,7 @@ def check(client: AlfaClient, reader: Reader) -> Check:
     except NeedsAttention as problem:
         return Check(False, problem.reason, problem.field)
     return Check(True, Text("Connected to {host}.", "Связь с {host} есть.",
-                            params={"host": client.rules.origin.partition("://")[2]}),
-                 facts=_facts(client, chosen))
+                            params={"host": client.rules.origin.partition("://")[2]}), facts=tuple(facts))
 
 
 def _missing_right(client: AlfaClient, branch: int) -> Text | None:
@@ -63,26 +64,22 @@ def _missing_right(client: AlfaClient, branch: int) -> Text | None:
     return None
 
 
-def _facts(client: AlfaClient, branches: Mapping[int, str]) -> tuple[tuple[Text, str], ...]:
-    """Numbers that the form asks for, with their names. A list that cannot be read is left out."""
-    facts = [(Text("Branches", "Филиалы"), _listed(branches))]
-    for entity, label in (("pay-account", Text("Pay accounts", "Кассы и счета")),
-                          ("pay-type", Text("Payment types", "Типы платежей"))):
+def _facts(client: AlfaClient, branches: Mapping[int, str]) -> list[tuple[Text, str]]:
+    """Numbers that the form asks for, with their names. A list that the API user may not read is left out."""
+    facts = []
+    for entity, label in (("pay-type", Text("Payment types", "Типы платежей")),
+                          ("pay-account", Text("Pay accounts", "Кассы и счета"))):
         found: dict[int, str] = {}
         for branch in branches:
-            found.update(_quietly(lambda where=branch, what=entity: {  # type: ignore[misc]
-                number: values.text(one.get("name")) for one in client.rows(where, what, {})
-                if (number := values.whole(one.get("id"))) is not None}))
+            try:
+                rows = client.rows(branch, entity, {})
+            except (Forbidden, Gone, Refused):
+                continue
+            found.update({number: values.text(one.get("name")) for one in rows
+                          if (number := values.whole(one.get("id"))) is not None})
         if found:
             facts.append((label, _listed(found)))
-    return tuple(facts)
-
-
-def _quietly(ask: Callable[[], dict[int, str]]) -> dict[int, str]:
-    try:
-        return ask()
-    except (NeedsAttention, TryLater):
-        return {}
+    return facts
 
 
 def _listed(names: Mapping[int, str]) -> str:
@@ -92,8 +89,10 @@ def _listed(names: Mapping[int, str]) -> str:
 def steps(rules: Rules, address: str) -> tuple[Step, ...]:
     """What to click in AlfaCRM, in order. Menu names as the guide gives them (§4.1, §4.2); the screen of webhooks is
     not described anywhere (§3.1), so the step says what must stand there."""
-    fields = [(name, what) for name, what in ((rules.state_field, "состояние чека"), (rules.url_field, "ссылка"),
-                                              (rules.record_field, "ФД, ФН, ФП")) if name]
+    fields = [(name, what) for name, what in (
+        (rules.state_field, Text("state of the receipt", "состояние чека")),
+        (rules.url_field, Text("link to the receipt", "ссылка на чек")),
+        (rules.record_field, Text("numbers of the fiscal document", "ФД, ФН, ФП"))) if name]
     return (
         Step(Text("In AlfaCRM create a user of its own for the hub, give it all branches and the rights to see "
                   "customers and to see and change payments, and copy its e-mail and API key (v2) into this form.",

@@ -92,7 +92,8 @@ class Pay:
             confirmed=values.flag(row.get("is_confirmed", row.get("confirmed", ""))),
             fiscal=values.flag(row.get("is_fiscal", "")) is True, day=values.day(row.get("document_date")),
             note=without_mark(values.text(row.get("note"))),
-            custom={name: values.text(value) for name, value in row.items()
+            # Templates read tags in any case, so names of fields are lower case here.
+            custom={name.lower(): values.text(value) for name, value in row.items()
                     if name.startswith("custom_") and name not in rules.own_fields}, row=row)
 
     @property

@@ -105,15 +105,9 @@ class Reader:
         """The customer-tariff row of a separate account; the customer's id goes in the query (§1)."""
         if pay.subscription is None or pay.customer is None:
             return None
-        query = {"customer_id": str(pay.customer)}
-        try:
-            found = self.client.one(pay.branch, "customer-tariff", pay.subscription, None, query)
-            if found is None:
-                rows = self.client.rows(pay.branch, "customer-tariff", {}, query)
-                found = next((one for one in rows if values.whole(one.get("id")) == pay.subscription), None)
-        except Gone:
-            return None
-        return found
+        found = self._anywhere("customer-tariff", pay.subscription, pay.branch, [{}],
+                               {"customer_id": str(pay.customer)})
+        return found[0] if found else None
 
     def _subjects(self, branch: int | None, numbers: list[int]) -> str:
         if not numbers:
@@ -145,7 +139,8 @@ class Reader:
     # -- how to look ---------------------------------------------------------------------------------------------
 
     def _anywhere(self, entity: str, number: int, branch: int | None,
-                  tries: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], int] | None:
+                  tries: Iterable[Mapping[str, Any]], query: Mapping[str, str] | None = None) \
+            -> tuple[dict[str, Any], int] | None:
         """The row of that id in the given branch, else in the others, under each set of filters in turn.
 
         A branch that is closed to the API user is passed over, but "none" is only said when no branch was closed
@@ -157,7 +152,7 @@ class Reader:
         for where in self._order(branch):
             try:
                 for filters in tries:
-                    found = self.client.one(where, entity, number, filters)
+                    found = self.client.one(where, entity, number, filters, query)
                     answered = True
                     if found is not None:
                         return found, where
@@ -179,10 +174,10 @@ class Reader:
 
     @staticmethod
     def _optional(ask: Callable[[], T], otherwise: T) -> T:
-        """Things a receipt can do without: a missing right or entity leaves them out, an outage does not."""
+        """Things a receipt can do without: a missing right leaves them out, an outage does not."""
         try:
             return ask()
-        except (Forbidden, Gone, Refused):
+        except (Forbidden, Refused):
             return otherwise
 
     def _kept(self, name: str, ask: Callable[[], dict[str, str]]) -> dict[str, str]:

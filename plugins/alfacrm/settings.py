@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,8 +27,6 @@ BACK = Text("Result back to AlfaCRM", "Результат в АльфаCRM")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*", re.I)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.I)
 _HEADER = re.compile(r"([A-Za-z0-9-]{1,64})\s*:\s*(\S.*)")
-#: Hosts of the vendor, where the key must not travel unencrypted.
-_VENDOR = re.compile(r"(^|\.)(s20\.online|alfacrm\.(pro|online))(:\d+)?$")
 
 FORMS = {"cash": Text("Cash", "Наличные"), "electronic": Text("Electronic", "Электронно"),
          "skip": Text("No receipt from here", "Чек не нужен")}
@@ -43,7 +43,7 @@ def _wrong(en: str, ru: str, **params: Any) -> ValidationError:
 
 def origin(host: str) -> str:
     """``https://school.s20.online`` from ``school``, ``school.s20.online`` or any address copied from the browser
-    (§1). ``http://`` is kept for simulators. Raises ValueError when it is no host."""
+    (§1). ``http://`` is kept; :func:`_host` lets it pass for simulators only. Raises ValueError when it is no host."""
     words = host.strip()
     scheme, mark, rest = words.partition("://")
     if mark and scheme.lower() in ("http", "https"):
@@ -64,9 +64,17 @@ def _host(value: str) -> None:
     except ValueError:
         raise _wrong("This is no AlfaCRM address. Copy it from the browser, like school.s20.online.",
                      "Это не адрес АльфаCRM. Скопируйте его из браузера, например school.s20.online.") from None
-    if found.startswith("http://") and _VENDOR.search(found):
+    if found.startswith("http://") and not _near(urlsplit(found).hostname or ""):
         raise _wrong("The API key must not travel unencrypted: use https.",
                      "Ключ API нельзя передавать без шифрования: укажите https.")
+
+
+def _near(host: str) -> bool:
+    """Whether a host is on this machine or network, where a simulator may be: names without a dot, private numbers."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host
 
 
 def _headers(value: str) -> None:
@@ -236,7 +244,7 @@ class Rules:
     @classmethod
     def read(cls, settings: Mapping[str, Any], zone: str) -> Rules:
         """From validated settings; ``zone`` is the organisation's, for accounts that name none."""
-        data = {**{spec.name: spec.default for spec in describe(AlfaCrmSettings)}, **settings}
+        data = {**_defaults(), **settings}
         kinds = dict.fromkeys(values.ids(data["sale_types"]), Kind.SALE)
         kinds |= dict.fromkeys(values.ids(data["return_types"]), Kind.SALE_RETURN)
         headers = (_HEADER.fullmatch(line.strip()) for line in data["extra_headers"].splitlines())
@@ -270,6 +278,11 @@ class Rules:
         """How money on that account was paid; None means no receipt from here."""
         word = self.accounts.get(account, self.other_accounts) if account is not None else self.other_accounts
         return {"cash": Form.CASH, "electronic": Form.ELECTRONIC}.get(word)
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    return {spec.name: spec.default for spec in describe(AlfaCrmSettings)}
 
 
 def _custom(name: str) -> str:

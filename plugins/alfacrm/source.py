@@ -23,7 +23,6 @@ from hub.contracts import (
     Event,
     Instead,
     Malformed,
-    NeedsAttention,
     NoOrder,
     Polled,
     Reception,
@@ -34,7 +33,7 @@ from hub.contracts import (
     Step,
     Text,
 )
-from hub.fiscal import Kind, Order
+from hub.fiscal import Invalid, Kind, Order, Problem
 
 #: Days before today that a poll looks at (§3.4).
 WINDOW_DAYS = 3
@@ -113,6 +112,19 @@ class AlfaCrmSource(Source):
         pay = self.reader.payment(number, branch, values.whole(event.data.get("type")), thorough=not deleted)
         if pay is None:
             return self._missing(number, deleted)
+        try:
+            made = self._order(pay, event)
+            # The poll need not ask again for what is as it was here.
+            self.context.remember(f"seen.{number}", pay.fingerprint, (WINDOW_DAYS + 1) * 86400.0)
+            return made
+        except Invalid as problem:  # told under the receipt's own key, so that a repeat mends the same one
+            kind = self.rules.kinds.get(pay.type or 0)
+            if kind is None:
+                raise
+            raise Invalid(problem.problems, orders.key(number, kind), str(number)) from problem
+
+    def _order(self, pay: orders.Pay, event: Event) -> Order | NoOrder:
+        number = pay.id
         reason = self._not_ours(pay) or orders.refusal(pay, self.rules, self.context.currency)
         if reason is None and self.rules.only_confirmed and pay.confirmed is None and not self.reader.confirmed(pay):
             reason = NoOrder(Text("Payment {id} is not confirmed yet. It is looked at again when it is.",
@@ -161,12 +173,11 @@ class AlfaCrmSource(Source):
                                                                   "since": values.dotted(since)}))
         if pay.type == CORRECTION_TYPE and CORRECTION_TYPE not in self.rules.kinds \
                 and not self.rules.ignore_corrections and not pay.fiscal:
-            raise NeedsAttention(Text(
+            raise Invalid([Problem("plugin", "corrections", {"words": Text(
                 "Payment {id} is a correction; whether money moved is not to be seen. If it was given back, enter a "
                 "refund in AlfaCRM; if corrections never need receipts, say so in the settings.",
                 "Платёж {id} — корректировка, и не видно, двигались ли деньги. Если их вернули, оформите в АльфаCRM "
-                "возврат; если корректировкам чеки не нужны, укажите это в настройках.", params={"id": pay.id}),
-                "corrections")
+                "возврат; если корректировкам чеки не нужны, укажите это в настройках.", params={"id": pay.id})})])
         return None
 
     def _with_receipt(self, number: int, reason: NoOrder) -> NoOrder:
@@ -215,7 +226,8 @@ class AlfaCrmSource(Source):
         events = [Event(f"pay:{number}", "poll", {"id": number, "event": "poll", "branch": pay.branch, "user": None,
                                                   "type": pay.type})
                   for number, pay in sorted(found.items())
-                  if before.get(number, ("", None))[0] != pay.fingerprint]
+                  if (before[number][0] if number in before else self.context.recall(f"seen.{number}"))
+                  != pay.fingerprint]
         events += [Event(f"pay:{number}", "delete", {"id": number, "event": "delete", "branch": None, "user": None,
                                                      "type": None})
                    for number, (_, dated) in sorted(before.items())
@@ -233,7 +245,7 @@ class AlfaCrmSource(Source):
     def check(self) -> Check:
         """Logs in, lists branches, reads payments and customers; names the field or right that is wrong."""
         self._since()
-        return connect.check(self.client, self.reader)
+        return connect.check(self.client)
 
     def setup(self) -> tuple[Step, ...]:
         """AlfaCRM has no API for webhooks, so a person pastes our address there."""

@@ -19,15 +19,15 @@ _YEAR_FIRST = re.compile(r"(\d{4})[.\-/](\d{1,2})[.\-/](\d{1,2})(?:\b|T)")
 
 
 def whole(value: object) -> int | None:
-    """An id: ``145``, ``"145"``, ``145.0``; None for anything else (``""``, None, flags, words)."""
+    """An id: ``145``, ``"145"``, ``145.0``; None for anything else (``""``, None, flags, words, 19 digits)."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, float):
-        return int(value) if value.is_integer() else None
+        value = int(value) if value.is_integer() else None
     if isinstance(value, int):
-        return value
+        return value if abs(value) < 10**18 else None
     words = str(value).strip()
-    return int(words) if re.fullmatch(r"-?\d{1,18}", words) else None
+    return int(words) if re.fullmatch(r"-?[0-9]{1,18}", words) else None
 
 
 def flag(value: object) -> bool | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from hub.contracts import Client, NeedsAttention, Reply, TryLater
@@ -36,19 +35,21 @@ NO_RIGHT = Text("The webhook's user may not change the shop's settings. Create t
                 "Пользователь вебхука не может менять настройки магазина. Создайте вебхук от имени администратора.")
 NO_METHOD = Text("The site has no method {method}. Update the modules “rest”, “sale” and “catalog”.",
                  "На сайте нет метода {method}. Обновите модули «rest», «sale» и «catalog».")
+NO_REST = Text("There is no REST at the webhook's address. Check that it is copied whole and that the site has the "
+               "module “rest”.",
+               "По адресу вебхука нет REST. Проверьте, что он скопирован целиком и что на сайте есть модуль «rest».")
 MOVED = Text("The webhook's address leads to another one. Paste the final address: usually https instead of http, or "
              "with www.",
              "Адрес вебхука перенаправляет на другой. Вставьте конечный адрес: обычно https вместо http или с www.")
 REFUSED = Text("The site refused {method}: {words}", "Сайт отказал в {method}: {words}")
 
 
-@dataclass(frozen=True)
 class SiteError(Exception):
     """The site understood the call and refused it: its code, its words."""
 
-    method: str
-    code: str
-    words: str
+    def __init__(self, method: str, code: str, words: str) -> None:
+        super().__init__(f"{method}: {code}")
+        self.method, self.code, self.words = method, code, words
 
     def attention(self, field: str = FIELD) -> NeedsAttention:
         """The same for the owner."""
@@ -123,7 +124,7 @@ class Site:
         if 300 <= reply.status < 400:
             raise NeedsAttention(MOVED, FIELD, str(reply.status))
         if reply.status == 404:
-            raise NeedsAttention(NO_METHOD.with_(method=method), FIELD, "404")
+            raise NeedsAttention(NO_REST, FIELD, "404")
         if reply.status >= 400:
             raise NeedsAttention(REFUSED.with_(method=method, words=verbatim(f"HTTP {reply.status}")), FIELD,
                                  str(reply.status))

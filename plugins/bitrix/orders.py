@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from hub_plugins.bitrix.settings import FORMS, addresses, table_of
+from hub_plugins.bitrix.wire import BINARY, CheckId
+
 from hub.fiscal import (
     Customer,
     Form,
@@ -28,8 +31,6 @@ from hub.fiscal import (
     total,
 )
 from hub.fiscal.money import LARGEST, QUANTITY_PLACES
-from hub_plugins.bitrix.settings import FORMS, addresses, table_of
-from hub_plugins.bitrix.wire import BINARY, CheckId
 
 _BACK = ("return", "returncash")
 
@@ -58,7 +59,7 @@ _SPELLED = {"non-operating_gain": Subject.NON_OPERATING_GAIN, "commodity_marking
             "commodity_marking_no_marking_excise": Subject.EXCISE}
 #: The site's payment objects. Marked goods stay goods: the codes 30-33 exist only in FFD 1.2, and whether the
 #: register works by it is for its driver to see from the marking code (fiscal-domain §3).
-SUBJECTS = {**{one.name.lower(): one for one in Subject if one < Subject.EXCISE_UNMARKED}, **_SPELLED}
+SUBJECTS = {**{one.name.lower(): one for one in Subject if one.value < Subject.EXCISE_UNMARKED.value}, **_SPELLED}
 PREPAID_METHODS = (Method.ADVANCE, Method.PREPAYMENT, Method.FULL_PREPAYMENT, Method.CREDIT_PAYMENT)
 
 #: Longest text taken for a number: more digits than any sum has, few enough to be harmless.
@@ -93,9 +94,9 @@ class _Check:
         if not self.problems:
             self.sums(lines, payments)
         customer = self.customer()
-        if self.problems:
-            raise Invalid(self.problems)
         number = self.identity.number
+        if self.problems:
+            raise Invalid(self.problems, self.identity.key, number)
         return Order(
             key=self.identity.key, number=number, lines=lines, payments=payments, kind=kind, currency=self.currency,
             customer=customer, note=" ".join(self.notes),
@@ -238,14 +239,14 @@ class _Check:
             self.wrong("no_lines", "lines")
         if not payments:
             self.wrong("no_payments", "payments")
-        if not lines or not payments:
+        stated = self.money(self.fields, "total_sum", "") if _text(self.fields, "total_sum") else None
+        if self.problems:
             return
         due = total((one.amount for one in lines if one.amount is not None), self.currency)
         paid = total((one.amount for one in payments), self.currency)
-        stated = self.money(self.fields, "total_sum", "") if _text(self.fields, "total_sum") else paid
         if due.amount <= 0:
             self.wrong("nothing_to_pay", "lines", total=due)
-        elif paid != due or stated != due:
+        elif paid != due or stated not in (due, None):
             self.wrong("sums_differ", "payments", lines=due, payments=paid if paid != due else stated)
 
     def number(self, row: Mapping[str, Any], field: str, place: str) -> Decimal | None:

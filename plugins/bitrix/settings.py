@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from marshmallow import ValidationError, fields, validate
 
 from hub.contracts import PluginSettings, setting
-from hub.fiscal import Form, Text
+from hub.fiscal import Form, Text, verbatim
 from hub.fiscal.vat import RATES
 
 #: Registers' forms of payment that "cash" and "cashless" of the site may stand for.
@@ -30,6 +30,11 @@ _WITHOUT = ("none", "no", "без ндс", "без", "нет")
 _WEBHOOK = re.compile(r"https?://[^/\s?#]+/rest/[0-9]+/[A-Za-z0-9]+/?")
 _LINE = re.compile(r"([0-9]{1,9})\s*[=:]\s*(.+)")
 
+UNREADABLE = Text("Line {line}, “{words}”: write the number of the rate, an equals sign and one of: {rates}.",
+                  "Строка {line}, «{words}»: напишите номер ставки, знак равенства и одно из: {rates}.")
+TWICE = Text("Line {line}: rate no. {vat} is matched twice. Leave one of the lines.",
+             "Строка {line}: ставка № {vat} сопоставлена дважды. Оставьте одну строку.")
+
 
 def vat_table(lines: str) -> dict[str, str]:
     """``{"2": "vat22"}`` from lines like ``2 = vat22``, ``3 = 10%`` or ``1 = без НДС``; ``#`` begins a remark.
@@ -45,13 +50,9 @@ def vat_table(lines: str) -> dict[str, str]:
         found = _LINE.fullmatch(line)
         key = rate_key(found[2]) if found else None
         if found is None or key is None:
-            wrong.append(Text("Line {line}, “{words}”: write the number of the rate, an equals sign and one of {rates}.",
-                              "Строка {line}, «{words}»: напишите номер ставки, знак равенства и одно из: {rates}.",
-                              params={"line": number, "words": line[:60], "rates": ", ".join(DIRECT)}))
+            wrong.append(UNREADABLE.with_(line=number, words=verbatim(line[:60]), rates=", ".join(DIRECT)))
         elif table.setdefault(str(int(found[1])), key) != key:
-            wrong.append(Text("Line {line}: rate no. {vat} is matched twice. Leave one of the lines.",
-                              "Строка {line}: ставка № {vat} сопоставлена дважды. Оставьте одну строку.",
-                              params={"line": number, "vat": found[1]}))
+            wrong.append(TWICE.with_(line=number, vat=found[1]))
     if wrong:
         raise ValidationError(list(wrong))
     return table

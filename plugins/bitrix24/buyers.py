@@ -8,10 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from hub.contracts import Text
-from hub.fiscal import Customer
 from hub_plugins.bitrix24.client import as_map, as_text
 from hub_plugins.bitrix24.deals import Deal
+
+from hub.contracts import Text
+from hub.fiscal import Customer
 
 #: Tags on every order. Nothing that changes by itself (stage, times of change): an order must stay the same order.
 TAGS: Mapping[str, Text] = {

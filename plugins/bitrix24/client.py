@@ -15,8 +15,9 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from hub.contracts import NeedsAttention, Reply, SourceContext, Text, TryLater
 from hub_plugins.bitrix24 import errors
+
+from hub.contracts import NeedsAttention, Reply, SourceContext, Text, TryLater
 
 #: Page of every list method, and commands in one batch (bitrix24.md §2).
 PAGE = 50
@@ -45,7 +46,8 @@ logging.getLogger("urllib3.connectionpool").addFilter(_Masking())
 
 
 class Pace:
-    """The portal's leaky bucket seen from here: holds 50 and leaks 2 a second for all callers of one address.
+    """The portal's leaky bucket seen from here: holds 50 and leaks 2 a second for all callers of one address (the
+    Enterprise plan: 250 and 5).
 
     A little is left for others. One pace lives as long as one source instance; what several of them together send
     too fast the portal refuses with QUERY_LIMIT_EXCEEDED, and the core then waits.
@@ -65,7 +67,7 @@ class Pace:
 @dataclass(frozen=True, slots=True)
 class Result:
     """A good answer: ``result`` as it came (numbers with a fraction are Decimal), ``next`` the start of the next page,
-    ``time`` the portal's clock when it answered, in its own spelling."""
+    ``time`` the portal's clock when it began to answer, in its own spelling."""
 
     result: Any
     next: int | None = None
@@ -104,10 +106,10 @@ class Batch:
 class Portal:
     """Calls one portal by its incoming webhook. ``base`` is ``https://portal/rest/1/secret/``."""
 
-    def __init__(self, base: str, context: SourceContext, sleep: Callable[[float], None] = time.sleep,
-                 clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, base: str, context: SourceContext, pace: Pace | None = None,
+                 sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic) -> None:
         self.base, self.context = base, context
-        self._sleep, self._clock, self._pace = sleep, clock, Pace()
+        self._sleep, self._clock, self._pace = sleep, clock, pace or Pace()
         self._at = ""
 
     @property
@@ -207,7 +209,7 @@ def _envelope(reply: Reply, method: str, now: float) -> dict[str, Any]:
 
 
 def _clock_of(envelope: Mapping[str, Any]) -> str:
-    return as_text(as_map(envelope.get("time")).get("date_finish"))
+    return as_text(as_map(envelope.get("time")).get("date_start"))
 
 
 def php_query(params: Mapping[str, Any]) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hub_plugins.bitrix24.client import PAGE, Batch, Portal, as_int, as_map, as_rows, as_text
+
 from hub.contracts import NeedsAttention, NoOrder, Text
 from hub.fiscal import Invalid
 from hub.fiscal.problems import Problem
-from hub_plugins.bitrix24.client import PAGE, Batch, Portal, as_int, as_map, as_rows, as_text
 
 DEAL, CONTACT, COMPANY = 2, 3, 4
 #: Pages of product rows that are read: 2,000 rows; more than that is no receipt.

@@ -67,7 +67,8 @@ _BUSY = Text("Bitrix24 is not working right now (HTTP {status}); the hub tries a
 _NO_DOOR = Text(
     "There is no Bitrix24 at this address (HTTP {status}). Copy the address of the incoming webhook once more.",
     "По этому адресу нет Битрикс24 (HTTP {status}). Скопируйте адрес входящего вебхука ещё раз.")
-_OTHER = Text("Bitrix24 refused {method}: {words} (code {code}).", "Битрикс24 отказал в {method}: {words} (код {code}).")
+_OTHER = Text("Bitrix24 refused {method}: {words} (code {code}).",
+              "Битрикс24 отказал в {method}: {words} (код {code}).")
 _ODD = Text("Bitrix24 gave an answer to {method} that cannot be read; the hub tries again.",
             "Битрикс24 прислал на {method} ответ, который нельзя прочитать; хаб повторит.")
 

@@ -15,6 +15,10 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hub_plugins.bitrix24.buyers import customer_of, tags_of
+from hub_plugins.bitrix24.client import as_int, as_text
+from hub_plugins.bitrix24.deals import Deal
+
 from hub.contracts import NoOrder, ReceiptView, SourceContext, Text
 from hub.fiscal import Form, Invalid, Method, Money, Order, OrderLine, Payment, Subject
 from hub.fiscal import vat as vat_rates
@@ -22,14 +26,13 @@ from hub.fiscal.codec import to_json
 from hub.fiscal.codes import Country, Measure, measure_of_okei
 from hub.fiscal.money import NotANumber, decimal, quantity, spread, total
 from hub.fiscal.problems import Problem
-from hub_plugins.bitrix24.buyers import customer_of, tags_of
-from hub_plugins.bitrix24.client import as_int, as_text
-from hub_plugins.bitrix24.deals import Deal
 
 #: States after which a receipt no longer stands for the money: it may be made anew, under its key or another.
 OPEN_AGAIN = frozenset({"invalid", "refused", "cancelled"})
 #: ``type`` of a product row (bitrix24.md §5).
 _SERVICE = 7
+#: Beyond it a number is no price, quantity or rate, and exact arithmetic would have to round.
+_MOST = Decimal(10) ** 13
 _FORMS = {"cash": Form.CASH, "electronic": Form.ELECTRONIC}
 
 _NOT_PAID = Text("Deal {deal} is not paid yet: stage {stage}.", "Сделка {deal} ещё не оплачена: стадия {stage}.")
@@ -43,7 +46,7 @@ _BY_STAGE = Text("Deal {deal} already has its receipt, made when it reached the 
                  "По сделке {deal} чек уже есть: он создан при переходе на стадию оплаты.")
 
 
-class Wording:
+class OrderMaker:
     """Makes the orders of one deal. ``config`` are the loaded settings, ``context`` knows our receipts and the day."""
 
     def __init__(self, deal: Deal, config: Mapping[str, Any], context: SourceContext) -> None:
@@ -147,7 +150,7 @@ class Wording:
         place = f"productRows[{index}]"
         price = self.number(row.get("price"), f"{place}.price")
         try:
-            count = quantity(_given(row.get("quantity"), f"{place}.quantity"))
+            count = quantity(self.number(row.get("quantity"), f"{place}.quantity"))
         except NotANumber as problem:
             raise _unreadable(f"{place}.quantity", row.get("quantity")) from problem
         kind = Subject.SERVICE if as_int(row.get("type")) == _SERVICE else Subject.COMMODITY
@@ -187,7 +190,8 @@ class Wording:
         return view if view is not None and view.state not in OPEN_AGAIN else None
 
     def opportunity(self) -> Money:
-        """The deal's sum."""
+        """The deal's sum, in the deal's currency: a sum without one is no sum."""
+        _given(as_text(self.deal.item.get("currencyId")), "currencyId")
         return self.money(self.deal.item.get("opportunity"), "opportunity", self.currency)
 
     def money(self, value: Any, place: str, currency: str) -> Money:
@@ -195,9 +199,12 @@ class Wording:
 
     def number(self, value: Any, place: str) -> Decimal:
         try:
-            return decimal(_given(value, place))
+            number = decimal(_given(value, place))
         except NotANumber as problem:
             raise _unreadable(place, value) from problem
+        if abs(number) >= _MOST:
+            raise _unreadable(place, value)
+        return number
 
     def moment(self, value: Any) -> datetime | None:
         """A time of the portal in the organisation's zone; None when there is none that can be read."""

@@ -49,7 +49,8 @@ def _is_webhook(address: str) -> None:
     except ValueError as problem:
         raise ValidationError([_t(
             "This is not the address of an incoming webhook. It looks like https://portal.bitrix24.ru/rest/1/secret/.",
-            "Это не адрес входящего вебхука. Он выглядит так: https://portal.bitrix24.ru/rest/1/секрет/.")]) from problem
+            "Это не адрес входящего вебхука. Он выглядит так: https://portal.bitrix24.ru/rest/1/секрет/."
+        )]) from problem
 
 
 def _is_day(text: str) -> None:
@@ -84,6 +85,11 @@ class Bitrix24Settings(PluginSettings):
                   "Битрикс24 показывает его в исходящем вебхуке после сохранения. Пусто: событие узнаётся только "
                   "по секрету в нашем адресе. С токеном проверяется и то и другое."),
         secret=True, group=_ACCESS)
+    enterprise = setting(
+        fields.Boolean(load_default=False), label=Text("Enterprise plan", "Тариф «Энтерпрайз»"),
+        help=Text("Portals of this plan may be asked 5 times a second, all others twice.",
+                  "Порталы на этом тарифе можно спрашивать 5 раз в секунду, остальные — 2 раза."),
+        group=_ACCESS, advanced=True)
     paid_stages = setting(
         fields.List(fields.String(validate=validate.Regexp(rf"\A{_STAGE.pattern}\Z")), load_default=list),
         label=Text("Stages in which a deal is paid", "Стадии, на которых сделка оплачена"),

@@ -18,6 +18,9 @@ KINDS: tuple[Kind, ...] = ("source", "driver", "notifier", "gateway")
 NAME = re.compile(r"[a-z][a-z0-9_]{1,31}")
 _SIMULATOR = {"source": "done", "driver": "done", "gateway": "exempt - the other side is a shop that calls us",
               "notifier": "done"}
+_REGION = re.compile(r"^[ \t]*# (?:region .*|endregion)\n", re.MULTILINE)
+#: Templates of another kind that a kind uses too.
+_SHARED: Mapping[str, tuple[tuple[str, str], ...]] = {"gateway": (("source", "orders.py.tmpl"),)}
 
 
 class BadName(ValueError):
@@ -34,10 +37,9 @@ def new_plugin(name: str, kind: Kind, folder: Path) -> list[Path]:
     Raises :class:`BadName` for a name that is no lower-case identifier, an unknown kind, or a folder that is in use.
     """
     _check(name, kind, folder)
-    words = _words(name, kind)
     written = []
     for template, place in _templates(kind, name):
-        text = Template(template.read_text(encoding="utf-8")).substitute(words)
+        text = _REGION.sub("", rendered(template.read_text(encoding="utf-8"), name, kind))
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -62,6 +64,11 @@ def _check(name: str, kind: str, folder: Path) -> None:
                            params={"folder": str(folder)}))
 
 
+def rendered(template: str, name: str, kind: Kind) -> str:
+    """A template's text for that plugin, still with the region marks from which the docs cut their examples."""
+    return Template(template).substitute(_words(name, kind))
+
+
 def _words(name: str, kind: Kind) -> Mapping[str, str]:
     parts = [one for one in name.split("_") if one]
     return {"name": name, "dashed": "-".join(parts), "Name": "".join(one.capitalize() for one in parts),
@@ -71,12 +78,13 @@ def _words(name: str, kind: Kind) -> Mapping[str, str]:
 def _templates(kind: Kind, name: str) -> list[tuple[Traversable, Path]]:
     """Each template with its place: tests to tests/, pyproject.toml on top, the rest into the package."""
     root = files("hub.testing.scaffold")
+    templates = [one for folder in (root / "common", root / kind) for one in folder.iterdir()]
+    templates += [root / other / file for other, file in _SHARED.get(kind, ())]
     found = []
-    for folder in (root / "common", root / kind):
-        for one in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if not one.name.endswith(".tmpl"):
-                continue
-            target = one.name.removesuffix(".tmpl")
-            place = Path("tests" if target.startswith("test_") else f"kassahub_{name}")
-            found.append((one, Path(target) if target == "pyproject.toml" else place / target))
+    for one in sorted(templates, key=lambda entry: entry.name):
+        target = one.name.removesuffix(".tmpl")
+        if target == one.name:
+            continue
+        place = Path("tests" if target.startswith("test_") else f"kassahub_{name}")
+        found.append((one, Path(target) if target == "pyproject.toml" else place / target))
     return found

@@ -1,1 +1,29 @@
-"""Not written yet."""
+"""The emulated register: a register as far as software can see, and its driver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from hub import hookimpl
+
+if TYPE_CHECKING:
+    from hub.contracts import Driver
+
+# Imports stand inside the hooks: the emulator's own process imports this package too and needs none of them.
+
+
+@hookimpl
+def hub_drivers() -> Iterable[type[Driver]]:
+    """The driver."""
+    from hub_plugins.drivers.emulator.driver import EmulatorDriver
+
+    return [EmulatorDriver]
+
+
+@hookimpl
+def hub_simulators() -> Mapping[str, Callable[[list[str]], int]]:
+    """``hub simulate emulator``."""
+    from hub_plugins.drivers.emulator.simulator import main
+
+    return {"emulator": main}

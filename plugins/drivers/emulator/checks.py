@@ -5,12 +5,13 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from hub.fiscal import Country, Form, Kind, Money, Subject, Tag
-from hub.fiscal import vat as vat_rates
-from hub.fiscal.codes import LONGEST
 from hub_plugins.drivers.emulator import errors
 from hub_plugins.drivers.emulator.books import Passport
 from hub_plugins.drivers.emulator.errors import DeviceError
+
+from hub.fiscal import Country, Form, Kind, Money, Subject, Tag
+from hub.fiscal import vat as vat_rates
+from hub.fiscal.codes import LONGEST
 
 FORMS = frozenset(str(form.value) for form in Form)
 KINDS = frozenset(kind.value for kind in Kind)

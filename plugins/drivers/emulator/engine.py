@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub.fiscal import Money
 from hub_plugins.drivers.emulator import checks, errors
 from hub_plugins.drivers.emulator.books import (
     OFD_PATIENCE,
@@ -30,10 +29,12 @@ from hub_plugins.drivers.emulator.errors import DeviceError
 from hub_plugins.drivers.emulator.journal import FileJournal, Journal, JournalBroken, JournalFailed, MemoryJournal
 from hub_plugins.drivers.emulator.protocol import dumps, loads
 
+from hub.fiscal import Money
+
 #: After so long from its opening a shift prints no receipts (fiscal-domain §8).
 LONGEST_SHIFT = timedelta(hours=24)
-#: Documents in one answer to ``read``.
-BATCH = 50
+#: Documents and bytes in one answer to ``read``.
+BATCH, BATCH_BYTES = 50, 500_000
 
 #: Lasting troubles, each switched on and off: see faults.py.
 CONDITIONS = frozenset({"no_paper", "cover_open", "busy", "storage_full", "ofd_overdue", "shift_old", "frozen"})
@@ -161,10 +162,10 @@ class Engine:
             raise DeviceError(errors.BUSY)
         if troubles and "cover_open" in troubles:
             raise DeviceError(errors.COVER_OPEN)
+        if not self.has_paper and not paperless:
+            raise DeviceError(errors.NO_PAPER)
         if self.interrupted:
             raise DeviceError(errors.MUST_CONTINUE)
-        if not paperless and not self.has_paper:
-            raise DeviceError(errors.NO_PAPER)
 
     @property
     def has_paper(self) -> bool:
@@ -209,7 +210,7 @@ class Engine:
         if shift is None:
             return timedelta()
         age = now - shift.opened_at
-        return age + LONGEST_SHIFT if "shift_old" in self.conditions else age
+        return age + LONGEST_SHIFT + timedelta(minutes=1) if "shift_old" in self.conditions else age
 
     # -- receipts ------------------------------------------------------------------------------------------------
 
@@ -222,7 +223,7 @@ class Engine:
             self._storage(now)
             self._in_shift(now)
             lines = checks.receipt_begun(request, self.books.passport)
-            self.document = {**request, "sum": lines}
+            self.document = {"owner": "", "key": "", **request, "sum": lines}
             return {"ok": 1}
 
     def finish(self, request: dict[str, Any]) -> Answer:
@@ -372,11 +373,14 @@ class Engine:
             if first < 1 or first > books.last:
                 raise DeviceError(errors.NO_SUCH_DOCUMENT)
             books.ofd.catch_up(self.now())
-            found = []
+            found: list[dict[str, Any]] = []
+            size = 0
             for number in range(first, min(last, first + BATCH - 1) + 1):
-                entry = loads(self.journal.read(books.here[number - 1]).decode())
-                entry["ofd"] = number <= books.ofd.sent
-                found.append(entry)
+                line = self.journal.read(books.here[number - 1])
+                size += len(line)
+                if found and size > BATCH_BYTES:
+                    break
+                found.append({**loads(line.decode()), "ofd": number <= books.ofd.sent})
             return {"ok": 1, "fn": books.storage, "n": books.last, "documents": found}
 
     def history(self) -> Iterator[dict[str, Any]]:

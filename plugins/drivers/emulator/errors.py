@@ -95,6 +95,10 @@ class DeviceError(Exception):
         self.code, self.params = code, params
 
 
+#: Shown where the register did not say.
+_UNSAID = dict.fromkeys(("lines", "total", "paid", "line", "what", "drawer", "wanted", "why"), "?")
+
+
 def vendor_code(code: int) -> str:
     """``E20``, as it is shown."""
     return f"E{code}"
@@ -106,4 +110,6 @@ def meaning(code: int, params: dict[str, Any]) -> Meaning:
     if known is None:
         return Meaning(Text("The register refuses with the code E{code}.", "Касса отказала с кодом E{code}.",
                             params={"code": code}))
-    return Meaning(known.text.with_(**params), known.retry) if params else known
+    if "{" not in known.text.en:
+        return known
+    return Meaning(known.text.with_(**{**_UNSAID, **params}), known.retry)

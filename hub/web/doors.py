@@ -1,0 +1,96 @@
+"""``/in/<plugin>/<public id>/<token>[/<rest>]``: the addresses that other systems call.
+
+Plain WSGI in front of Flask: no session, no language, no template, no cookie. This is the hot path, and its answers
+go out byte for byte as the plugin gave them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+
+from hub.contracts import Answer, Request
+from hub.intake.doors import LARGEST_BODY, Doors
+
+PREFIX = "/in/"
+WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+log = structlog.get_logger("hub.web")
+
+_REASONS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class DoorsApp:
+    """Answers what begins with ``/in/``; everything else goes to the pages."""
+
+    def __init__(self, pages: WsgiApp, doors: Doors) -> None:
+        self.pages, self.doors = pages, doors
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith(PREFIX):
+            return self.pages(environ, start_response)
+        answer = self.answer(environ, path)
+        # Nobody looks for a body in an answer to HEAD, and a server may take it for the next answer.
+        body = b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body
+        headers = [("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body)))]
+        headers += [(name, value) for name, value in answer.headers.items()
+                    if name.lower() not in ("content-type", "content-length")]
+        start_response(_REASONS.get(answer.status, f"{answer.status} Status"), headers)
+        return [body]
+
+    def answer(self, environ: dict[str, Any], path: str) -> Answer:
+        """The plugin's answer; its ``answer_instead("failed")`` whatever breaks."""
+        parts = path.encode("latin-1").decode("utf-8", "replace")[len(PREFIX):].split("/", 3)
+        if len(parts) < 3 or not parts[2]:
+            return Answer.text("not found", 404)
+        plugin, public_id, token = parts[:3]
+        rest = parts[3].lstrip("/") if len(parts) > 3 else ""
+        request = Request(environ["REQUEST_METHOD"], f"/{rest}" if rest else "", environ.get("QUERY_STRING", ""),
+                          _headers(environ), b"", environ.get("REMOTE_ADDR", ""))
+        try:
+            request = Request(request.method, request.path, request.query, request.headers, _body(environ),
+                              request.remote)
+            answer = self.doors.answer(plugin, public_id, token, request)
+        except Exception as problem:
+            log.error("door_failed", plugin=plugin, error=repr(problem))
+            answer = self._failed(plugin, request)
+        return Answer.text("not found", 404) if answer is None else answer
+
+    def _failed(self, plugin: str, request: Request) -> Answer:
+        kind = self.doors.sources.catalogue.connector(plugin)
+        try:
+            return Answer.text("failed", 500) if kind is None else kind.answer_instead("failed", request)
+        except Exception as problem:
+            log.error("answer_instead_failed", plugin=plugin, error=repr(problem))
+            return Answer.text("failed", 500)
+
+
+def _headers(environ: dict[str, Any]) -> dict[str, str]:
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items()
+               if name.startswith("HTTP_")}
+    if environ.get("CONTENT_TYPE"):
+        headers["content-type"] = environ["CONTENT_TYPE"]
+    if environ.get("CONTENT_LENGTH"):
+        headers["content-length"] = environ["CONTENT_LENGTH"]
+    return headers
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """The body, at most one byte more than is taken: that byte makes it "too large" for the doors."""
+    stream, length = environ["wsgi.input"], environ.get("CONTENT_LENGTH", "")
+    if length.isdigit():
+        wanted = min(int(length), LARGEST_BODY + 1)
+    elif environ.get("wsgi.input_terminated"):
+        wanted = LARGEST_BODY + 1
+    else:
+        return b""
+    pieces, size = [], 0
+    while size < wanted and (piece := stream.read(wanted - size)):
+        pieces.append(piece)
+        size += len(piece)
+    if length.isdigit() and size < wanted:
+        raise ConnectionError(f"the body broke off after {size} of {wanted} bytes")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

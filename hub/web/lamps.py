@@ -1,0 +1,124 @@
+"""The five lamps of a register in words: connection, paper, shift, fiscal storage, OFD. The colours are those of
+hub.registers.health; unknown is a state of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask_babel import gettext, ngettext
+
+from hub.contracts import Status
+from hub.registers import health
+from hub.store import Register, utcnow
+from hub.web.filters import day, moment, say
+
+#: A status older than this says nothing about now.
+STALE = timedelta(minutes=3)
+#: A storage refuses receipts when the OFD was not reached for thirty days.
+OFD_LIMIT = timedelta(days=30)
+_RANK = {"green": 0, "unknown": 1, "amber": 2, "red": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """One lamp: its name, its colour (green, amber, red, unknown) and its figure in words."""
+
+    name: str
+    colour: str
+    words: str
+
+
+def lamps(row: Register) -> tuple[Lamp, ...]:
+    """The lamps of a register, in the page's order."""
+    try:
+        status = health.status_of(row.status or {})
+    except (TypeError, ValueError, KeyError):
+        status = None
+    now = utcnow()
+    colours = health.lamps(status, None if row.status_at is None else not row.trouble, now)
+    return (_connection(row, now), Lamp(gettext("paper"), colours["paper"], _paper(status)),
+            Lamp(gettext("shift"), colours["shift"], _shift(status, now)),
+            Lamp(gettext("FN"), colours["storage"], _storage(status, now)),
+            Lamp(gettext("OFD"), colours["ofd"], _ofd(status, now)))
+
+
+def worst(found: tuple[Lamp, ...]) -> Lamp:
+    """The lamp that a person should look at first."""
+    return max(found, key=lambda one: _RANK[one.colour])
+
+
+def _silent() -> str:
+    return gettext("the register does not say")
+
+
+def _connection(row: Register, now: datetime) -> Lamp:
+    name = gettext("connection")
+    if not row.enabled:
+        return Lamp(name, "unknown", gettext("paused"))
+    if row.trouble:
+        return Lamp(name, "red", say(row.trouble))
+    if row.status_at is None:
+        return Lamp(name, "unknown", gettext("has not answered yet"))
+    if now - row.status_at > STALE:
+        return Lamp(name, "amber", gettext("last answered %(when)s", when=moment(row.status_at)))
+    return Lamp(name, "green", gettext("answers"))
+
+
+def _paper(status: Status | None) -> str:
+    if status is None or (status.paper is None and not status.cover_open):
+        return _silent()
+    if status.cover_open:
+        return gettext("the cover is open")
+    return gettext("there is paper") if status.paper else \
+        gettext("out of paper: put in a roll, printing goes on by itself")
+
+
+def _shift(status: Status | None, now: datetime) -> str:
+    if status is None or status.shift_open is None:
+        return _silent()
+    if not status.shift_open:
+        return gettext("closed; it opens with the first receipt")
+    seconds = status.shift_seconds
+    if seconds is None and status.shift_opened_at is not None:
+        seconds = int((now - status.shift_opened_at).total_seconds())
+    if seconds is None:
+        return gettext("no. %(n)s is open", n=status.shift_number or "—")
+    opened = status.shift_opened_at or now - timedelta(seconds=seconds)
+    left = 24 - seconds / 3600
+    if left <= 0:
+        return gettext("open for over 24 hours, since %(when)s: close it with a Z report", when=moment(opened))
+    return gettext("open since %(when)s, %(left)d h left of 24", when=moment(opened), left=int(left))
+
+
+def _storage(status: Status | None, now: datetime) -> str:
+    words = []
+    if status is not None and status.storage_documents is not None:
+        if status.storage_capacity:
+            left = max(0, status.storage_capacity - status.storage_documents)
+            words.append(ngettext("%(num)d document left", "%(num)d documents left", left))
+        else:
+            words.append(ngettext("%(num)d document written", "%(num)d documents written", status.storage_documents))
+    if status is not None and status.storage_until is not None:
+        days = max(0, (status.storage_until - now).days)
+        words.append(gettext("valid until %(day)s", day=day(status.storage_until)) + ", " +
+                     ngettext("%(num)d day left", "%(num)d days left", days))
+    if status is not None and status.blocked is not None:
+        words.insert(0, say(status.blocked))
+    return "; ".join(words) or _silent()
+
+
+def _ofd(status: Status | None, now: datetime) -> str:
+    if status is None or status.ofd_unsent is None:
+        return _silent()
+    if not status.ofd_unsent:
+        return gettext("everything is sent")
+    words = ngettext("%(num)d document is not sent", "%(num)d documents are not sent", status.ofd_unsent)
+    if status.ofd_oldest is None:
+        return words
+    words += ", " + gettext("the oldest of %(when)s", when=moment(status.ofd_oldest))
+    if now - status.ofd_oldest > timedelta(days=3):
+        left = max(0, (OFD_LIMIT - (now - status.ofd_oldest)).days)
+        words += "; " + ngettext("in %(num)d day the storage will refuse receipts",
+                                 "in %(num)d days the storage will refuse receipts", left)
+    return words

@@ -1,0 +1,300 @@
+"""Receipts: the list with one search field, one receipt with its story, and the buttons that are safe."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import unquote_plus
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext
+from flask_login import login_required
+from markupsafe import Markup
+from sqlalchemy import select
+
+from hub import office
+from hub.contracts import MASK, split_secrets
+from hub.dispatch import actions
+from hub.fiscal import Form, Invalid, NotANumber, Problem, quantity
+from hub.fiscal import paper as papers
+from hub.paper import as_html, as_png
+from hub.store import KeyConflict, RawRequest, ReceiptRow, SourceRow, utcnow
+from hub.store.vault import KeyMissing
+from hub.web import queries
+from hub.web.filters import language, say
+from hub.web.state import actor, found, organisation, the_hub, zone
+from hub.web.today import midnight
+from hub.web.words import CAUSES, CHIPS, PERIODS, TURNS
+
+page = Blueprint("receipts", __name__, url_prefix="/receipts")
+
+#: Names whose values are secrets in whatever another system sends.
+_SECRET = re.compile(r"(?i)((?:[\w.\-\[\]]*(?:token|secret|passw|api_?key|signature|authorization|sign))[\"'\]]*\s*[=:]\s*"
+                     r"[\"']?)([^\"'&,\s}]{4,})")
+
+
+@page.get("")
+@login_required
+def listed() -> str:
+    """The list: everything that filters it stands in the address."""
+    org = organisation()
+    chosen = request.args.get("state", "")
+    period = request.args.get("days", "")
+    since = midnight(zone()) - timedelta(days=int(period) - 1) if period in PERIODS else None
+    with the_hub().db.session() as session:
+        sources = queries.sources(session, org.id, own=True)
+        source = next((one for one in sources if one.public_id == request.args.get("source")), None)
+        wanted = queries.Filters(
+            text=request.args.get("q", ""), states=CHIPS[chosen][1] if chosen in CHIPS else (), since=since,
+            source_id=source.id if source else None, before=request.args.get("before", type=int))
+        rows, more = queries.receipts(session, org.id, wanted)
+    here = {name: value for name in ("q", "state", "source", "days") if (value := request.args.get(name, ""))}
+    return render_template("receipts.html", rows=rows, more=more, here=here, sources=sources, chips=CHIPS,
+                           periods=PERIODS, filtered=bool(here) or wanted.before is not None)
+
+
+def _whole(public_id: str) -> queries.Whole:
+    with the_hub().db.session() as session:
+        whole: queries.Whole = found(queries.one_receipt(session, public_id, organisation().id))
+    if whole.register is not None:
+        g.zone = ZoneInfo(whole.register.zone)
+    return whole
+
+
+def paper_of(whole: queries.Whole) -> papers.Paper | None:
+    """The receipt as paper; None while there is no receipt."""
+    if whole.receipt is None:
+        return None
+    return papers.paper(whole.receipt, whole.fiscal, language=language())  # type: ignore[arg-type]
+
+
+@page.get("/<public_id>")
+@login_required
+def one(public_id: str) -> str:
+    """One receipt: story on the left, paper on the right, deliveries below, raw data folded."""
+    whole = _whole(public_id)
+    printed = paper_of(whole)
+    safe = actions.SAFE.get(whole.row.state, frozenset())
+    hub, org = the_hub(), organisation()
+    candidates = actions.candidates(hub.db, org.id, whole.row.id) if "resolve" in safe else []
+    returnable = "return" in safe and any(actions.returnable(hub.db, org.id, whole.row.id))
+    return render_template(
+        "receipt.html", whole=whole, row=whole.row, paper=Markup(as_html(printed)) if printed else None,
+        problems=[Problem.from_json(one).text for one in whole.row.problems or ()], safe=safe,
+        candidates=candidates, returnable=returnable, told=told, raw=raw_of(whole.raw, whole.source),
+        reason=say(whole.row.reason), same_total=[one for one in candidates if one.get("total") == whole.row.total])
+
+
+def told(event: Any) -> str:
+    """An event in one sentence."""
+    details = event.details if isinstance(event.details, Mapping) else {}
+    said = CAUSES.get(event.cause) or TURNS.get(event.state_to)
+    words = str(said) if said else event.cause.replace("_", " ")
+    for key in ("reason", "text", "message"):
+        if details.get(key):
+            words = f"{words} {say(details[key])}"
+    return words
+
+
+@page.get("/<public_id>/paper.<kind>")
+@login_required
+def paper(public_id: str, kind: str) -> Response:
+    """The paper as text or picture, to keep or send."""
+    printed = paper_of(_whole(public_id))
+    if printed is None or kind not in ("txt", "png"):
+        abort(404)
+    body = papers.as_text(printed).encode() if kind == "txt" else as_png(printed)
+    answer = Response(body, content_type="text/plain; charset=utf-8" if kind == "txt" else "image/png")
+    answer.headers["Content-Disposition"] = f'inline; filename="{public_id}.{kind}"'
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
+
+
+# -- raw data --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A raw request for the owner's eyes, secrets masked."""
+
+    first_line: str
+    headers: Mapping[str, str]
+    body: str
+    at: Any
+
+
+def raw_of(row: RawRequest | None, source: SourceRow) -> Raw | None:
+    """A raw request decoded and masked; None when there was none or it has been erased."""
+    if row is None:
+        return None
+    hide = _secrets_of(source)
+    query = f"?{row.query}" if row.query else ""
+    return Raw(masked(f"{row.method} {row.path or '/'}{query}", hide),
+               {name: masked(str(value), hide) for name, value in (row.headers or {}).items()},
+               masked(readable(row.body, str((row.headers or {}).get("content-type", ""))), hide), row.created_at)
+
+
+def _secrets_of(source: SourceRow) -> list[str]:
+    """The values that must not be shown: the source's stored secrets."""
+    try:
+        stored = the_hub().vault.unseal(source.secrets, source.key_id)
+    except KeyMissing:
+        return []
+    kind = the_hub().catalogue.connector(source.plugin)
+    secret = split_secrets(kind.settings, stored)[1] if kind else stored
+    return [str(value) for value in {**secret, "": stored.get("", "")}.values() if len(str(value)) >= 6]
+
+
+def masked(text: str, hide: list[str]) -> str:
+    """``text`` without known secrets and without what is called one."""
+    for value in hide:
+        text = text.replace(value, MASK)
+    return _SECRET.sub(lambda found_: found_[1] + MASK, text)
+
+
+def readable(body: bytes, content_type: str = "") -> str:
+    """A body as text: UTF-8, else the code page Russian systems fall back to; JSON indented, forms a pair a line."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        text = body.decode("cp1251", "replace")
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+        except ValueError:
+            return text
+    if "x-www-form-urlencoded" in content_type and "=" in text:
+        return "\n".join(unquote_plus(pair).replace("\n", " ") for pair in text.split("&"))
+    return text
+
+
+# -- buttons ---------------------------------------------------------------------------------------------------------
+
+
+def _id(public_id: str) -> int:
+    with the_hub().db.session() as session:
+        return int(found(queries.receipt_id(session, public_id, organisation().id)))
+
+
+def _back(public_id: str) -> Any:
+    return redirect(url_for("receipts.one", public_id=public_id))
+
+
+def _moved() -> None:
+    flash(gettext("The receipt has moved on in the meantime. This is how it is now."), "amber")
+
+
+@page.post("/<public_id>/cancel")
+@login_required
+def cancel(public_id: str) -> Any:
+    """Cancels a receipt that was not sent anywhere."""
+    if actions.cancel(the_hub().db, organisation().id, _id(public_id), actor()):
+        flash(gettext("The receipt is cancelled. Nothing was printed."), "green")
+    else:
+        _moved()
+    return _back(public_id)
+
+
+@page.post("/<public_id>/retry")
+@login_required
+def retry(public_id: str) -> Any:
+    """Tries a receipt again after its cause was mended."""
+    hub = the_hub()
+    if actions.retry(hub.db, hub.bell, organisation().id, _id(public_id), actor()):
+        flash(gettext("The receipt is tried again. This page shows what comes of it."), "green")
+    else:
+        _moved()
+    return _back(public_id)
+
+
+@page.post("/<public_id>/resolve")
+@login_required
+def resolve(public_id: str) -> Any:
+    """A person says what became of an uncertain receipt: this document is it, or it was not printed."""
+    hub, org, receipt_id = the_hub(), organisation(), _id(public_id)
+    document = request.form.get("document", "").strip()
+    if document:
+        if not document.isdigit() or len(document) > 15:
+            flash(gettext("A document number is digits only."), "red")
+            return _back(public_id)
+        why = actions.resolve_printed(hub.db, hub.bell, org.id, receipt_id, int(document), actor())
+        flash(say(why) if why is not None else gettext("The receipt is bound to document %(n)s.", n=document),
+              "red" if why is not None else "green")
+    elif request.form.get("not_printed") == "1":
+        if actions.resolve_not_printed(hub.db, hub.bell, org.id, receipt_id, actor()):
+            flash(gettext("The receipt goes to the register again."), "green")
+        else:
+            _moved()
+    return _back(public_id)
+
+
+@page.route("/<public_id>/return", methods=["GET", "POST"])
+@login_required
+def make_return(public_id: str) -> Any:
+    """A return, whole or by lines and quantities, with the form in which the money goes back."""
+    whole = _whole(public_id)
+    hub, org = the_hub(), organisation()
+    if "return" not in actions.SAFE.get(whole.row.state, frozenset()) or whole.receipt is None:
+        _moved()
+        return _back(public_id)
+    left = actions.returnable(hub.db, org.id, whole.row.id)
+    errors: dict[str, Any] = {}
+    if request.method == "POST":
+        quantities, errors = _quantities(left)
+        form = request.form.get("form", "")
+        if not errors:
+            try:
+                new = actions.make_return(hub.db, hub.bell, org.id, whole.row.id, quantities,
+                                          Form[form] if form in Form.__members__ else None, actor())
+            except Invalid as problem:
+                errors = {one.field or "lines": one.text for one in problem.problems}
+            else:
+                flash(gettext("The return is in the queue."), "green")
+                return _back(_public_id(new))
+    return render_template("return.html", whole=whole, row=whole.row, left=left, errors=errors), 422 if errors else 200
+
+
+def _public_id(receipt_id: int) -> str:
+    with the_hub().db.session() as session:
+        return session.get_one(ReceiptRow, receipt_id).public_id
+
+
+def _quantities(left: list[Decimal]) -> tuple[dict[int, Decimal] | None, dict[str, Any]]:
+    """What the form asks to return by line; None for all that is left of a receipt of which nothing was returned."""
+    wanted: dict[int, Decimal] = {}
+    errors: dict[str, Any] = {}
+    for index, most in enumerate(left):
+        text = request.form.get(f"q{index}", "").strip()
+        if not text:
+            continue
+        place = f"lines[{index}].quantity"
+        try:
+            count = quantity(text)
+        except NotANumber:
+            errors[place] = gettext("Write a number, such as 1 or 0.5.")
+            continue
+        if count < 0 or count > most:
+            errors[place] = gettext("At most %(n)s can be returned.", n=papers.quantity_text(most))
+        elif count:
+            wanted[index] = count
+    if not wanted and not errors:
+        errors["lines"] = gettext("Choose at least one line and its quantity.")
+    return wanted, errors
+
+
+@page.post("/<public_id>/conflicts/<conflict>/seen")
+@login_required
+def conflict_seen(public_id: str, conflict: str) -> Any:
+    """A person has compared both orders; the contradiction stays in the receipt's history."""
+    with the_hub().db.write() as session:
+        row = found(session.scalar(select(KeyConflict).where(
+            KeyConflict.public_id == conflict, KeyConflict.organisation_id == organisation().id)))
+        row.settled_at = utcnow()
+        office.audit(session, actor(), "conflict.seen", public_id, organisation().id)
+    return _back(public_id)

@@ -1,0 +1,347 @@
+"""Registers: five lamps each, settings, X and Z, cash in and out, shifts, storages, foreign documents, alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext
+from flask_login import login_required
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from hub import office
+from hub.contracts import Driver
+from hub.dispatch import actions
+from hub.fiscal import NotANumber
+from hub.fiscal.money import minor
+from hub.store import (
+    Evidence,
+    FiscalStorage,
+    ForeignDocument,
+    Queue,
+    QueueRegister,
+    ReceiptRow,
+    Register,
+    Shift,
+    StoragePeriod,
+    utcnow,
+)
+from hub.store.vault import KeyMissing
+from hub.web import forms
+from hub.web.auth import owner_only
+from hub.web.filters import money, say
+from hub.web.lamps import lamps
+from hub.web.state import actor, found, is_owner, organisation, the_hub, user
+from hub.web.words import COMMANDS, ZONES
+
+page = Blueprint("registers", __name__, url_prefix="/registers")
+
+#: Commands that change money or end the shift are confirmed on a page of their own.
+CONFIRMED = ("z", "cash_in", "cash_out")
+#: What a cashier may order; the drawer's cash is the owner's.
+CASHIER = ("x", "z", "check")
+SHOWN = 20
+
+
+def _one(session: Session, public_id: str) -> Register:
+    row: Register = found(session.scalar(select(Register).where(
+        Register.public_id == public_id, Register.organisation_id == organisation().id,
+        Register.archived_at.is_(None))))
+    return row
+
+
+@page.get("")
+@login_required
+def listed() -> str:
+    """All registers with their lamps."""
+    with the_hub().db.session() as session:
+        rows = session.scalars(select(Register).where(
+            Register.organisation_id == organisation().id, Register.archived_at.is_(None))
+            .order_by(Register.id)).all()
+        served = _served(session)
+    return render_template("registers.html", registers=[(one, lamps(one)) for one in rows], served=served,
+                           drivers=the_hub().catalogue.drivers)
+
+
+def _served(session: Session) -> dict[int, list[str]]:
+    served: dict[int, list[str]] = {}
+    for register_id, title in session.execute(
+            select(QueueRegister.register_id, Queue.title).join(Queue, Queue.id == QueueRegister.queue_id)
+            .where(QueueRegister.organisation_id == organisation().id).order_by(QueueRegister.rank, Queue.id)).all():
+        served.setdefault(int(register_id), []).append(title)
+    return served
+
+
+# -- adding and settings ---------------------------------------------------------------------------------------------
+
+
+@page.get("/new")
+@owner_only
+def choose() -> str:
+    """The drivers to choose from, those of the organisation's country first."""
+    country = organisation().country
+    drivers = sorted(the_hub().catalogue.drivers.values(),
+                     key=lambda one: (country not in one.capabilities.countries, one.title.say("ru")))
+    return render_template("register_new.html", drivers=drivers, country=country)
+
+
+@page.route("/new/<driver>", methods=["GET", "POST"])
+@owner_only
+def add(driver: str) -> Any:
+    """A new register of that driver."""
+    kind = the_hub().catalogue.drivers.get(driver)
+    if kind is None:
+        abort(404)
+    return _form(kind, None)
+
+
+@page.route("/<public_id>/settings", methods=["GET", "POST"])
+@owner_only
+def settings(public_id: str) -> Any:
+    """Settings of a register: title, zone, queues, and the driver's own."""
+    with the_hub().db.session() as session:
+        row = _one(session, public_id)
+    kind = the_hub().catalogue.drivers.get(row.driver)
+    if kind is None:
+        flash(gettext("The driver “%(name)s” is not installed or set aside.", name=row.driver), "red")
+        return redirect(url_for("registers.one", public_id=public_id))
+    return _form(kind, row)
+
+
+def _form(kind: type[Driver], row: Register | None) -> Any:
+    hub, org = the_hub(), organisation()
+    stored = _stored_secrets(row)
+    with hub.db.session() as session:
+        queues = session.scalars(select(Queue).where(
+            Queue.organisation_id == org.id, Queue.archived_at.is_(None)).order_by(Queue.id)).all()
+        chosen = {one.queue_id for one in session.scalars(select(QueueRegister).where(
+            QueueRegister.register_id == row.id))} if row else {queues[0].id}
+    values: Mapping[str, Any] = row.settings if row else {}
+    title, zone = (row.title, row.zone) if row else ("", org.zone)
+    errors: dict[str, Any] = {}
+    kept = ""
+    if request.method == "POST":
+        title, zone = request.form.get("title", "").strip(), request.form.get("zone", "").strip()
+        chosen = {one.id for one in queues if request.form.get(f"queue.{one.public_id}") == "1"}
+        before = forms.kept(hub.vault, request.form.get("kept", ""), user().public_id)
+        values = {**before, **forms.read(kind.settings, request.form)}
+        errors = _own_problems(zone)
+        if not errors:
+            saved = _save(kind, row, values, title, zone, tuple(sorted(chosen)))
+            if isinstance(saved, str):
+                return redirect(url_for("registers.one", public_id=saved))
+            errors = saved
+        kept = forms.keep(hub.vault, kind.settings, values, user().public_id)
+        stored = {**stored, **forms.kept(hub.vault, kept, user().public_id)}
+    fields = forms.plugin_fields(kind.settings, values, errors, stored)
+    names = {"title", "zone"}
+    return render_template(
+        "register_form.html", kind=kind, row=row, fields=fields, errors=errors, title=title, zone=zone, kept=kept,
+        stray=[text for text in forms.stray(fields, {k: v for k, v in errors.items() if k not in names})],
+        queues=queues, chosen=chosen, zones=ZONES), 422 if errors else 200
+
+
+def _own_problems(zone: str) -> dict[str, Any]:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return {"zone": gettext("There is no such time zone.")}
+    return {}
+
+
+def _save(kind: type[Driver], row: Register | None, values: Mapping[str, Any], title: str, zone: str,
+          queue_ids: tuple[int, ...]) -> str | dict[str, Any]:
+    """The register's public id after saving, or what is wrong by field."""
+    hub, org = the_hub(), organisation()
+    name = (title or kind.title.say(user().language))[:128]
+    try:
+        with hub.db.write() as session:
+            if row is None:
+                new = office.add_register(session, hub.vault, actor(), org.id, kind.name, name, kind.settings, values,
+                                          zone=zone, queue_ids=queue_ids)
+            else:
+                new = session.get_one(Register, row.id)
+                office.change_register(session, hub.vault, actor(), new, kind.settings, values, title=name, zone=zone)
+                office.serve(session, new, queue_ids)
+    except office.Wrong as wrong:
+        return forms.problems(wrong)
+    hub.bell.ring("registers", f"register:{new.id}")
+    return new.public_id
+
+
+def _stored_secrets(row: Register | None) -> dict[str, Any]:
+    if row is None:
+        return {}
+    try:
+        return the_hub().vault.unseal(row.secrets, row.key_id)
+    except KeyMissing:
+        return {}
+
+
+# -- one register ----------------------------------------------------------------------------------------------------
+
+
+@page.get("/<public_id>")
+@login_required
+def one(public_id: str) -> str:
+    """One register: lamps, orders, shifts, storages, foreign documents."""
+    with the_hub().db.session() as session:
+        row = _one(session, public_id)
+        g.zone = ZoneInfo(row.zone)
+        shifts = session.scalars(select(Shift).where(Shift.register_id == row.id).order_by(Shift.id.desc())
+                                 .limit(SHOWN)).all()
+        storages = session.execute(select(StoragePeriod, FiscalStorage).join(
+            FiscalStorage, FiscalStorage.id == StoragePeriod.storage_id).where(StoragePeriod.register_id == row.id)
+            .order_by(StoragePeriod.id.desc()).limit(SHOWN)).all()
+        foreign = session.scalars(select(ForeignDocument).where(ForeignDocument.register_id == row.id)
+                                  .order_by(ForeignDocument.id.desc()).limit(SHOWN)).all()
+        alarms = session.scalars(select(Evidence).where(
+            Evidence.register_id == row.id, Evidence.settled_at.is_(None)).order_by(Evidence.id)).all()
+        queues = _served(session).get(row.id, [])
+    kind = the_hub().catalogue.drivers.get(row.driver)
+    return render_template(
+        "register.html", row=row, kind=kind, lamps=lamps(row), shifts=shifts, storages=storages, foreign=foreign,
+        alarms=[(one, evidence_words(one)) for one in alarms], queues=queues, orders=_orders(kind),
+        currency=organisation().currency)
+
+
+@page.get("/<public_id>/lamps")
+@login_required
+def lamp_row(public_id: str) -> str:
+    """The lamps alone, for the page's own polling."""
+    with the_hub().db.session() as session:
+        row = _one(session, public_id)
+    g.zone = ZoneInfo(row.zone)
+    return render_template("_lamps.html", row=row, lamps=lamps(row))
+
+
+def _orders(kind: type[Driver] | None) -> list[str]:
+    """What this person may order of a register of that model."""
+    able = ["check"]
+    if kind is not None:
+        able += ["x"] if kind.capabilities.x_report else []
+        able += ["z"] if kind.capabilities.shifts else []
+        able += ["cash_in", "cash_out"] if kind.capabilities.cash_moves else []
+    return able if is_owner() else [one for one in able if one in CASHIER]
+
+
+@page.route("/<public_id>/order/<command>", methods=["GET", "POST"])
+@login_required
+def order(public_id: str, command: str) -> Any:
+    """Orders X, Z, cash in or out, or a reading of the state; the worker that owns the port carries it out."""
+    hub, org = the_hub(), organisation()
+    with hub.db.session() as session:
+        row = _one(session, public_id)
+    if command not in COMMANDS or command not in _orders(hub.catalogue.drivers.get(row.driver)):
+        abort(403)
+    errors: dict[str, Any] = {}
+    if request.method == "POST" and (command not in CONFIRMED or request.form.get("sure") == "1"):
+        params: dict[str, Any] = {"cashier": user().full_name, "cashier_inn": user().inn}
+        if command in ("cash_in", "cash_out"):
+            params.update(_amount(errors))
+        if not errors:
+            actions.order_register(hub.db, hub.bell, org.id, row.id, command, params, actor())  # type: ignore[arg-type]
+            flash(gettext("The register has the order: %(what)s.", what=str(COMMANDS[command])), "green")
+            return redirect(url_for("registers.one", public_id=public_id))
+    return render_template("register_order.html", row=row, command=command, errors=errors,
+                           amount=request.form.get("amount", "")), 422 if errors else 200
+
+
+def _amount(errors: dict[str, Any]) -> dict[str, Any]:
+    currency = organisation().currency
+    try:
+        amount = minor(request.form.get("amount", ""))
+    except NotANumber:
+        amount = 0
+    if not 0 < amount < 10**11:
+        errors["amount"] = gettext("Write a sum above zero, such as 1500 or 1500.50.")
+    return {"amount": amount, "currency": currency}
+
+
+@page.post("/<public_id>/switch")
+@owner_only
+def switch(public_id: str) -> Any:
+    """Pauses a register or lets it go on; a receipt in hand is finished."""
+    hub = the_hub()
+    with hub.db.write() as session:
+        row = _one(session, public_id)
+        office.switch_register(session, actor(), row, request.form.get("on") == "1")
+    hub.bell.ring("registers", f"register:{row.id}")
+    return redirect(url_for("registers.one", public_id=public_id))
+
+
+@page.route("/<public_id>/archive", methods=["GET", "POST"])
+@owner_only
+def archive(public_id: str) -> Any:
+    """Takes a register away, after a question."""
+    with the_hub().db.session() as session:
+        row = _one(session, public_id)
+    if request.method == "POST":
+        with the_hub().db.write() as session:
+            office.archive_register(session, actor(), session.get_one(Register, row.id))
+        flash(gettext("The register is taken away. Its receipts and shifts stay."), "green")
+        return redirect(url_for("registers.listed"))
+    return render_template(
+        "confirm.html", title=gettext("Take the register “%(title)s” away?", title=row.title),
+        why=gettext("Its receipts, shifts and storages stay. Receipts that wait are printed by the other registers of "
+                    "the queue."),
+        button=gettext("Take away"), back=url_for("registers.one", public_id=public_id))
+
+
+@page.post("/<public_id>/alarm")
+@owner_only
+def alarm_seen(public_id: str) -> Any:
+    """A person has seen the register's alarm."""
+    with the_hub().db.write() as session:
+        row = _one(session, public_id)
+        row.alarm = None
+        office.audit(session, actor(), "register.alarm", row.public_id, row.organisation_id)
+    return redirect(url_for("registers.one", public_id=public_id))
+
+
+# -- contradictions --------------------------------------------------------------------------------------------------
+
+
+def evidence_words(row: Evidence) -> str:
+    """What a piece of evidence says, in one sentence."""
+    details, currency = row.details or {}, organisation().currency
+    for key in ("text", "reason", "message"):
+        if details.get(key):
+            return say(details[key])
+    if row.what == "cumulative_differs":
+        return gettext("The Z report of shift %(shift)s states a total of %(stated)s, but the earlier shifts add up to "
+                       "%(expected)s.", shift=details.get("shift", "—"),
+                       stated=money(details.get("stated"), currency), expected=money(details.get("expected"), currency))
+    if row.what == "record_differs":
+        return gettext("Document %(document)s was written with %(written)s, but %(asked)s was asked for.",
+                       document=details.get("document", "—"), written=details.get("written", "—"),
+                       asked=details.get("asked", "—"))
+    if row.what == "second_document":
+        return gettext("One receipt has two documents, %(first)s and %(second)s: the second one must be returned.",
+                       first=details.get("first", "—"), second=details.get("second", "—"))
+    if row.what == "document_taken":
+        return gettext("Document %(document)s of the storage already belongs to another receipt.",
+                       document=details.get("document", "—"))
+    return row.what.replace("_", " ")
+
+
+@page.route("/evidence/<public_id>", methods=["GET", "POST"])
+@login_required
+def evidence(public_id: str) -> Any:
+    """One contradiction with all its figures; a person settles it with a click that stays in the audit."""
+    with the_hub().db.session() as session:
+        row = found(session.scalar(select(Evidence).where(
+            Evidence.public_id == public_id, Evidence.organisation_id == organisation().id)))
+        receipt = session.get(ReceiptRow, row.receipt_id) if row.receipt_id else None
+        register = session.get(Register, row.register_id) if row.register_id else None
+    if request.method == "POST":
+        if not is_owner():
+            abort(403)
+        with the_hub().db.write() as session:
+            session.get_one(Evidence, row.id).settled_at = utcnow()
+            office.audit(session, actor(), "evidence.seen", public_id, organisation().id)
+        return redirect(url_for("today.home"))
+    return render_template("evidence.html", row=row, says=evidence_words(row), receipt=receipt, register=register)

@@ -1,0 +1,166 @@
+"""The page's fixed words: states, causes, roles, codes. One word for one thing, everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import LazyString, gettext
+from flask_babel import lazy_gettext as _
+
+from hub.fiscal.codes import Form, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class StateLook:
+    """How a state of a receipt looks: its word, its colour and its shape."""
+
+    word: LazyString
+    colour: str
+    shape: str
+
+
+STATES: Mapping[str, StateLook] = {
+    "accepted": StateLook(_("queued"), "grey", "dot"),
+    "queued": StateLook(_("queued"), "grey", "dot"),
+    "printing": StateLook(_("printing"), "blue", "half"),
+    "recorded": StateLook(_("recorded"), "green", "ring"),
+    "confirmed": StateLook(_("confirmed by OFD"), "green", "dot"),
+    "invalid": StateLook(_("error in the data"), "red", "cross"),
+    "refused": StateLook(_("refused by the register"), "red", "cross"),
+    "uncertain": StateLook(_("unknown whether printed"), "amber", "triangle"),
+    "cancelled": StateLook(_("cancelled"), "grey", "dash"),
+}
+
+#: Chips of the list of receipts: name -> (word, states).
+CHIPS: Mapping[str, tuple[LazyString, tuple[str, ...]]] = {
+    "person": (_("need a person"), ("invalid", "refused", "uncertain")),
+    "waiting": (_("queued and printing"), ("accepted", "queued", "printing")),
+    "recorded": (_("recorded"), ("recorded",)),
+    "confirmed": (_("confirmed by OFD"), ("confirmed",)),
+    "cancelled": (_("cancelled"), ("cancelled",)),
+}
+PERIODS: Mapping[str, LazyString] = {"1": _("today"), "7": _("7 days"), "30": _("30 days")}
+
+KINDS: Mapping[str, LazyString] = {
+    Kind.SALE.name: _("sale"), Kind.SALE_RETURN.name: _("return of sale"), Kind.PURCHASE.name: _("purchase"),
+    Kind.PURCHASE_RETURN.name: _("return of purchase"),
+}
+FORMS: Mapping[str, LazyString] = {
+    Form.CASH.name: _("in cash"), Form.ELECTRONIC.name: _("cashless"), Form.PREPAID.name: _("from a prepayment"),
+    Form.CREDIT.name: _("on credit"), Form.OTHER.name: _("otherwise"),
+}
+
+#: Causes of a receipt's events. What is not here is told by the state it led to.
+CAUSES: Mapping[str, LazyString] = {
+    "received": _("The order has come."),
+    "built": _("The receipt is built and waits for a register."),
+    "rules": _("The order breaks a rule, so there is no receipt yet."),
+    "mended": _("The cause was mended; the receipt waits for a register again."),
+    "conflict": _("The same order came again with other content. Nothing was printed; both are kept."),
+    "cancelled": _("The receipt was cancelled before printing."),
+    "claimed": _("The register has taken the receipt."),
+    "printed": _("The register wrote the receipt into its fiscal storage."),
+    "found_printed": _("The receipt was found in the register's fiscal storage."),
+    "undecided": _("The fiscal storage gives no certain answer whether the receipt was printed."),
+    "interrupted": _("The worker stopped while printing; the register is asked what became of the receipt."),
+    "document_taken": _("The document that the register named already belongs to another receipt."),
+    "again": _("A person asked to try again."),
+    "returned": _("A person made this return."),
+    "resolved_not_printed": _("A person compared the register: the receipt was not printed, so it is printed again."),
+    "recorded": _("The register wrote the receipt into its fiscal storage."),
+    "found": _("The receipt was found in the register's fiscal storage."),
+    "not_printed": _("The fiscal storage was read: the receipt was not printed, so it goes back to the queue."),
+    "confirmed": _("The tax data operator has the receipt."),
+    "refused": _("The register refused the receipt. Nothing was printed."),
+    "uncertain": _("The connection broke while printing: it is unknown whether the receipt was printed."),
+    "unavailable": _("The register did not answer; nothing was sent. The receipt went back to the queue."),
+    "submitted": _("The cloud register took the receipt."),
+    "resolved": _("A person compared the receipt with the register."),
+}
+#: What is said of an event whose cause has no sentence of its own.
+TURNS: Mapping[str, LazyString] = {
+    "accepted": _("The order has come."),
+    "queued": _("The receipt waits for a register."),
+    "printing": _("The register has taken the receipt."),
+    "recorded": _("The register wrote the receipt into its fiscal storage."),
+    "confirmed": _("The tax data operator has the receipt."),
+    "invalid": _("The order breaks a rule, so there is no receipt yet."),
+    "refused": _("The register refused the receipt. Nothing was printed."),
+    "uncertain": _("It is unknown whether the receipt was printed."),
+    "cancelled": _("The receipt was cancelled before printing."),
+}
+
+ATTEMPTS: Mapping[str, LazyString] = {
+    "open": _("at work"), "submitted": _("taken by the cloud"), "uncertain": _("unknown whether printed"),
+    "recorded": _("recorded"), "not_printed": _("not printed"),
+}
+TARGETS: Mapping[str, LazyString] = {"source": _("to the source"), "buyer": _("to the buyer"),
+                                     "owner": _("to the owner"), "plugins": _("to plugins")}
+DELIVERIES: Mapping[str, LazyString] = {
+    "pending": _("waiting"), "claimed": _("on its way"), "done": _("told"), "failed": _("not told"),
+    "given_up": _("not told"), "skipped": _("not needed"),
+}
+INBOX: Mapping[str, tuple[LazyString, str, str]] = {
+    "pending": (_("waiting"), "grey", "dot"), "claimed": (_("being read"), "blue", "half"),
+    "done": (_("made a receipt"), "green", "dot"), "ignored": (_("needs no receipt"), "grey", "ring"),
+    "failed": (_("will be tried again"), "amber", "triangle"), "given_up": (_("given up"), "red", "cross"),
+    "malformed": (_("cannot be read"), "red", "cross"), "invalid": (_("error in the data"), "red", "cross"),
+}
+VIAS: Mapping[str, LazyString] = {"webhook": _("came in"), "poll": _("found by asking"),
+                                  "spool": _("kept while the database was away")}
+DOCUMENTS: Mapping[str, LazyString] = {
+    "receipt": _("receipt"), "shift_open": _("shift opened"), "shift_close": _("shift closed"),
+    "cash_in": _("cash in"), "cash_out": _("cash out"), "report": _("report"), "correction": _("correction"),
+    "other": _("another document"),
+}
+COMMANDS: Mapping[str, LazyString] = {"x": _("X report"), "z": _("Z report, closes the shift"),
+                                      "cash_in": _("cash in"), "cash_out": _("cash out"),
+                                      "check": _("reading of the state")}
+ROLES: Mapping[str, LazyString] = {"owner": _("owner"), "cashier": _("cashier")}
+COUNTRIES: Mapping[str, LazyString] = {"RU": _("Russia"), "KZ": _("Kazakhstan")}
+TAX_SYSTEMS: Mapping[str, LazyString] = {
+    "OSN": _("General (OSN)"), "USN_INCOME": _("Simplified, income (USN)"),
+    "USN_INCOME_EXPENSE": _("Simplified, income less expenses (USN)"), "ESHN": _("Agricultural (ESHN)"),
+    "PATENT": _("Patent"),
+}
+#: Zones offered first; any IANA zone may be typed.
+ZONES = ("Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Asia/Yekaterinburg", "Asia/Omsk",
+         "Asia/Krasnoyarsk", "Asia/Novosibirsk", "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan",
+         "Asia/Kamchatka", "Asia/Almaty")
+
+AUDIT: Mapping[str, LazyString] = {
+    "organisation.create": _("organisation created"), "organisation.update": _("organisation changed"),
+    "user.create": _("person added"), "user.password": _("password changed"), "user.archive": _("person removed"),
+    "user.language": _("language changed"),
+    "source.add": _("source enabled"), "source.change": _("source changed"), "source.on": _("source goes on"),
+    "source.off": _("source paused"), "source.archive": _("source taken away"),
+    "source.new_address": _("new address of a source"), "source.seen": _("wrong secrets seen"),
+    "source.again": _("event repeated"),
+    "register.add": _("register added"), "register.change": _("register changed"),
+    "register.on": _("register goes on"), "register.off": _("register paused"),
+    "register.archive": _("register taken away"), "register.command": _("order to a register"),
+    "register.x": _("X report"), "register.z": _("Z report, closes the shift"),
+    "register.cash_in": _("cash in"), "register.cash_out": _("cash out"), "register.check": _("reading of the state"),
+    "register.serve": _("queues of a register changed"), "register.alarm": _("alarm of a register seen"),
+    "register.order.x": _("X report ordered"), "register.order.z": _("Z report ordered"),
+    "register.order.cash_in": _("cash in ordered"), "register.order.cash_out": _("cash out ordered"),
+    "register.order.check": _("reading of the state ordered"),
+    "receipt.cancel": _("receipt cancelled"), "receipt.retry": _("receipt tried again"),
+    "receipt.resolve": _("receipt bound to a document"),
+    "receipt.resolve_not_printed": _("receipt said to be not printed"), "receipt.return": _("return made"),
+    "queue.add": _("queue added"), "conflict.seen": _("contradiction seen"), "evidence.seen": _("alarm seen"),
+}
+
+
+def vat_word(key: str) -> str:
+    """A VAT rate's name as people say it."""
+    if key == "none":
+        return gettext("without VAT")
+    return f"{key.removeprefix('vat')} %"
+
+
+def word(table: Mapping[str, Any], key: str) -> Any:
+    """The word for ``key``, or the key itself where a plugin or a later hub has made up its own."""
+    return table.get(key, key)

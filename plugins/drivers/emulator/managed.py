@@ -1,0 +1,110 @@
+"""Emulators that the hub runs itself: one process per journal, ended when the hub ends, however that comes."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: Seconds until a started emulator must say that it is ready; until one that was told to stop must have ended.
+START, STOP = 15.0, 6.0
+_PROGRAM = "import sys; from hub_plugins.drivers.emulator.simulator import main; sys.exit(main(sys.argv[1:]))"
+
+
+class NotStarted(Exception):
+    """The emulator did not start. ``code``: in_use when another process owns its journal."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+@dataclass(slots=True)
+class _Running:
+    process: subprocess.Popen[str]
+    arguments: tuple[str, ...]
+    address: str
+
+    def stop(self) -> None:
+        with contextlib.suppress(OSError):
+            if self.process.stdin:
+                self.process.stdin.close()  # that is its signal
+        try:
+            self.process.wait(STOP)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+_RUNNING: dict[str, _Running] = {}
+_LOCK = threading.Lock()
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """The command line of an emulator."""
+    return [sys.executable, "-c", _PROGRAM, *arguments]
+
+
+def address(journal: str, arguments: Sequence[str]) -> str:
+    """The address of the emulator on that journal: the one this process runs already, if it lives and was started
+    with the same arguments, else a new one. NotStarted when it cannot be had."""
+    wanted = tuple(arguments)
+    with _LOCK:
+        running = _RUNNING.get(journal)
+        if running and running.process.poll() is None and running.arguments == wanted:
+            return running.address
+        if running:
+            _RUNNING.pop(journal).stop()
+        process = subprocess.Popen(
+            command(["--journal", journal, "--port", "0", "--no-control", "--parent-pipe", *wanted]),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        started = _Running(process, wanted, "")
+        try:
+            started.address = ready_line(process, START)["ready"]
+        except BaseException:
+            started.stop()
+            raise
+        _RUNNING[journal] = started
+        return started.address
+
+
+def stop(journal: str) -> None:
+    """Ends the emulator that this process runs on that journal, if it does."""
+    with _LOCK:
+        running = _RUNNING.pop(journal, None)
+        if running:
+            running.stop()
+
+
+@atexit.register
+def stop_all() -> None:
+    """Ends every emulator that this process runs."""
+    with _LOCK:
+        while _RUNNING:
+            _RUNNING.popitem()[1].stop()
+
+
+def ready_line(process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
+    """An emulator's first line of output. NotStarted when it says why not, ends, or says nothing in time."""
+    got: list[str] = []
+    output = process.stdout
+    assert output is not None
+    reader = threading.Thread(target=lambda: got.append(output.readline()), daemon=True)
+    reader.start()
+    reader.join(seconds)
+    try:
+        line: dict[str, Any] = json.loads(got[0])
+    except (IndexError, ValueError):
+        process.kill()
+        raise NotStarted("failed", "it did not start") from None
+    if "ready" not in line:
+        raise NotStarted(line.get("code", "failed"), line.get("error", ""))
+    return line

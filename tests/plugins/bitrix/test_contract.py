@@ -1,0 +1,45 @@
+"""The suite that every order source passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from hub_plugins.bitrix.simulated_checks import CASES, body, content, encoded
+from hub_plugins.bitrix.simulated_site import CheckRow
+from hub_plugins.bitrix.simulator import BitrixSite
+from hub_plugins.bitrix.source import BitrixSource
+from hub_plugins.bitrix.wire import CheckId, fields_of
+
+from hub.contracts import Request
+from hub.testing.simulator import HttpSimulator
+from hub.testing.source import SourceContract
+from tests.plugins.bitrix.helpers import FORM, posted
+
+SECRET = "abcdefgh12345678"
+REGISTER = {"NUMBER_KKM": "KKM-1", "EMAIL": "kassa@shop.example", "SETTINGS": {"AUTH": {"KEY": "the-registers-key"}}}
+
+
+class TestBitrix(SourceContract):
+    source = BitrixSource
+    settings = {"rest_url": f"http://shop.example/rest/1/{SECRET}/", "config_key": "the-registers-key",
+                "vat": "2 = vat22\n3 = vat10\n4 = vat22\n1 = none\n5 = vat5\n6 = vat0",
+                "register_email": "kassa@shop.example"}
+    calls_out = frozenset({"report", "check", "setup"})
+
+    def good_request(self) -> Request:
+        form = encoded(body(content(CASES["sell-card-delivery"]), 916, 1795168777, "shop.example", REGISTER))
+        return posted("/print", form, FORM)
+
+    def forged_requests(self) -> Iterable[Request]:
+        good = self.good_request()
+        return [replace(good, body=good.body.replace(b"the-registers-key", b"guessed")),
+                replace(good, body=good.body.split(b"&cashbox_params")[0])]
+
+    def other_side(self) -> HttpSimulator:
+        """A site that has our UUID for the good request's check. Its row 2 is 20 %, which ended in 2025."""
+        site = BitrixSite(secret=SECRET)
+        uuid = CheckId.of(fields_of(self.good_request())).uuid
+        site.checks[916] = CheckRow(916, content(CASES["sell-card-delivery"]), "P", uuid)
+        site.vats = tuple((number, name, 22 if number == 2 else rate) for number, name, rate in site.vats)
+        return site
