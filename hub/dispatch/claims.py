@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, literal_column, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.contracts import Bookmark, Refused, StoredDocument, Submitted, Unavailable, Uncertain
@@ -22,7 +22,6 @@ from hub.store import (
     Evidence,
     FiscalStorage,
     ForeignDocument,
-    Organisation,
     QueueRegister,
     Register,
     StoragePeriod,
@@ -30,11 +29,13 @@ from hub.store import (
     table,
     utcnow,
 )
+from hub.store.base import Moment
+from hub.store.hot import Hot, unjson, words
 from hub.store.receipt import LIVE
 from hub.store.receipts import BUYER, DELIVERY, RECEIPT, RECORD, change, happened, whole_receipt
 
 ATTEMPT, REGISTER, QUEUE_REGISTER = table(Attempt), table(Register), table(QueueRegister)
-EVIDENCE, FOREIGN, ORGANISATION = table(Evidence), table(ForeignDocument), table(Organisation)
+EVIDENCE, FOREIGN = table(Evidence), table(ForeignDocument)
 STORAGE, PERIOD = table(FiscalStorage), table(StoragePeriod)
 
 #: A receipt that a register cannot take now is looked at again after so long.
@@ -59,14 +60,13 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What a register takes, as values of the claim's conditions. Masks and modes as the register was registered."""
+    """What a register takes, as values of the claim's conditions: its organisation is the owner's (its INN was
+    compared when it was opened), masks and modes are as it was registered. ``countries`` is "RU KZ"."""
 
-    inn: str
     tax_systems: int
-    ffd: tuple[str, ...]
-    countries: tuple[str, ...]
+    newest_ffd: str
+    countries: str
     internet_only: bool
-    prints_paper: bool
     settlement_place: str
 
 
@@ -89,33 +89,36 @@ class Claim:
         return f"{self.receipt.key}-{self.attempt_number}"
 
 
-def _waiting(register_id: int) -> Select[Any]:
-    """Ids of receipts that wait in the register's queues and may be printed now, first come first."""
+# A literal, not a bound value: only so may the planner use the partial index of what waits.
+QUEUED: Any = literal_column("'queued'")
+
+
+def _waiting() -> Any:
+    """Ids of receipts that wait in one queue and may be printed now by one register.
+
+    One queue at a time: so the partial index gives the rows in order, and the first that fits ends the search.
+    """
     base = RECEIPT.alias("base")
     return (
         select(RECEIPT.c.id)
-        .join(QUEUE_REGISTER, and_(QUEUE_REGISTER.c.queue_id == RECEIPT.c.queue_id,
-                                   QUEUE_REGISTER.c.register_id == bindparam("register_id", register_id)))
-        .where(RECEIPT.c.state == "queued", RECEIPT.c.due_at <= bindparam("now"),
-               or_(RECEIPT.c.pinned_register_id.is_(None),
-                   RECEIPT.c.pinned_register_id == bindparam("register_id", register_id)),
+        .where(RECEIPT.c.queue_id == bindparam("queue"), RECEIPT.c.state == QUEUED,
+               RECEIPT.c.due_at <= bindparam("now"),
+               or_(RECEIPT.c.pinned_register_id.is_(None), RECEIPT.c.pinned_register_id == bindparam("register")),
                or_(RECEIPT.c.depends_on_id.is_(None),
                    exists(select(base.c.id).where(base.c.id == RECEIPT.c.depends_on_id,
-                                                  base.c.state.in_(("recorded", "confirmed")))))))
+                                                  base.c.state.in_(words("recorded", "confirmed")))))))
 
 
-def _fitting(register_id: int) -> Any:
+def _fitting() -> Any:
     """Of those, what fits the register: organisation, tax system, FFD, country, Internet mode, place."""
-    organisation = ORGANISATION.alias("org")
     return (
-        _waiting(register_id)
-        .join(organisation, organisation.c.id == RECEIPT.c.organisation_id)
-        .where(or_(bindparam("inn") == "", organisation.c.tax_id == bindparam("inn")),
+        _waiting()
+        .where(RECEIPT.c.organisation_id == bindparam("organisation"),
                or_(bindparam("tax_systems") == 0, RECEIPT.c.tax_system == 0,
                    RECEIPT.c.tax_system.bitwise_and(bindparam("tax_systems")) != 0),
-               RECEIPT.c.ffd.in_(bindparam("formats", expanding=True)),
-               RECEIPT.c.country.in_(bindparam("countries", expanding=True)),
-               or_(bindparam("internet_only").is_(False), RECEIPT.c.internet.is_(True)),
+               RECEIPT.c.ffd <= bindparam("newest_ffd"),
+               bindparam("countries").contains(RECEIPT.c.country),
+               or_(bindparam("anywhere") == 1, RECEIPT.c.internet.is_(True)),
                or_(RECEIPT.c.settlement_place == "", bindparam("place") == "", RECEIPT.c.internet.is_(True),
                    RECEIPT.c.settlement_place == bindparam("place")))
         # A document with this receipt's key is already in a storage (the database is younger than the paper).
@@ -123,37 +126,43 @@ def _fitting(register_id: int) -> Any:
         .order_by(RECEIPT.c.priority, RECEIPT.c.id).limit(1))
 
 
-_PICK = _fitting(0)
-_LOOK = _waiting(0).limit(1)
-_CLAIM = {
-    # PostgreSQL: registers of one queue skip rows that another is just taking.
-    False: update(RECEIPT).where(RECEIPT.c.id == _PICK.with_for_update(skip_locked=True, of=RECEIPT).scalar_subquery(),
-                                 RECEIPT.c.state == "queued"),
-    True: update(RECEIPT).where(RECEIPT.c.id == _PICK.scalar_subquery(), RECEIPT.c.state == "queued"),
-}
-_CLAIM = {sqlite_: statement.values(state="printing", state_at=bindparam("moment"), misfit=None, reason=None,
-                                    tries=RECEIPT.c.tries + 1, row_version=RECEIPT.c.row_version + 1)
-          .returning(RECEIPT.c.id, RECEIPT.c.organisation_id, RECEIPT.c.source_id, RECEIPT.c.queue_id,
-                     RECEIPT.c.document)
-          for sqlite_, statement in _CLAIM.items()}
-_MINE = (select(REGISTER.c.id).where(REGISTER.c.id == bindparam("register_id"),
+# The lease is looked at in the same statement: a stale owner claims nothing.
+_MINE = (select(REGISTER.c.id).where(REGISTER.c.id == bindparam("register"),
                                      REGISTER.c.lease_holder == bindparam("holder"),
                                      REGISTER.c.lease_fence == bindparam("fence"), REGISTER.c.enabled.is_(True)))
+_LOOK = _waiting().limit(1)
+_PICKS = {
+    # PostgreSQL: registers of one queue skip rows that another is just taking.
+    False: _fitting().with_for_update(skip_locked=True, of=RECEIPT).scalar_subquery(),
+    True: _fitting().scalar_subquery()}
+_CLAIM = {
+    is_sqlite: Hot(update(RECEIPT).where(RECEIPT.c.id == pick, RECEIPT.c.state == QUEUED, exists(_MINE)).values(
+        state="printing", state_at=bindparam("moment", type_=Moment), misfit=null(), reason=null(),
+        tries=RECEIPT.c.tries + 1, row_version=RECEIPT.c.row_version + 1)
+        .returning(RECEIPT.c.id, RECEIPT.c.organisation_id, RECEIPT.c.source_id, RECEIPT.c.queue_id,
+                   RECEIPT.c.document, RECEIPT.c.tries))
+    for is_sqlite, pick in _PICKS.items()}
+_QUEUES = (select(QUEUE_REGISTER.c.queue_id).where(QUEUE_REGISTER.c.register_id == bindparam("register"))
+           .order_by(QUEUE_REGISTER.c.rank, QUEUE_REGISTER.c.id))
 _BUYER = select(BUYER).where(BUYER.c.receipt_id == bindparam("receipt_id"))
-_NUMBER = select(func.count()).select_from(ATTEMPT).where(ATTEMPT.c.receipt_id == bindparam("receipt_id"))
-_INSERT_ATTEMPT = insert(ATTEMPT).returning(ATTEMPT.c.id)
+_BUYER_COLUMNS = ("name", "email", "phone", "inn", "contact")
+_HOT_BUYER = Hot(select(*(BUYER.c[name] for name in _BUYER_COLUMNS))
+                 .where(BUYER.c.receipt_id == bindparam("receipt_id")))
+_INSERT_ATTEMPT = Hot(insert(ATTEMPT).values({name: bindparam(name) for name in (
+    "organisation_id", "public_id", "created_at", "row_version", "receipt_id", "register_id", "what", "number",
+    "state", "storage_number", "bookmark", "shift_number", "fence", "external_id", "remote_id", "due_at", "outcome")})
+    .returning(ATTEMPT.c.id))
 
 
-def parameters(owner: Owner, fit: Fit, now: datetime) -> dict[str, Any]:
-    """Bind values of the claim."""
-    return {"register_id": owner.register_id, "now": now, "moment": now, "inn": fit.inn,
-            "tax_systems": fit.tax_systems, "formats": list(fit.ffd), "countries": list(fit.countries),
-            "internet_only": fit.internet_only, "place": fit.settlement_place}
+def queues(connection: Connection, register_id: int) -> tuple[int, ...]:
+    """The queues that a register serves, in order of its rank there."""
+    return tuple(connection.execute(_QUEUES, {"register": register_id}).scalars())
 
 
-def anything(connection: Connection, register_id: int) -> bool:
+def anything(connection: Connection, register_id: int, served: Sequence[int]) -> bool:
     """Whether something waits that this register might take. A read; the claim decides."""
-    return connection.execute(_LOOK, {"register_id": register_id, "now": utcnow()}).first() is not None
+    return any(connection.execute(_LOOK, {"register": register_id, "queue": queue, "now": utcnow()}).first() is not None
+               for queue in served)
 
 
 def emptier_is_free(connection: Connection, owner: Owner) -> bool:
@@ -176,66 +185,90 @@ def emptier_is_free(connection: Connection, owner: Owner) -> bool:
 
 def is_owner(connection: Connection, owner: Owner) -> bool:
     """Whether the register's lease is still this owner's."""
-    return connection.execute(_MINE, {"register_id": owner.register_id, "holder": owner.holder,
+    return connection.execute(_MINE, {"register": owner.register_id, "holder": owner.holder,
                                       "fence": owner.fence}).first() is not None
 
 
-def claim(connection: Connection, owner: Owner, fit: Fit, bookmark: Bookmark) -> Claim | None:
+def claim(connection: Connection, owner: Owner, fit: Fit, served: Sequence[int], bookmark: Bookmark) -> Claim | None:
     """Takes the next fitting receipt and opens its attempt, in one commit, before the first byte is sent.
 
     None when nothing fits, or the lease is no longer ours (then nothing may be sent).
     """
-    if not is_owner(connection, owner):
-        return None
     now = utcnow()
-    row = connection.execute(_CLAIM[connection.dialect.name == "sqlite"], parameters(owner, fit, now)).first()
-    if row is None:
+    values = {"register": owner.register_id, "holder": owner.holder, "fence": owner.fence, "now": now, "moment": now,
+              "organisation": owner.organisation_id, "tax_systems": fit.tax_systems, "newest_ffd": fit.newest_ffd,
+              "countries": fit.countries, "anywhere": int(not fit.internet_only), "place": fit.settlement_place}
+    statement = _CLAIM[connection.dialect.name == "sqlite"]
+    for queue in served:
+        row = statement.run(connection, {**values, "queue": queue}).fetchone()
+        if row is not None:
+            break
+    else:
         return None
-    number = int(connection.execute(_NUMBER, {"receipt_id": row.id}).scalar_one()) + 1
-    buyer = connection.execute(_BUYER, {"receipt_id": row.id}).mappings().first()
-    receipt = whole_receipt(row.document, dict(buyer) if buyer else None)
-    attempt_id = open_attempt(connection, owner, "receipt", bookmark, now, receipt_id=row.id, number=number,
-                              external_id=f"{receipt.key}-{number}")
-    happened(connection, (row.organisation_id, row.id), "queued", "printing", owner.actor, "claimed",
-             {"attempt": number, "after_document": bookmark.document_number}, now)
-    return Claim(row.id, row.organisation_id, row.source_id, attempt_id, number, receipt, bookmark, row.queue_id)
+    receipt_id, organisation_id, source_id, queue_id, document, tries = row
+    buyer = _HOT_BUYER.run(connection, {"receipt_id": receipt_id}).fetchone()
+    receipt = whole_receipt(unjson(document), {**dict(zip(_BUYER_COLUMNS, buyer, strict=True)), "tags": {}}
+                            if buyer else None)
+    # Every claim counts one try, so the tries are the attempts.
+    attempt_id = open_attempt(connection, owner, "receipt", bookmark, now, receipt_id=receipt_id, number=tries,
+                              external_id=f"{receipt.key}-{tries}")
+    happened(connection, (organisation_id, receipt_id), "queued", "printing", owner.actor, "claimed",
+             {"attempt": tries, "after_document": bookmark.document_number}, now)
+    return Claim(receipt_id, organisation_id, source_id, attempt_id, tries, receipt, bookmark, queue_id)
 
 
 def open_attempt(connection: Connection, owner: Owner, what: str, bookmark: Bookmark, now: datetime, *,
                  receipt_id: int | None = None, number: int = 1, external_id: str = "",
                  plan: Mapping[str, Any] | None = None) -> int:
     """The attempt row of anything that changes the register. Committed before its first byte."""
-    return int(connection.execute(_INSERT_ATTEMPT, {
+    return int(_INSERT_ATTEMPT.run(connection, {
         "organisation_id": owner.organisation_id, "public_id": new_public_id("att"), "created_at": now,
         "row_version": 1, "receipt_id": receipt_id, "register_id": owner.register_id, "what": what, "number": number,
         "state": "open", "storage_number": bookmark.storage_number, "bookmark": bookmark.document_number,
         "shift_number": bookmark.shift_number, "fence": owner.fence, "external_id": external_id, "remote_id": "",
-        "due_at": now, "outcome": dict(plan) if plan else None}).scalar_one())
+        "due_at": now, "outcome": dict(plan) if plan else None}).fetchone()[0])
 
 
 # -- outcomes --------------------------------------------------------------------------------------------------------
 
+_RECORD_COLUMNS = ("organisation_id", "public_id", "created_at", "row_version", "receipt_id", "attempt_id",
+                   "register_id", "storage_number", "document_number", "fiscal_sign", "printed_at", "total", "document",
+                   "confirmed_at")
+_DELIVERY_COLUMNS = ("organisation_id", "receipt_id", "source_id", "target", "about", "public_id", "state", "due_at",
+                     "tries", "created_at", "row_version", "note")
 _INSERT_RECORD = {
-    name == "sqlite": dialect.insert(RECORD).on_conflict_do_nothing(
-        index_elements=["storage_number", "document_number"]).returning(RECORD.c.id)
+    name == "sqlite": Hot(dialect.insert(RECORD).values({one: bindparam(one) for one in _RECORD_COLUMNS})
+                          .on_conflict_do_nothing(index_elements=["storage_number", "document_number"])
+                          .returning(RECORD.c.id))
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))}
 _INSERT_DELIVERY = {
-    name == "sqlite": dialect.insert(DELIVERY).on_conflict_do_nothing(
-        index_elements=["receipt_id", "target", "about"])
+    name == "sqlite": Hot(dialect.insert(DELIVERY).values({one: bindparam(one) for one in _DELIVERY_COLUMNS})
+                          .on_conflict_do_nothing(index_elements=["receipt_id", "target", "about"]))
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))}
-_SET_RECORDED = (update(RECEIPT).where(RECEIPT.c.id == bindparam("receipt"))
-                 .values(state=bindparam("target"), state_at=bindparam("moment"), record_id=bindparam("record"),
-                         reason=None, row_version=RECEIPT.c.row_version + 1))
+_SET_RECORDED = Hot(update(RECEIPT).where(RECEIPT.c.id == bindparam("receipt"))
+                    .values(state=bindparam("target"), state_at=bindparam("moment", type_=Moment),
+                            record_id=bindparam("record"), reason=null(), row_version=RECEIPT.c.row_version + 1))
 # Only a live attempt changes: a late fact about one that was settled as not_printed must not collide with the live
 # attempt that followed it (the partial unique index allows one), and saving a record cannot fail.
-_END_ATTEMPT = (update(ATTEMPT).where(ATTEMPT.c.id == bindparam("attempt"), ATTEMPT.c.state.in_(LIVE))
-                .values(state=bindparam("target"), ended_at=bindparam("moment"), outcome=bindparam("result"),
-                        row_version=ATTEMPT.c.row_version + 1))
-_SEEN = (update(REGISTER).where(REGISTER.c.id == bindparam("register"))
-         .values(last_document=bindparam("document"), shift_number=bindparam("shift"), trouble=None, trouble_code="",
-                 storage_fill=REGISTER.c.storage_fill + 1))
-_STATE = select(RECEIPT.c.state, RECEIPT.c.record_id, RECEIPT.c.organisation_id, RECEIPT.c.source_id) \
-    .where(RECEIPT.c.id == bindparam("receipt_id"))
+_END_ATTEMPT = Hot(update(ATTEMPT).where(ATTEMPT.c.id == bindparam("attempt"), ATTEMPT.c.state.in_(words(*LIVE)))
+                   .values(state=bindparam("target"), ended_at=bindparam("moment", type_=Moment),
+                           outcome=bindparam("result", type_=ATTEMPT.c.outcome.type),
+                           row_version=ATTEMPT.c.row_version + 1))
+_SEEN = Hot(update(REGISTER).where(REGISTER.c.id == bindparam("register"))
+            .values(last_document=bindparam("document"), shift_number=bindparam("shift"), trouble=null(),
+                    trouble_code="", storage_fill=REGISTER.c.storage_fill + 1))
+_STATE = Hot(select(RECEIPT.c.state, RECEIPT.c.record_id, RECEIPT.c.organisation_id, RECEIPT.c.source_id)
+             .where(RECEIPT.c.id == bindparam("receipt_id")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """A receipt's row before a fact is added to it."""
+
+    state: str
+    record_id: int | None
+    organisation_id: int
+    source_id: int
 
 
 def record(connection: Connection, register_id: int, receipt_id: int, attempt_id: int | None, fact: FiscalRecord,
@@ -247,17 +280,17 @@ def record(connection: Connection, register_id: int, receipt_id: int, attempt_id
     """
     now = utcnow()
     is_sqlite = connection.dialect.name == "sqlite"
-    row = connection.execute(_STATE, {"receipt_id": receipt_id}).one()
+    row = _Before(*_STATE.run(connection, {"receipt_id": receipt_id}).fetchone())
     place = (row.organisation_id, receipt_id)
     if row.record_id is not None:
         return _second(connection, row, register_id, receipt_id, attempt_id, fact, now)
-    record_id = connection.execute(_INSERT_RECORD[is_sqlite], {
+    inserted = _INSERT_RECORD[is_sqlite].run(connection, {
         "organisation_id": row.organisation_id, "public_id": new_public_id("rec"), "created_at": now,
         "row_version": 1, "receipt_id": receipt_id, "attempt_id": attempt_id, "register_id": register_id,
         "storage_number": fact.storage_number, "document_number": fact.document_number,
         "fiscal_sign": fact.fiscal_sign, "printed_at": fact.printed_at, "total": fact.total.amount,
-        "document": codec.envelope(fact), "confirmed_at": now if fact.ofd_confirmed else None}).scalar()
-    if record_id is None:
+        "document": codec.envelope(fact), "confirmed_at": now if fact.ofd_confirmed else None}).fetchone()
+    if inserted is None:
         _collision(connection, row, register_id, receipt_id, attempt_id, fact, actor, now)
         return False
     target = "confirmed" if fact.ofd_confirmed else "recorded"
@@ -265,17 +298,18 @@ def record(connection: Connection, register_id: int, receipt_id: int, attempt_id
         # Until it was found it stood among the documents of nobody.
         connection.execute(delete(FOREIGN).where(FOREIGN.c.storage_number == fact.storage_number,
                                                  FOREIGN.c.document_number == fact.document_number))
-    connection.execute(_SET_RECORDED, {"receipt": receipt_id, "target": target, "moment": now, "record": record_id})
+    _SET_RECORDED.run(connection, {"receipt": receipt_id, "target": target, "moment": now,
+                                   "record": inserted[0]})
     if attempt_id is not None:
-        connection.execute(_END_ATTEMPT, {"attempt": attempt_id, "target": "recorded", "moment": now,
+        _END_ATTEMPT.run(connection, {"attempt": attempt_id, "target": "recorded", "moment": now,
                                           "result": {"document": fact.document_number}})
     happened(connection, place, row.state, target, actor, cause,
              {"document": fact.document_number, "storage": fact.storage_number, "sign": fact.fiscal_sign}, now)
-    connection.execute(_INSERT_DELIVERY[is_sqlite], {
+    _INSERT_DELIVERY[is_sqlite].run(connection, {
         "organisation_id": row.organisation_id, "receipt_id": receipt_id, "source_id": row.source_id,
         "target": "source", "about": "recorded", "public_id": new_public_id("dlv"), "state": "pending",
         "due_at": now, "tries": 0, "created_at": now, "row_version": 1, "note": ""})
-    connection.execute(_SEEN, {"register": register_id, "document": fact.document_number,
+    _SEEN.run(connection, {"register": register_id, "document": fact.document_number,
                                "shift": fact.shift_number})
     if fact.total != receipt.total or fact.kind is not receipt.kind:
         keep_evidence(connection, row.organisation_id, register_id, receipt_id, "record_differs",
@@ -283,14 +317,14 @@ def record(connection: Connection, register_id: int, receipt_id: int, attempt_id
     return True
 
 
-def _second(connection: Connection, row: Any, register_id: int, receipt_id: int, attempt_id: int | None,
+def _second(connection: Connection, row: _Before, register_id: int, receipt_id: int, attempt_id: int | None,
             fact: FiscalRecord, now: datetime) -> bool:
     """A record for a receipt that has one: the same fact again, or a second document (the worst that can be)."""
     known = connection.execute(select(RECORD.c.storage_number, RECORD.c.document_number)
                                .where(RECORD.c.id == row.record_id)).one()
     same = (known.storage_number, known.document_number) == (fact.storage_number, fact.document_number)
     if attempt_id is not None:
-        connection.execute(_END_ATTEMPT, {"attempt": attempt_id, "target": "recorded" if same else "not_printed",
+        _END_ATTEMPT.run(connection, {"attempt": attempt_id, "target": "recorded" if same else "not_printed",
                                           "moment": now, "result": {"document": fact.document_number}})
     if not same:
         keep_evidence(connection, row.organisation_id, register_id, receipt_id, "second_document",
@@ -299,14 +333,14 @@ def _second(connection: Connection, row: Any, register_id: int, receipt_id: int,
     return same
 
 
-def _collision(connection: Connection, row: Any, register_id: int, receipt_id: int, attempt_id: int | None,
+def _collision(connection: Connection, row: _Before, register_id: int, receipt_id: int, attempt_id: int | None,
                fact: FiscalRecord, actor: str, now: datetime) -> None:
     """The document already belongs to another receipt: a person must look; nothing is printed again by itself."""
     keep_evidence(connection, row.organisation_id, register_id, receipt_id, "document_taken",
                   {"document": fact.document_number, "storage": fact.storage_number, "sign": fact.fiscal_sign,
                    "record": codec.to_json(fact)})
     if attempt_id is not None:
-        connection.execute(_END_ATTEMPT, {"attempt": attempt_id, "target": "uncertain", "moment": now,
+        _END_ATTEMPT.run(connection, {"attempt": attempt_id, "target": "uncertain", "moment": now,
                                           "result": {"collision": fact.document_number}})
     change(connection, row.organisation_id, receipt_id, ("printing", "queued"), "uncertain", actor, "document_taken",
            {"document": fact.document_number})
@@ -332,7 +366,7 @@ def not_printed(connection: Connection, owner: Owner, claimed: Claim, outcome: R
     if not is_owner(connection, owner):
         return False
     now = utcnow()
-    connection.execute(_END_ATTEMPT, {"attempt": claimed.attempt_id, "target": "not_printed", "moment": now,
+    _END_ATTEMPT.run(connection, {"attempt": claimed.attempt_id, "target": "not_printed", "moment": now,
                                       "result": outcome_json(outcome) if outcome else {"outcome": cause}})
     final = isinstance(outcome, Refused) and not outcome.retry
     reason = outcome.reason.to_json() if outcome else None
@@ -353,7 +387,7 @@ def not_printed(connection: Connection, owner: Owner, claimed: Claim, outcome: R
 def tell_refused(connection: Connection, claimed: Claim, outcome: Refused | Unavailable | None) -> None:
     """Plans the report of a refusal; each attempt's refusal is told once."""
     digest = hashlib.sha256(f"{claimed.attempt_number}".encode()).hexdigest()[:8]
-    connection.execute(_INSERT_DELIVERY[connection.dialect.name == "sqlite"], {
+    _INSERT_DELIVERY[connection.dialect.name == "sqlite"].run(connection, {
         "organisation_id": claimed.organisation_id, "receipt_id": claimed.receipt_id, "source_id": claimed.source_id,
         "target": "source", "about": f"refused:{digest}", "public_id": new_public_id("dlv"), "state": "pending",
         "due_at": utcnow(), "tries": 0, "created_at": utcnow(), "row_version": 1, "note": ""})
@@ -363,7 +397,7 @@ def uncertain(connection: Connection, owner: Owner, claimed: Claim, reason: Text
               code: str = "") -> None:
     """It may have been printed. The attempt stays live, so no other register can take the receipt."""
     now = utcnow()
-    connection.execute(_END_ATTEMPT, {"attempt": claimed.attempt_id, "target": "uncertain", "moment": now,
+    _END_ATTEMPT.run(connection, {"attempt": claimed.attempt_id, "target": "uncertain", "moment": now,
                                       "result": {"outcome": "Uncertain", "reason": reason.to_json(), "code": code}})
     change(connection, claimed.organisation_id, claimed.receipt_id, ("printing",), "uncertain", owner.actor, cause,
            {"reason": reason.to_json(), "code": code}, reason=reason.to_json())
@@ -396,7 +430,7 @@ def unsettled(connection: Connection, register_id: int) -> Sequence[Mapping[str,
 def claim_of(connection: Connection, row: Mapping[str, Any]) -> Claim:
     """The claim that an unsettled attempt of a receipt stands for."""
     buyer = connection.execute(_BUYER, {"receipt_id": row["receipt_id"]}).mappings().first()
-    receipt = whole_receipt(row["document"], dict(buyer) if buyer else None)
+    receipt = whole_receipt(row["document"], buyer)
     return Claim(row["receipt_id"], row["organisation_id"], row["source_id"], row["id"], row["number"], receipt,
                  Bookmark(row["storage_number"], row["bookmark"], row["shift_number"]), row["queue_id"])
 
@@ -443,9 +477,16 @@ def confirm(connection: Connection, register_id: int, storage_number: str, upto:
         .values(confirmed_at=now).returning(RECORD.c.receipt_id, RECORD.c.organisation_id)).all()
     done = []
     for receipt_id, organisation_id in rows:
-        if change(connection, organisation_id, receipt_id, ("recorded",), "confirmed", "ofd", "confirmed"):
+        if _SET_CONFIRMED.run(connection, {"receipt": receipt_id, "moment": now}).rowcount == 1:
+            happened(connection, (organisation_id, receipt_id), "recorded", "confirmed", "ofd", "confirmed", None, now)
             done.append(receipt_id)
     return done
+
+
+_SET_CONFIRMED = Hot(update(RECEIPT).where(RECEIPT.c.id == bindparam("receipt"),
+                                           RECEIPT.c.state.in_(words("recorded")))
+                     .values(state="confirmed", state_at=bindparam("moment", type_=Moment),
+                             row_version=RECEIPT.c.row_version + 1))
 
 
 def printed_before(connection: Connection, register_id: int) -> list[tuple[int, dict[str, Any]]]:
@@ -465,4 +506,4 @@ def receipt_of(connection: Connection, receipt_id: int) -> Receipt | None:
     if document is None:
         return None
     buyer = connection.execute(_BUYER, {"receipt_id": receipt_id}).mappings().first()
-    return whole_receipt(document, dict(buyer) if buyer else None)
+    return whole_receipt(document, buyer)

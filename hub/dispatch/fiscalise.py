@@ -46,6 +46,8 @@ class Work:
         #: Highest document of the storage that is accounted for.
         self.known = 0
         self.storage = ""
+        #: Queues that the register serves, as last read.
+        self.served: tuple[int, ...] = ()
         #: Whether the last look found work: then this register does not step back for an emptier one.
         self.busy_last = False
 
@@ -58,7 +60,8 @@ class Work:
         design.md §5 says.
         """
         steps.at("bookmark_read")
-        claimed = self.db.submit(lambda connection: claims.claim(connection, self.owner, self.fit, bookmark))
+        claimed = self.db.submit(lambda connection: claims.claim(
+            connection, self.owner, self.fit, self.served, bookmark))
         if claimed is None:
             return None
         steps.at("claimed")

@@ -21,7 +21,7 @@ from hub.dispatch.commands import Commands
 from hub.dispatch.fiscalise import Work
 from hub.dispatch.inventory import Known, new_identity, new_status, trouble
 from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
-from hub.fiscal import Ffd, Text
+from hub.fiscal import Text
 from hub.plugins import Catalogue
 from hub.registers.shifts import must_close, must_open
 from hub.store import Database, DatabaseAway, Organisation, Register, leases
@@ -211,7 +211,8 @@ class RegisterThread(threading.Thread):
         """Prints the next receipt if there is one that fits; True when it printed."""
         self.bell.silence(f"register:{self.register_id}")
         with self.db.read() as connection:
-            if not claims.anything(connection, self.register_id):
+            work.served = claims.queues(connection, self.register_id)
+            if not claims.anything(connection, self.register_id, work.served):
                 return False
             if not work.busy_last and claims.emptier_is_free(connection, owner):
                 # Another free register has more room in its storage: it gets a moment to be first.
@@ -266,9 +267,8 @@ def fit_of(driver: Driver, identity: Identity) -> Fit:
     """What the register takes, from what it says of itself and what its model can do."""
     capabilities = driver.capabilities
     # The register decides the format that it writes; a receipt built for an older one holds nothing it lacks.
-    ffd = tuple(one.value for one in Ffd if one.value <= identity.ffd)
-    return Fit(identity.inn, identity.tax_systems, ffd, capabilities.countries, identity.internet is True,
-               capabilities.prints_paper, identity.settlement_place)
+    return Fit(identity.tax_systems, identity.ffd, " ".join(capabilities.countries), identity.internet is True,
+               identity.settlement_place)
 
 
 class Keepers:

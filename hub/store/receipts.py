@@ -8,13 +8,14 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.contracts import ReceiptView
 from hub.contracts.source import State
 from hub.fiscal import Customer, FiscalRecord, Order, Problem, Receipt, Text, codec
 from hub.store.base import new_public_id, table, utcnow
+from hub.store.hot import Hot
 from hub.store.receipt import Buyer, Delivery, ReceiptEvent, ReceiptRow, Record
 
 RECEIPT, EVENT, BUYER, RECORD, DELIVERY = (table(one) for one in (ReceiptRow, ReceiptEvent, Buyer, Record, Delivery))
@@ -30,13 +31,16 @@ def receipt_key(source_public_id: str, source_key: str) -> str:
 def happened(connection: Connection, receipt: tuple[int, int], state_from: str, state_to: str, actor: str, cause: str,
              details: Mapping[str, Any] | None = None, now: datetime | None = None) -> None:
     """Appends an event to a receipt's history. ``receipt`` is (organisation_id, receipt_id)."""
-    connection.execute(_INSERT_EVENT, {
+    moment = now or utcnow()
+    _INSERT_EVENT.run(connection, {
         "organisation_id": receipt[0], "receipt_id": receipt[1], "state_from": state_from, "state_to": state_to,
-        "actor": actor, "cause": cause, "details": dict(details) if details else None, "at": now or utcnow(),
-        "public_id": new_public_id("rev")})
+        "actor": actor, "cause": cause, "details": dict(details) if details else None, "at": moment,
+        "created_at": moment, "row_version": 1, "public_id": new_public_id("rev")})
 
 
-_INSERT_EVENT = insert(EVENT)
+_INSERT_EVENT = Hot(insert(EVENT).values({name: bindparam(name) for name in (
+    "organisation_id", "receipt_id", "state_from", "state_to", "actor", "cause", "details", "at", "created_at",
+    "row_version", "public_id")}))
 
 
 def change(connection: Connection, organisation_id: int, receipt_id: int, source: Collection[str], target: str,
@@ -92,7 +96,7 @@ def _buyer(row: Mapping[str, Any] | None) -> tuple[dict[str, Any], str, dict[str
     return codec.to_json(customer), row["contact"], dict(row["tags"] or {})
 
 
-def whole_receipt(document: Mapping[str, Any], buyer: Mapping[str, Any] | None) -> Receipt:
+def whole_receipt(document: Mapping[str, Any], buyer: Any) -> Receipt:
     """The receipt of a stored document and its ``buyer`` row (None after its erasure)."""
     customer, contact, _ = _buyer(buyer)
     return codec.opened(Receipt, {**document, "data": {**document["data"], "customer": customer, "contact": contact}})

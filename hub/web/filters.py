@@ -36,10 +36,15 @@ def money(value: Money | int | None, currency: str = "RUB") -> str:
     if isinstance(value, Money):
         value, currency = value.amount, value.currency
     whole, cents = divmod(abs(int(value)), 100)
-    text = f"{whole:,}".replace(",", NARROW)
+    text = thousands(whole)
     if cents or currency != "KZT":
         text += f",{cents:02d}"
     return f"{'−' if value < 0 else ''}{text}{NARROW}{SIGNS.get(currency, currency)}"
+
+
+def thousands(value: int) -> str:
+    """``245 800``."""
+    return f"{value:,}".replace(",", NARROW)
 
 
 def day(value: datetime) -> str:
@@ -92,12 +97,12 @@ def say(value: Any) -> str:
     return value.say(language()) if isinstance(value, Text) else str(value)
 
 
-def state_mark(state: str, struck: bool = True) -> Markup:
+def state_mark(state: str) -> Markup:
     """Shape, colour and word of a receipt's state."""
     look = STATES.get(state)
     if look is None:
         return escape(state)
-    return mark(look.colour, look.shape, str(look.word))
+    return mark(f"{look.colour} struck" if state == "cancelled" else look.colour, look.shape, str(look.word))
 
 
 def mark(colour: str, shape: str, words: str) -> Markup:
@@ -111,8 +116,23 @@ def shape(colour: str) -> str:
     return {"green": "dot", "amber": "triangle", "red": "cross"}.get(colour, "ring")
 
 
+def filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is empty: addresses name only the filters that are set."""
+    return {name: value for name, value in values.items() if value}
+
+
+def instant(value: Any) -> str:
+    """A stored ISO time as :func:`moment` shows it; anything else as it is."""
+    try:
+        at = datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value)
+    return moment(at) if at.tzinfo is not None else f"{at:%d.%m.%Y, %H:%M}"
+
+
 def register(app: Flask) -> None:
     """Makes the filters known to an application's templates."""
-    for one in (money, day, moment, clock, ago, minutes_late, say, state_mark, shape, quantity_text):
+    for one in (money, day, moment, clock, ago, minutes_late, say, state_mark, shape, quantity_text, filled,
+                instant):
         app.template_filter(one.__name__)(one)
-    app.jinja_env.globals.update(mark=mark, word=word, page_language=language)
+    app.jinja_env.globals.update(mark=mark, word=word, page_language=language, zip=zip)

@@ -11,7 +11,7 @@ from flask_babel import gettext, ngettext
 from hub.contracts import Status
 from hub.registers import health
 from hub.store import Register, utcnow
-from hub.web.filters import day, moment, say
+from hub.web.filters import day, moment, say, thousands
 
 #: A status older than this says nothing about now.
 STALE = timedelta(minutes=3)
@@ -96,9 +96,10 @@ def _storage(status: Status | None, now: datetime) -> str:
     if status is not None and status.storage_documents is not None:
         if status.storage_capacity:
             left = max(0, status.storage_capacity - status.storage_documents)
-            words.append(ngettext("%(num)d document left", "%(num)d documents left", left))
+            words.append(ngettext("%(count)s document left", "%(count)s documents left", left, count=thousands(left)))
         else:
-            words.append(ngettext("%(num)d document written", "%(num)d documents written", status.storage_documents))
+            words.append(ngettext("%(count)s document written", "%(count)s documents written",
+                                  status.storage_documents, count=thousands(status.storage_documents)))
     if status is not None and status.storage_until is not None:
         days = max(0, (status.storage_until - now).days)
         words.append(gettext("valid until %(day)s", day=day(status.storage_until)) + ", " +

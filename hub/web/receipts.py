@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -19,7 +19,8 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from hub import office
-from hub.contracts import MASK, split_secrets
+from hub.contracts import split_secrets
+from hub.contracts.settings import MASK
 from hub.dispatch import actions
 from hub.fiscal import Form, Invalid, NotANumber, Problem, quantity
 from hub.fiscal import paper as papers
@@ -87,7 +88,7 @@ def one(public_id: str) -> str:
     return render_template(
         "receipt.html", whole=whole, row=whole.row, paper=Markup(as_html(printed)) if printed else None,
         problems=[Problem.from_json(one).text for one in whole.row.problems or ()], safe=safe,
-        candidates=candidates, returnable=returnable, told=told, raw=raw_of(whole.raw, whole.source),
+        candidates=candidates, returnable=returnable, told=told, who=namer(whole), raw=raw_of(whole.raw, whole.source),
         reason=say(whole.row.reason), same_total=[one for one in candidates if one.get("total") == whole.row.total])
 
 
@@ -100,6 +101,24 @@ def told(event: Any) -> str:
         if details.get(key):
             words = f"{words} {say(details[key])}"
     return words
+
+
+def namer(whole: queries.Whole) -> Callable[[str], str]:
+    """Who did something, by the names that people know them by."""
+    titles = {one.row.register_id: one.register for one in whole.story if one.sort == "attempt"}
+
+    def who(actor_name: str) -> str:
+        kind, _, rest = actor_name.partition(":")
+        if kind == "user":
+            return rest
+        if kind in ("source", "gateway"):
+            return whole.source.title
+        if kind == "register":
+            number = rest.partition("#")[0]
+            return titles.get(int(number) if number.isdigit() else 0, gettext("register"))
+        return {"hub": gettext("hub"), "ofd": gettext("OFD")}.get(kind, actor_name)
+
+    return who
 
 
 @page.get("/<public_id>/paper.<kind>")

@@ -116,7 +116,9 @@ def sentence(today: Day) -> tuple[str, str]:
         return "amber", ngettext("%(num)d receipt is late", "%(num)d receipts are late", today.late)
     if today.waiting:
         return "blue", ngettext("%(num)d receipt is on its way", "%(num)d receipts are on their way", today.waiting)
-    return "green", ngettext("The only payment of today has its receipt",
+    if today.total == 1:
+        return "green", gettext("The only payment of today has its receipt")
+    return "green", ngettext("All %(num)d payment of today has its receipt",
                              "All %(num)d payments of today have their receipts", today.total)
 
 

@@ -14,7 +14,7 @@ from hub.paper import as_html
 from hub.store import ReceiptRow, Register
 from hub.web import queries
 from hub.web.auth import owner_only
-from hub.web.receipts import paper_of, told
+from hub.web.receipts import namer, paper_of, told
 from hub.web.state import actor, found, organisation, the_hub
 
 page = Blueprint("tryit", __name__)
@@ -62,7 +62,7 @@ def _follow(public_id: str) -> dict[str, Any]:
         whole: queries.Whole = found(queries.one_receipt(session, public_id, organisation().id))
     printed = paper_of(whole)
     return {"whole": whole, "row": whole.row, "paper": Markup(as_html(printed)) if printed else None,
-            "told": told, "settled": whole.row.state in SETTLED}
+            "told": told, "who": namer(whole), "settled": whole.row.state in SETTLED}
 
 
 @page.get("/try/<public_id>")

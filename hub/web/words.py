@@ -74,7 +74,6 @@ CAUSES: Mapping[str, LazyString] = {
     "not_printed": _("The fiscal storage was read: the receipt was not printed, so it goes back to the queue."),
     "confirmed": _("The tax data operator has the receipt."),
     "refused": _("The register refused the receipt. Nothing was printed."),
-    "uncertain": _("The connection broke while printing: it is unknown whether the receipt was printed."),
     "unavailable": _("The register did not answer; nothing was sent. The receipt went back to the queue."),
     "submitted": _("The cloud register took the receipt."),
     "resolved": _("A person compared the receipt with the register."),

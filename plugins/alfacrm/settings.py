@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -273,6 +274,14 @@ class Rules:
         """Payment types to list one by one, because the unfiltered list hides some (§2.6)."""
         asked = set() if self.ignore_corrections else {CORRECTION_TYPE}
         return tuple(sorted({*self.kinds, *asked}))
+
+    @property
+    def choice(self) -> str:
+        """Changes when the rules change by which payments get receipts."""
+        said = (self.branches, sorted((number, kind.name) for number, kind in self.kinds.items()),
+                self.ignore_corrections, sorted(self.accounts.items()), self.other_accounts, self.only_confirmed,
+                self.start)
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
 
     def form(self, account: int | None) -> Form | None:
         """How money on that account was paid; None means no receipt from here."""

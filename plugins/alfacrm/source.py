@@ -164,8 +164,7 @@ class AlfaCrmSource(Source):
                                 "Платёж {id} относится к филиалу {branch}, которого нет в настройках.",
                                 params={"id": pay.id, "branch": pay.branch}))
         since = self._since()
-        kinds = (Kind.SALE, Kind.SALE_RETURN)
-        if pay.day and pay.day < since and not any(self.context.receipt(orders.key(pay.id, one)) for one in kinds):
+        if pay.day and pay.day < since and not self._begun(pay.id):
             return NoOrder(Text("Payment {id} is dated {day}, before {since}, the first day of the hub's receipts. "
                                 "The day is in the settings.",
                                 "Платёж {id} датирован {day}, а хаб печатает чеки с {since}. Этот день можно "
@@ -212,29 +211,39 @@ class AlfaCrmSource(Source):
 
     def poll(self, cursor: str) -> Polled:
         """Payments dated within the last days, per branch and type (§3.4), that are new or changed since
-        ``cursor``, and those that are there no more.
+        ``cursor``, and those that are there no more. After the owner changed which payments get receipts, also those
+        that have none.
 
-        The cursor is JSON: ``{"v": 1, "seen": {"731": "fingerprint/2026-10-05"}}``, only what the window showed.
-        A failure anywhere raises, and the old cursor stays.
+        The cursor is JSON: ``{"v": 1, "rules": "…", "seen": {"731": "fingerprint/2026-10-05"}}``, only what the
+        window showed. A failure anywhere raises, and the old cursor stays.
         """
-        today, before = self._today(), _seen(cursor)
+        today, (rules, before) = self._today(), _seen(cursor)
         start = max(today - timedelta(days=WINDOW_DAYS), min(self._since(), today))
         found: dict[int, orders.Pay] = {}
         for branch in self.reader.branches():
             for kind in self.rules.polled_types:
                 found.update({pay.id: pay for pay in self.reader.payments(branch, kind, start, today)})
+        other_rules = rules not in ("", self.rules.choice)
         events = [Event(f"pay:{number}", "poll", {"id": number, "event": "poll", "branch": pay.branch, "user": None,
                                                   "type": pay.type})
                   for number, pay in sorted(found.items())
-                  if (before[number][0] if number in before else self.context.recall(f"seen.{number}"))
-                  != pay.fingerprint]
+                  if self._is_news(pay, before.get(number)) or (other_rules and not self._begun(number))]
         events += [Event(f"pay:{number}", "delete", {"id": number, "event": "delete", "branch": None, "user": None,
                                                      "type": None})
                    for number, (_, dated) in sorted(before.items())
                    if number not in found and dated is not None and start <= dated <= today]
         newest = sorted(found, reverse=True)[:MOST_SEEN]
         seen = {str(number): f"{found[number].fingerprint}/{found[number].day or ''}" for number in sorted(newest)}
-        return Polled(tuple(events), json.dumps({"v": 1, "seen": seen}, separators=(",", ":")))
+        return Polled(tuple(events), json.dumps({"v": 1, "rules": self.rules.choice, "seen": seen},
+                                                separators=(",", ":")))
+
+    def _is_news(self, pay: orders.Pay, before: tuple[str, date | None] | None) -> bool:
+        """Whether a payment differs from what the last poll saw, or from what was read for a webhook since."""
+        return (before[0] if before else self.context.recall(f"seen.{pay.id}")) != pay.fingerprint
+
+    def _begun(self, number: int) -> bool:
+        """Whether a receipt of the payment exists, in whatever state."""
+        return any(self.context.receipt(orders.key(number, kind)) for kind in (Kind.SALE, Kind.SALE_RETURN))
 
     # -- the other direction -------------------------------------------------------------------------------------
 
@@ -263,11 +272,12 @@ def _body(request: Request) -> dict[str, Any]:
     return body
 
 
-def _seen(cursor: str) -> dict[int, tuple[str, date | None]]:
-    """What an earlier poll saw; an unreadable cursor is an empty one, because repeats are harmless."""
+def _seen(cursor: str) -> tuple[str, dict[int, tuple[str, date | None]]]:
+    """By which rules an earlier poll looked, and what it saw; an unreadable cursor is an empty one, because repeats
+    are harmless."""
     try:
-        kept = json.loads(cursor or "{}").get("seen", {})
-        pairs = {int(number): str(said).partition("/") for number, said in kept.items()}
+        kept = json.loads(cursor or "{}")
+        pairs = {int(number): str(said).partition("/") for number, said in kept.get("seen", {}).items()}
+        return str(kept.get("rules", "")), {number: (parts[0], values.day(parts[2])) for number, parts in pairs.items()}
     except (ValueError, AttributeError):
-        return {}
-    return {number: (parts[0], values.day(parts[2])) for number, parts in pairs.items()}
+        return "", {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from hub.contracts import NeedsAttention, Reply, SourceContext, Text, TryLater
 PAGE = 50
 MOST_COMMANDS = 50
 _HOPS = 3
+#: Seconds that one call may wait for its turn; beyond it the whole piece of work comes back later.
+_LONGEST_PAUSE = 5.0
 
 _SECRET = re.compile(r"(/rest/(?:api/)?)[^/\s?#'\"]+/[^/\s?#'\"]+")
 
@@ -49,19 +52,35 @@ class Pace:
     """The portal's leaky bucket seen from here: holds 50 and leaks 2 a second for all callers of one address (the
     Enterprise plan: 250 and 5).
 
-    A little is left for others. One pace lives as long as one source instance; what several of them together send
-    too fast the portal refuses with QUERY_LIMIT_EXCEEDED, and the core then waits.
+    A little is left for others. All threads of a process share a portal's pace; what several processes send too fast
+    together the portal refuses with QUERY_LIMIT_EXCEEDED, and the core then waits.
     """
 
     def __init__(self, leak: float = 2.0, holds: int = 40) -> None:
         self.leak, self.holds = leak, holds
         self._level, self._at = 0.0, 0.0
+        self._lock = threading.Lock()
 
     def wait(self, now: float) -> float:
         """Counts one request at ``now`` (monotonic seconds) and says how long to wait before it is sent."""
-        self._level = max(0.0, self._level - (now - self._at) * self.leak) + 1
-        self._at = now
-        return max(0.0, (self._level - self.holds) / self.leak)
+        with self._lock:
+            self._level = max(0.0, self._level - (now - self._at) * self.leak) + 1
+            self._at = now
+            return max(0.0, (self._level - self.holds) / self.leak)
+
+
+#: The paces of this process by the portal's host; a source lives only as long as one piece of work.
+PACES: dict[str, Pace] = {}
+_PACES_LOCK = threading.Lock()
+
+
+def pace_of(base: str, enterprise: bool) -> Pace:
+    """The pace that all who call this portal from this process share."""
+    leak, holds = (5.0, 200) if enterprise else (2.0, 40)
+    with _PACES_LOCK:
+        pace = PACES.setdefault(urlsplit(base).netloc, Pace(leak, holds))
+    pace.leak, pace.holds = leak, holds
+    return pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +171,8 @@ class Portal:
     def _send(self, url: str, body: Mapping[str, Any]) -> Reply:
         """One POST. The client's exception holds the address in its chain, so another one is raised outside."""
         pause = self._pace.wait(self._clock())
+        if pause > _LONGEST_PAUSE:
+            raise errors.of_code("QUERY_LIMIT_EXCEEDED", "", "", after=pause)
         if pause:
             self._sleep(pause)
         try:

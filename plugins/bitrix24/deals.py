@@ -8,7 +8,7 @@ from typing import Any
 
 from hub_plugins.bitrix24.client import PAGE, Batch, Portal, as_int, as_map, as_rows, as_text
 
-from hub.contracts import NeedsAttention, NoOrder, Text
+from hub.contracts import NeedsAttention, NoOrder, Text, TryLater
 from hub.fiscal import Invalid
 from hub.fiscal.problems import Problem
 
@@ -19,8 +19,9 @@ _MOST_PAGES = 40
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """A deal as the portal gave it. ``contact`` and ``company`` are empty when there is none; ``payments`` is empty
-    unless it was asked for."""
+    """A deal as the portal gave it. ``contact`` and ``company`` are None when there is none; ``payments`` is empty
+    unless it was asked for. ``trouble`` is why the buyer could not be read: it matters only when there is an order,
+    and then it must be raised, because without the buyer's e-mail the receipt would be the wrong one."""
 
     id: int
     item: Mapping[str, Any]
@@ -28,6 +29,7 @@ class Deal:
     payments: tuple[Mapping[str, Any], ...] = ()
     contact: Mapping[str, Any] | None = None
     company: Mapping[str, Any] | None = None
+    trouble: NeedsAttention | TryLater | None = None
 
     @property
     def stage(self) -> str:
@@ -63,24 +65,23 @@ def read_deal(portal: Portal, number: int, payments: bool) -> Deal:
     else:
         raise Invalid([Problem("too_large", "lines", {"field": "productRows", "value": f"> {_MOST_PAGES * PAGE}"})])
     paid = tuple(as_rows(batch.get("payments"), "crm.item.payment.list")) if payments else ()
-    return Deal(number, item, tuple(found), paid,
-                _person(batch, "contact", item.get("contactId")), _person(batch, "company", item.get("companyId")))
+    people = {key: _person(batch, key, item.get(f"{key}Id")) for key in ("contact", "company")}
+    trouble = next((one for one in people.values() if isinstance(one, (NeedsAttention, TryLater))), None)
+    known = {key: None if isinstance(one, Exception) else one for key, one in people.items()}
+    return Deal(number, item, tuple(found), paid, known["contact"], known["company"], trouble)
 
 
 def _rows(result: Any) -> list[dict[str, Any]]:
     return as_rows(as_map(result).get("productRows"), "crm.item.productrow.list")
 
 
-def _person(batch: Batch, key: str, number: Any) -> Mapping[str, Any] | None:
-    """The contact or company of a deal; None when the deal has none or it was deleted.
-
-    One that may not be read is a problem of its own: without its e-mail the receipt could not reach the buyer.
-    """
+def _person(batch: Batch, key: str, number: Any) -> Mapping[str, Any] | NeedsAttention | TryLater | None:
+    """The contact or company of a deal, or why it could not be read; None when there is none or it was deleted."""
     if not as_int(number):
         return None
     problem = batch.problem(key)
-    if isinstance(problem, NeedsAttention) and problem.code == "NOT_FOUND":
-        return None
+    if problem is not None:
+        return None if isinstance(problem, NeedsAttention) and problem.code == "NOT_FOUND" else problem
     return as_map(as_map(batch.get(key)).get("item"))
 
 

@@ -31,6 +31,7 @@ from hub.fiscal.problems import Problem
 OPEN_AGAIN = frozenset({"invalid", "refused", "cancelled"})
 #: ``type`` of a product row (bitrix24.md §5).
 _SERVICE = 7
+_STARTED = "first_day"
 #: Beyond it a number is no price, quantity or rate, and exact arithmetic would have to round.
 _MOST = Decimal(10) ** 13
 _FORMS = {"cash": Form.CASH, "electronic": Form.ELECTRONIC}
@@ -53,9 +54,19 @@ class OrderMaker:
         self.deal, self.config, self.context = deal, config, context
         self.currency = as_text(deal.item.get("currencyId")) or context.currency
         self.zone = ZoneInfo(context.zone)
+        self._key = ""
 
     def orders(self) -> tuple[Order, ...] | NoOrder:
-        """The orders that the deal means now, or why there are none. :class:`Invalid` when a number is none."""
+        """The orders that the deal means now, or why there are none.
+
+        :class:`Invalid`, with the key of the receipt that it would have been, when a number is none or sums differ.
+        """
+        try:
+            return self._orders()
+        except Invalid as problem:
+            raise Invalid(problem.problems, self._key, str(self.deal.id)) from problem
+
+    def _orders(self) -> tuple[Order, ...] | NoOrder:
         deal, stages = self.deal, self.config["paid_stages"]
         whole = self.live(self.whole_key)
         paid = [one for one in deal.payments if as_text(one.get("paid")) == "Y"]
@@ -73,6 +84,7 @@ class OrderMaker:
 
     def by_stage(self) -> tuple[Order, ...] | NoOrder:
         """The whole deal, when its stage says that it is paid."""
+        self._key = self.whole_key
         known = self.live(self.whole_key)
         origin = known.origin if known else {}
         # A receipt that exists keeps its stage and day: moving on to a later paid stage is no other content.
@@ -92,7 +104,9 @@ class OrderMaker:
         found: list[Order] = []
         reason = self.no(_OTHERS)
         for one in paid:
+            self._key = ""
             key, at = self.payment_key(one), self.moment(one.get("datePaid"))
+            self._key = key
             form = self.payment_form(one)
             if form == "skip":
                 continue
@@ -119,7 +133,7 @@ class OrderMaker:
             return False
         days, since = self.config["max_age_days"], self.config["since"]
         aged = bool(days) and at < self.context.now() - timedelta(days=days)
-        return aged or bool(since and at.date() < date.fromisoformat(since))
+        return aged or at.date() < (date.fromisoformat(since) if since else first_day(self.context))
 
     # -- lines ---------------------------------------------------------------------------------------------------
 
@@ -221,6 +235,8 @@ class OrderMaker:
               origin: Mapping[str, Any], paid: Mapping[str, Any] | None = None) -> Order:
         """The order with the digest of its content in ``origin``: by it our own write-back is recognised."""
         deal = self.deal
+        if deal.trouble is not None:
+            raise deal.trouble
         order = Order(
             key=key, number=str(deal.id), lines=lines, payments=(payment,), currency=self.currency,
             customer=customer_of(deal, self.config["buyer"]), settled_at=at,
@@ -229,6 +245,18 @@ class OrderMaker:
         return replace(order, origin={
             "deal": deal.id, **origin, "settled": at.isoformat() if at else "",
             "print": hashlib.sha256(words.encode()).hexdigest()[:32]})
+
+
+def first_day(context: SourceContext) -> date:
+    """The day on which the hub took over this portal, remembered when it first looked or heard. The hour's grace is
+    for deals paid just before midnight and heard of just after it."""
+    known = context.recall(_STARTED)
+    try:
+        return date.fromisoformat(known or "")
+    except ValueError:
+        day = (context.now() - timedelta(hours=1)).astimezone(ZoneInfo(context.zone)).date()
+        context.remember(_STARTED, day.isoformat())
+        return day
 
 
 def _amount(line: OrderLine) -> Money:

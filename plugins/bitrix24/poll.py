@@ -15,7 +15,7 @@ from typing import Any
 
 from hub_plugins.bitrix24.client import PAGE, Batch, Portal, as_int, as_map, as_rows, as_text
 from hub_plugins.bitrix24.deals import DEAL
-from hub_plugins.bitrix24.orders import OPEN_AGAIN
+from hub_plugins.bitrix24.orders import OPEN_AGAIN, first_day
 
 from hub.contracts import Event, Polled, SourceContext, TryLater
 
@@ -83,6 +83,7 @@ def look(portal: Portal, config: Mapping[str, Any], context: SourceContext, text
 
 
 def _bearings(portal: Portal, context: SourceContext) -> Polled:
+    first_day(context)
     batch = portal.batch({"history": ("crm.stagehistory.list", {
         "entityTypeId": DEAL, "order": {"ID": "DESC"}, "select": ["ID"], "start": -1})})
     problem = batch.problem("history")

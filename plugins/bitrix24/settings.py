@@ -113,8 +113,10 @@ class Bitrix24Settings(PluginSettings):
         group=_PAID, advanced=True)
     since = setting(
         fields.String(load_default="", validate=_is_day), label=Text("No receipts before", "Не раньше даты"),
-        help=Text("The day on which the hub takes over from another system. What was paid earlier gets no receipt.",
-                  "День, с которого чеки пробивает хаб, а не прежняя система. За оплаты до него чеков не будет."),
+        help=Text("The day on which the hub takes over from another system. What was paid earlier gets no receipt. "
+                  "Empty: the day on which the hub was connected.",
+                  "День, с которого чеки пробивает хаб, а не прежняя система. За оплаты до него чеков не будет. "
+                  "Пусто — день подключения хаба."),
         example="2026-11-20", group=_PAID, advanced=True)
 
     form = setting(

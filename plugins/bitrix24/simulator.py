@@ -2,8 +2,9 @@
 
     hub simulate bitrix24 --port 8024          # prints {"ready": "http://127.0.0.1:8024"}
 
-``state()["webhook"]`` is the address to give the hub. Acts of people over there (``POST /_sim/do``): configure,
-create_deal, set_rows, update, move, touch, add_payment, pay, unpay, contact, field, drop_events, later, remove_deal.
+``state()["webhook"]`` is the address to give the hub. Acts of people over there (``POST /_sim/do``): configure, field,
+create_deal, set_rows, update, move, touch, add_payment, pay, unpay, contact, comment, remove_deal, drop_events, later,
+reset.
 """
 
 from __future__ import annotations
@@ -44,17 +45,22 @@ class Bitrix24Simulator(HttpSimulator):
         super().__init__(port, host)
         self.secret, self.tls = secret, ""
         start, began = datetime.fromisoformat(now) if now else datetime.now(ZONE), time.monotonic()
-        ticking = clock or (lambda: start + timedelta(seconds=time.monotonic() - began))
-        self.passed = timedelta()
-        self.clock = lambda: (ticking() + self.passed).astimezone(ZONE)
-        self.sender = Sender()
+        self._ticking = clock or (lambda: start + timedelta(seconds=time.monotonic() - began))
+        self._fresh()
+        self._secure = self._second_door(host, tls_cert, tls_key) if tls_cert else None
+
+    def _fresh(self) -> None:
+        """An empty portal."""
+        self.passed, self.moved_to = timedelta(), ""
+        self.calls: dict[str, int] = {}
+        self.bucket, self.sender = Bucket(), Sender()
         self.sender.domain = urlsplit(self.url).netloc
         self.portal = PortalState(self.clock, self.sender.put)
         self.rest = Rest(self.portal)
-        self.bucket = Bucket()
-        self.moved_to = ""
-        self.calls: dict[str, int] = {}
-        self._secure = self._second_door(host, tls_cert, tls_key) if tls_cert else None
+
+    def clock(self) -> datetime:
+        """The portal's time."""
+        return (self._ticking() + self.passed).astimezone(ZONE)
 
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -207,6 +213,16 @@ class Bitrix24Simulator(HttpSimulator):
         """Lets time pass over there."""
         self.passed += timedelta(seconds=seconds)
         return {"now": self.clock().isoformat()}
+
+    def do_comment(self, deal: int, text: str) -> Json:
+        """Somebody writes a comment into a deal's timeline."""
+        return {"id": self.portal.comment(deal, text)}
+
+    def do_reset(self) -> Json:
+        """Forgets everything: deals, switches, events, faults."""
+        self._fresh()
+        self.faults, self.requests = [], []
+        return {"ok": True}
 
     def do_remove_deal(self, deal: int) -> Json:
         """Deletes a deal."""

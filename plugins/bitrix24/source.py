@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from hub_plugins.bitrix24 import probe
 from hub_plugins.bitrix24.buyers import PREFIX, TAGS
-from hub_plugins.bitrix24.client import Pace, Portal, as_int
+from hub_plugins.bitrix24.client import Portal, as_int, pace_of
 from hub_plugins.bitrix24.deals import deal_of_payment, read_deal
 from hub_plugins.bitrix24.events import read_event
 from hub_plugins.bitrix24.orders import OrderMaker
@@ -52,7 +52,7 @@ class Bitrix24Source(Source):
 
     def __init__(self, settings: Mapping[str, Any], context: SourceContext) -> None:
         super().__init__(settings, context)
-        self.portal = Portal(settings["webhook"], context, Pace(5.0, 200) if settings["enterprise"] else Pace())
+        self.portal = Portal(settings["webhook"], context, pace_of(settings["webhook"], settings["enterprise"]))
 
     def receive(self, request: Request) -> Reception:
         """Events of the outgoing webhook; those that say nothing about payment are ignored with a reason."""

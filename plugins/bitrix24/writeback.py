@@ -7,6 +7,7 @@ timeline is read for it: a lost answer does not become a second comment.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,7 @@ _NO_FIELD = Text(
 def tell(portal: Portal, report: Report, config: Mapping[str, Any], context: SourceContext) -> None:
     """Writes what is to be written, each thing once, and remembers the deal's state after it as our own doing."""
     view = report.receipt
-    deal = as_int(view.origin.get("deal"))
+    deal = _deal_of(view)
     printed = view.record is not None and view.state in ("recorded", "confirmed")
     field = config["result_field"] if printed else ""
     if deal is None or not (config["comments"] or field):
@@ -71,6 +72,12 @@ def tell(portal: Portal, report: Report, config: Mapping[str, Any], context: Sou
         context.remember(own(deal), updated, _OWN_SECONDS)
     if field and field not in item:
         raise NeedsAttention(_NO_FIELD.with_(field=field), "result_field")
+
+
+def _deal_of(view: ReceiptView) -> int | None:
+    """The deal's number. An order that could not even be read has no origin, only its key."""
+    found = re.match(r"deal:(\d{1,18}):", view.key)
+    return as_int(view.origin.get("deal")) or (int(found[1]) if found else None)
 
 
 def _write(portal: Portal, commands: Mapping[str, tuple[str, Mapping[str, Any]]]) -> Batch:

@@ -47,7 +47,7 @@ class Device:
         self._session = False
         self._done: tuple[int, int] | None = None
         self._answer = b""
-        self._pending = False
+        self._pending = self._working = False
 
     # -- power and connection ------------------------------------------------------------------------------------
 
@@ -112,6 +112,11 @@ class Device:
     def midway(self) -> bool:
         """Whether a frame has begun to come in and is not whole."""
         return bool(self._buffer)
+
+    @property
+    def in_hand(self) -> bool:
+        """Whether a command is at work, an answer not acknowledged, or a receipt begun."""
+        return self.powered and (self._working or self._pending or self.engine.document is not None)
 
     def quiet(self) -> None:
         """The line was silent for ``protocol.QUIET`` seconds: a frame that stopped in the middle is given up."""
@@ -183,14 +188,14 @@ class Device:
             self._pending = True
             self._send(_ACK + self._answer)
             return
-        self._pending = False
+        self._pending, self._working = False, True
         self._send(_ACK)
         life = self._life
         answer, command = self._execute(frame)
         if self._life != life:  # somebody pulled the plug meanwhile
             raise PowerCut
         self._answer = protocol.pack(frame.sequence, answer)
-        self._done, self._pending = (frame.sequence, frame.crc), True
+        self._done, self._pending, self._working = (frame.sequence, frame.crc), True, False
         if self.strikes.waiting:
             self._struck_answer(command)
         else:

@@ -11,7 +11,7 @@ from typing import Any
 from hub_plugins.drivers.emulator import errors, loopback, managed, words
 from hub_plugins.drivers.emulator.device import PRINTING, Device
 from hub_plugins.drivers.emulator.engine import BATCH, Engine
-from hub_plugins.drivers.emulator.link import Answer, Link, Lost
+from hub_plugins.drivers.emulator.link import BYTE, Answer, Link, Lost
 from hub_plugins.drivers.emulator.loopback import LoopbackTransport
 from hub_plugins.drivers.emulator.protocol import QUIET
 from hub_plugins.drivers.emulator.settings import SLOWEST, EmulatorSettings
@@ -102,7 +102,7 @@ class EmulatorDriver(Driver):
         clock = line.clock if isinstance(line, LoopbackTransport) else time.monotonic
         # A serial line may still hold half a frame of somebody before us; a connection of our own does not.
         quiet = 0.03 if line.address.startswith("tcp:") else QUIET + 0.05
-        self._link = Link(line, quiet, clock)
+        self._link = Link(line, quiet, min(BYTE, self._ask), clock)
         try:
             return self._greet(self._link.sync(self._ask))
         except Lost as problem:
@@ -118,11 +118,12 @@ class EmulatorDriver(Driver):
         address = self.config["address"].strip()
         if address.startswith("memory://"):
             name = address.removeprefix("memory://")
-            make = lambda: Device(Engine(None, self._registration(name),  # noqa: E731
-                                         ofd_delay=self.config["ofd_delay"], keep_open=False,
-                                         seconds_per_receipt=self.config["seconds_per_receipt"]))
-            return LoopbackTransport(loopback.device(name, make), name, real_time=True)
+            return LoopbackTransport(loopback.device(name, lambda: self._in_memory(name)), name, real_time=True)
         return transports.transport(address or self._managed())
+
+    def _in_memory(self, name: str) -> Device:
+        return Device(Engine(None, self._registration(name), ofd_delay=self.config["ofd_delay"], keep_open=False,
+                             seconds_per_receipt=self.config["seconds_per_receipt"]))
 
     def _registration(self, name: str) -> dict[str, Any]:
         place = {"any": None, "internet": True, "counter": False}[self.config["internet"]]
@@ -201,10 +202,10 @@ class EmulatorDriver(Driver):
         """One command that changes the register, sent once. The line must be at rest."""
         assert self._link is not None
         timeout = self._wait if body["c"] in PRINTING else self.config["answer_seconds"]
-        guard.check(timeout)
+        guard.check(timeout + self._ask)
         try:
             answer = self._link.exchange(body, timeout, guard.progress)
-        except ValueError:
+        except ValueError:  # nothing was sent
             return Refused(Text("The receipt is too long for the register. Split the order.",
                                 "Чек слишком длинный для кассы. Разделите заказ."))
         except Lost as problem:

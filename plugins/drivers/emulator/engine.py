@@ -339,13 +339,15 @@ class Engine:
 
     def last(self, request: Mapping[str, Any] | None = None) -> Answer:
         """What a bookmark needs."""
-        books = self.books
-        return {"ok": 1, "serial": books.passport.serial, "fn": books.storage, "n": books.last,
-                "shift": books.shift_number}
+        with self.lock:
+            books = self.books
+            return {"ok": 1, "serial": books.passport.serial, "fn": books.storage, "n": books.last,
+                    "shift": books.shift_number}
 
     def hello(self, request: Mapping[str, Any] | None = None) -> Answer:
         """Who answers."""
-        return {"ok": 1, "fn": self.books.storage, **self.books.passport.to_json()}
+        with self.lock:
+            return {"ok": 1, "fn": self.books.storage, **self.books.passport.to_json()}
 
     def state(self, request: Mapping[str, Any] | None = None) -> Answer:
         """Everything that can be read; times as ISO text with the register's offset."""

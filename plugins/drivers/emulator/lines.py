@@ -22,9 +22,9 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 def _let_finish(device: Device, alive: Callable[[], bool]) -> None:
-    """Waits, but not for long, until no receipt is in hand."""
+    """Waits, but not for long, until no receipt is in hand and the host has its last answer."""
     deadline = time.monotonic() + IN_HAND
-    while device.engine.document is not None and device.powered and alive() and time.monotonic() < deadline:
+    while device.in_hand and alive() and time.monotonic() < deadline:
         time.sleep(0.02)
 
 
@@ -38,6 +38,7 @@ class TcpLine:
         self._client: socket.socket | None = None
         self._session: threading.Thread | None = None
         self._stopping = False
+        self._left_at = time.monotonic()
         self._wake, self._woken = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept, name="emulator accepts", daemon=True)
         device.emit, device.cut = self._send, self._cut
@@ -102,7 +103,13 @@ class TcpLine:
                 break
             self.device.feed(data)
         self._client = None
+        self._left_at = time.monotonic()
         client.close()
+
+    @property
+    def vacant(self) -> float:
+        """For how many seconds nobody has been connected."""
+        return 0.0 if self._client is not None else time.monotonic() - self._left_at
 
     def _send(self, data: bytes) -> None:
         client = self._client
@@ -137,7 +144,7 @@ class PtyLine:
             self._link.symlink_to(self.address)
             self.address = link
         self._stopping = False
-        self._wake, self._woken = os.pipe()
+        self._woken, self._wake = os.pipe()
         self._reader = threading.Thread(target=self._serve, name="emulator serves", daemon=True)
         device.emit = self._send
 
@@ -155,6 +162,11 @@ class PtyLine:
             self._link.unlink(missing_ok=True)
         for one in (self._master, self._slave, self._wake, self._woken):
             os.close(one)
+
+    @property
+    def vacant(self) -> float:
+        """A serial line does not know whether somebody is at its other end."""
+        return 0.0
 
     def _serve(self) -> None:
         while not self._stopping:

@@ -12,7 +12,8 @@ from hub_plugins.drivers.emulator.protocol import ACK, CAN, ENQ, HEAD, NAK, STX
 from hub.fiscal import Text
 from hub.registers.transports import Transport, TransportError, TransportTimeout
 
-#: Seconds: for handing bytes to the line; between two bytes of a frame; between two signs of life to the lease.
+#: Seconds: for handing bytes to the line; for a control byte or the next part of a frame; between two signs of life
+#: to the lease.
 WRITE, BYTE, SLICE = 5.0, 1.0, 0.5
 #: How often a garbled frame is asked for, or sent, again.
 REPEATS = 3
@@ -35,10 +36,12 @@ class Lost(Exception):
 
 class Link:
     """Talks to one register over an open transport. ``quiet``: how many seconds of silence mean that no late byte
-    will come; longer than ``protocol.QUIET`` on a serial line, where half a frame of somebody before may linger."""
+    will come; longer than ``protocol.QUIET`` on a serial line, where half a frame of somebody before may linger.
+    ``byte``: how many seconds a register at rest may take to send a byte."""
 
-    def __init__(self, transport: Transport, quiet: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.transport, self._quiet, self._clock = transport, quiet, clock
+    def __init__(self, transport: Transport, quiet: float, byte: float = BYTE,
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self.transport, self._quiet, self._byte, self._clock = transport, quiet, byte, clock
         self._sequence = 0
         #: Something was lost: the line must be brought to rest before the next command.
         self.dirty = True
@@ -56,7 +59,7 @@ class Link:
                                     params={"address": self.transport.address}), "timeout")
         except TransportError as problem:
             raise Lost(problem.reason, problem.code) from problem
-        answer = self.exchange({"c": "hello"}, max(BYTE, deadline - self._clock()), progress)
+        answer = self.exchange({"c": "hello"}, max(self._byte, deadline - self._clock()), progress)
         if "ok" not in answer:
             raise Lost(errors.meaning(answer.get("e", 0), answer.get("p", {})).text)
         self.dirty = False
@@ -67,7 +70,7 @@ class Link:
         self.transport.drain(self._quiet)
         self.transport.write(_ENQ, WRITE)
         try:
-            byte = self.transport.read(1, max(0.0, min(BYTE, left)))[0]
+            byte = self.transport.read(1, max(0.0, min(self._byte, left)))[0]
         except TransportTimeout:
             return False
         if byte == ACK:  # it still has an answer that nobody took: take it away
@@ -84,7 +87,7 @@ class Link:
         try:
             self.transport.write(_ENQ, WRITE)
             for _ in range(1 + REPEATS):
-                byte = self.transport.read(1, BYTE)[0]
+                byte = self.transport.read(1, self._byte)[0]
                 if byte == NAK:
                     return True
                 if byte == STX:  # the second copy of an answer that we have already
@@ -115,11 +118,16 @@ class Link:
         clock, read = self._clock, self.transport.read
         deadline = clock() + timeout
         self.transport.write(whole, WRITE)
-        sent, garbled = 1, 0
+        sent, garbled, asked = 1, 0, False
         while True:
             left = deadline - clock()
             if left <= 0:
-                raise self._silent(timeout)
+                if asked:
+                    raise self._silent(timeout)
+                # The answer may have come to grief on the way: the register keeps it until it is acknowledged.
+                asked, deadline = True, clock() + self._byte
+                self.transport.write(_ENQ, WRITE)
+                continue
             try:
                 byte = read(1, left if left < SLICE else SLICE)[0]
             except TransportTimeout:
@@ -134,6 +142,8 @@ class Link:
                     self.transport.write(_NAK, WRITE)
                 elif frame.sequence == self._sequence:
                     return self._answer(frame, sent)
+            elif byte == NAK and asked:
+                raise self._silent(timeout)
             elif byte == NAK:
                 # Not executed, says the register. If this NAK was itself a broken ACK, the register knows the
                 # sequence number again and repeats its answer; if it was restarted, it refuses.
@@ -145,9 +155,9 @@ class Link:
     def _rest(self) -> protocol.Frame | None:
         """What follows an STX; None when it broke off or its CRC is wrong."""
         try:
-            head = b"\x02" + self.transport.read(HEAD.size - 1, BYTE)
+            head = b"\x02" + self.transport.read(HEAD.size - 1, self._byte)
             size = protocol.size(head)
-            return protocol.unpack(head + self.transport.read(size - HEAD.size, BYTE)) if size else None
+            return protocol.unpack(head + self.transport.read(size - HEAD.size, self._byte)) if size else None
         except TransportTimeout:
             return None
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: Seconds until a started emulator must say that it is ready; until one that was told to stop must have ended.
-START, STOP = 15.0, 6.0
+#: Seconds until a started emulator must say that it is ready; until one that was told to stop must have ended; after
+#: which one that nobody is connected to ends, so that another process of the hub can have its journal.
+START, STOP, VACANT = 15.0, 6.0, 2.0
 _PROGRAM = "import sys; from hub_plugins.drivers.emulator.simulator import main; sys.exit(main(sys.argv[1:]))"
 
 
@@ -64,7 +65,8 @@ def address(journal: str, arguments: Sequence[str]) -> str:
         if running:
             _RUNNING.pop(journal).stop()
         process = subprocess.Popen(
-            command(["--journal", journal, "--port", "0", "--no-control", "--parent-pipe", *wanted]),
+            command(["--journal", journal, "--port", "0", "--no-control", "--parent-pipe",
+                     f"--leave-after={VACANT}", *wanted]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
         started = _Running(process, wanted, "")
         try:

@@ -23,8 +23,8 @@ from hub_plugins.drivers.emulator.engine import Engine
 from hub_plugins.drivers.emulator.journal import FileJournal, JournalBroken, JournalInUse, documents
 from hub_plugins.drivers.emulator.lines import PtyLine, TcpLine
 
-#: Seconds to wait for the emulator before us, whose hub died a moment ago, to let go of the journal.
-LOCK_WAIT = 3.0
+#: Seconds to wait for the emulator before us, whose hub has just died or let go of it, to give the journal back.
+LOCK_WAIT = 5.0
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -40,6 +40,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--control", type=int, default=0, metavar="PORT", help="HTTP port for faults and hands; 0 takes a free one")
     add("--no-control", action="store_true")
     add("--parent-pipe", action="store_true", help="end when standard input closes")
+    add("--leave-after", type=float, default=0.0, metavar="SECONDS", help="end when nobody was connected for so long")
     add("--idle-seconds", type=float, default=0.0, help="drop a silent connection after so long, as some models do")
     add("--seconds-per-receipt", type=float, default=0.0)
     add("--ofd-delay", type=float, default=2.0, help="seconds until the OFD has a document")
@@ -118,7 +119,7 @@ def main(argv: Sequence[str]) -> int:
         ready["control"] = control.url
     line.start()
     print(json.dumps(ready), flush=True)
-    _until_told(options.parent_pipe)
+    _until_told(options.parent_pipe, line, options.leave_after)
     line.stop()
     if control is not None:
         control.stop()
@@ -126,13 +127,15 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _until_told(parent_pipe: bool) -> None:
+def _until_told(parent_pipe: bool, line: PtyLine | TcpLine, leave_after: float) -> None:
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     if parent_pipe:
         threading.Thread(target=_watch_parent, args=(done,), daemon=True).start()
-    done.wait()
+    while not done.wait(leave_after or None):
+        if line.vacant >= leave_after:
+            break
 
 
 def _watch_parent(done: threading.Event) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hub.contracts import NoOrder, TryLater
+from hub.contracts import NoOrder, ReceiptView, TryLater
 from hub.fiscal import Kind, Order
 from hub.testing.simulator import Fault
 from tests.plugins.alfacrm.conftest import DAY, NOW, Desk, event
@@ -66,6 +66,16 @@ def test_what_a_webhook_brought_is_not_asked_for_again(desk: Desk) -> None:
     desk.school.do("update_pay", id=number, income=1)
     assert found(desk)[0] == [(f"pay:{number}", "poll"), (f"pay:{other}", "poll")], "changed since, and no webhook"
     assert found(desk, cursor)[0] == [(f"pay:{number}", "poll")]
+
+
+def test_changed_rules_are_applied_to_payments_without_a_receipt(desk: Desk) -> None:
+    printed, skipped = desk.pay(), desk.pay(pay_account_id=4)
+    desk.context.receipts[f"pay:{printed}:sale"] = ReceiptView(f"pay:{printed}:sale", "recorded", "57")
+    _, cursor = found(desk, accounts={"4": "skip"})
+    assert found(desk, cursor, accounts={"4": "skip"}, vat="none")[0] == []
+    events, cursor = found(desk, cursor)
+    assert events == [(f"pay:{skipped}", "poll")]
+    assert found(desk, cursor)[0] == []
 
 
 def test_what_the_hub_wrote_is_no_change(desk: Desk) -> None:

@@ -1,16 +1,24 @@
-"""A fresh portal for each test that asks for one."""
+"""An empty portal for each test that asks for one; the process is shared by the tests of a module."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hub_plugins.bitrix24.client import PACES
 
 from hub.testing.simulator import Running
 from tests.plugins.bitrix24 import support
 
 
+@pytest.fixture(scope="module")
+def program() -> Iterator[Running]:
+    with support.portal() as running:
+        yield running
+
+
 @pytest.fixture
-def sim() -> Iterator[Running]:
-    with support.portal() as program:
-        yield program
+def sim(program: Running) -> Running:
+    program.do("reset")
+    PACES.clear()
+    return program

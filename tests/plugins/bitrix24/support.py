@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hub_plugins.bitrix24.source import Bitrix24Source
+
 from hub.contracts import Event, NoOrder, ReceiptView, Report, load
 from hub.fiscal import FiscalRecord, Kind, Money, Order, Receipt, TaxSystem, Terms, Text, build, total
 from hub.fiscal.problems import Problem
 from hub.testing.context import MemoryContext
 from hub.testing.simulator import Running, running
-from hub_plugins.bitrix24.source import Bitrix24Source
 
 #: The portal's clock starts here; the tests do not depend on the day on which they run.
 START = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)

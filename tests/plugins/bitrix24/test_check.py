@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hub_plugins.bitrix24.settings import Bitrix24Settings, webhook_base
 from marshmallow import ValidationError
 
 from hub.contracts import describe, load, masked
 from hub.testing.simulator import Fault, Running
-from hub_plugins.bitrix24.settings import Bitrix24Settings, webhook_base
 from tests.plugins.bitrix24.support import desk
 
 GOOD = {"webhook": "https://acme.bitrix24.ru/rest/1/abcdef1234567890/", "paid_stages": ["WON"]}

@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hub_plugins.bitrix24 import errors
+from hub_plugins.bitrix24.client import Pace, Portal, as_int, as_map, as_text, mask, pace_of, php_query
 
 from hub.contracts import Client, NeedsAttention, NoOrder, Reply, TryLater
 from hub.testing.context import MemoryContext
 from hub.testing.simulator import Fault, Running
-from hub_plugins.bitrix24 import errors
-from hub_plugins.bitrix24.client import Pace, Portal, as_int, as_map, as_text, mask, php_query
 from tests.plugins.bitrix24.support import Desk, desk
 
 
@@ -31,7 +31,8 @@ LATER = [
     Fault("status", status=200, body='{"result": "not a batch"}'), Fault("status", status=200, body="[]"),
     Fault("status", status=503, body=said("QUERY_LIMIT_EXCEEDED")),
     Fault("status", status=200, body=said("query_limit_exceeded")),
-    Fault("status", status=429, body=said("OPERATION_TIME_LIMIT")), Fault("status", status=503, body=said("OVERLOAD_LIMIT")),
+    Fault("status", status=429, body=said("OPERATION_TIME_LIMIT")),
+    Fault("status", status=503, body=said("OVERLOAD_LIMIT")),
     Fault("status", status=500, body=said("INTERNAL_SERVER_ERROR")),
     Fault("status", status=400, body=said("ERROR_UNEXPECTED_ANSWER")), Fault("status", status=500, body=said("")),
 ]
@@ -250,6 +251,23 @@ def test_pace() -> None:
     pace = Pace(2.0, 3)
     assert [pace.wait(100.0) for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
     assert pace.wait(200.0) == 0
+
+
+def test_the_pace_is_the_portals_not_the_instances() -> None:
+    first = pace_of("https://pace.example/rest/1/abcdef123456/", False)
+    assert pace_of("https://pace.example/rest/2/other0secret/", False) is first and first.holds == 40
+    assert pace_of("https://pace.example/rest/1/abcdef123456/", True).holds == 200
+    assert pace_of("https://other.example/rest/1/abcdef123456/", False) is not first
+
+
+def test_a_long_queue_comes_back_later() -> None:
+    pace = Pace(2.0, 1)
+    for _ in range(12):
+        pace.wait(100.0)
+    portal = Portal("https://a.bitrix24.ru/rest/1/abcdef123456/", MemoryContext(), pace, clock=lambda: 100.0)
+    with pytest.raises(TryLater) as caught:
+        portal.call("profile")
+    assert caught.value.after == 6.0
 
 
 def test_the_pace_keeps_the_portal_from_refusing(sim: Running) -> None:

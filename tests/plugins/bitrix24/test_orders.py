@@ -143,6 +143,7 @@ def test_other_sum_in_cash_is_not_change(sim: Running) -> None:
     with pytest.raises(Invalid) as caught:
         here.fetch(here.deal(opportunity=4000))
     assert [one.code for one in caught.value.problems] == ["sums_differ"]
+    assert (caught.value.key, caught.value.number) == ("deal:54:paid", "54"), "the owner finds it among the receipts"
 
 
 @pytest.mark.parametrize("amount", ["3000.00", "3310.99", "3311.01", "4000.00", "0.07"])
@@ -208,9 +209,11 @@ def test_part_of_a_wrong_sum_is_refused(sim: Running) -> None:
     """In a share of the sum the difference would be lost."""
     here = desk(sim, paid_by_payment=True)
     deal = here.deal(stage="NEW", opportunity=9000)
-    sim.do("pay", payment=sim.do("add_payment", deal=deal, sum=1000)["id"])
-    with pytest.raises(Invalid):
+    payment = sim.do("add_payment", deal=deal, sum=1000)["id"]
+    sim.do("pay", payment=payment)
+    with pytest.raises(Invalid) as caught:
         here.fetch(deal)
+    assert caught.value.key == f"deal:{deal}:payment:{payment}"
 
 
 def test_forms_by_payment_system(sim: Running) -> None:
@@ -258,6 +261,28 @@ def test_deal_paid_long_ago_gets_nothing(sim: Running) -> None:
     assert "20" in here.reason(deal) and "раньше" in here.reason(deal)
     assert desk(sim, max_age_days=0).order(deal).key == f"deal:{deal}:paid"
     assert "раньше" in desk(sim, since="2026-11-21").reason(deal)
+
+
+def test_deals_of_the_days_before_the_hub_came(sim: Running) -> None:
+    """Their receipts were printed by whatever the hub replaced."""
+    here = desk(sim)
+    deal = here.deal()
+    here.later(25 * 3600)
+    here.source.poll("")
+    sim.do("touch", deal=deal)
+    assert "раньше" in here.reason(deal)
+    assert here.order(here.deal()).lines
+    assert desk(sim, since="2026-11-20").order(deal).lines, "unless the owner says otherwise"
+
+
+def test_the_first_day_stays_the_first_day(sim: Running) -> None:
+    here = desk(sim)
+    here.order(here.deal())
+    here.later(3 * 24 * 3600)
+    deal = here.deal()
+    here.later(2 * 24 * 3600)
+    here.source.poll("")
+    assert here.order(deal).lines
 
 
 def test_mended_order_is_never_too_old(sim: Running) -> None:
@@ -314,6 +339,7 @@ def test_contact_that_may_not_be_read(sim: Running) -> None:
         here.fetch(deal)
     assert caught.value.code == "ACCESS_DENIED" and caught.value.field == "webhook"
     assert "crm.item.get" in caught.value.reason.say("ru")
+    assert "не оплачена" in here.reason(here.deal(stage="NEW")), "as long as nothing is paid it does not matter"
 
 
 def test_deleted_deal(sim: Running) -> None:

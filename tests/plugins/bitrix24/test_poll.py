@@ -115,6 +115,16 @@ def test_many_at_once_come_page_by_page(sim: Running) -> None:
     assert look(here, cursor).events == ()
 
 
+def test_a_long_history_comes_page_by_page(sim: Running) -> None:
+    """Although no time of change tells of these deals any more."""
+    here = desk(sim)
+    cursor = json.loads(look(here, "").cursor)
+    deals = [here.deal(contact=None) for _ in range(110)]
+    cursor["since"] = (here.context.now() + timedelta(days=1)).isoformat()
+    found, _ = all_looks(here, json.dumps(cursor))
+    assert set(found) == {f"deal:{one}" for one in deals}
+
+
 def test_two_changes_in_one_second(sim: Running) -> None:
     """Stamps are whole seconds: the second change looks like the first one."""
     here = desk(sim, paid_by_payment=True)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from hub_plugins.bitrix24.source import Bitrix24Source
 
 from hub.contracts import Answer, Malformed, Reception, Request, Unauthorised
 from hub.testing.context import MemoryContext
 from hub.testing.simulator import HttpSimulator, Running
-from hub_plugins.bitrix24.source import Bitrix24Source
 from tests.plugins.bitrix24.support import TOKEN, desk
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -69,7 +69,8 @@ def test_events_of_a_real_portal(sim: Running) -> None:
         sim.do("move", deal=deal, stage="WON")
         sim.do("touch", deal=deal, times=3)
         settle(sim)
-        kinds = [(event.subject, event.kind) for request in address.caught for event in source().receive(request).events]
+        events = [event for request in address.caught for event in source().receive(request).events]
+        kinds = [(event.subject, event.kind) for event in events]
     assert kinds == [(f"deal:{deal}", "oncrmdealadd")] + [(f"deal:{deal}", "oncrmdealupdate")] * 4
     event = source().receive(address.caught[0]).events[0]
     assert event.data == {"deal": deal}, "no token and no personal data goes into the inbox"

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
+from hub_plugins.bitrix24.simulator_rest import uf_camel
 
 from hub.testing.simulator import Running
-from hub_plugins.bitrix24.simulator_rest import uf_camel
 from tests.plugins.bitrix24 import support
 
 
@@ -40,7 +40,8 @@ def test_rows_of_the_documents_sample(sim: Running) -> None:
     """§5: 90909.09 net, 10 % off, 10 % VAT → price 90000, priceExclusive 81818.18, priceBrutto 100000."""
     deal = sim.do("create_deal", rows=[{"name": "iphone 14", "price": 90000, "quantity": 3, "tax_rate": 10,
                                         "discount": 10}])["id"]
-    row = rest(sim, "crm.item.productrow.list", filter={"=ownerType": "D", "=ownerId": deal})["result"]["productRows"][0]
+    answer = rest(sim, "crm.item.productrow.list", filter={"=ownerType": "D", "=ownerId": deal})
+    (row,) = answer["result"]["productRows"]
     assert (row["price"], row["priceBrutto"], row["discountRate"]) == (90000, 100000, 10)
     assert (row["priceExclusive"], row["priceNetto"], row["discountSum"]) == (81818.18181818, 90909.09090909,
                                                                              9090.90909091)

