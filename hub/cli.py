@@ -87,7 +87,7 @@ def _plugin_new(options: argparse.Namespace) -> int:
     from hub.testing.scaffold import new_plugin
 
     try:
-        written = new_plugin(options.name, options.kind, Path(options.folder))
+        written = new_plugin(options.name, options.kind, Path(options.folder or options.name))
     except (ValueError, OSError) as problem:
         print(f"hub: {problem}", file=sys.stderr)
         return 2
@@ -182,7 +182,7 @@ def parser() -> argparse.ArgumentParser:
     new = add("new", _plugin_new, "write a working plugin with its tests", plugin)
     new.add_argument("name")
     new.add_argument("--kind", choices=("source", "driver", "notifier", "gateway"), default="source")
-    new.add_argument("--folder", default=".")
+    new.add_argument("--folder", default="", help="a new folder; ./NAME without it")
     add("check", _plugin_check, "check a plugin against the contract", plugin).add_argument("name")
     add("upgrade", _db_upgrade, "bring the database to this version", commands.add_parser(
         "db", help="the database").add_subparsers(dest="db_command", required=True, metavar="COMMAND"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -239,8 +239,14 @@ def checked_settings(schema: type[PluginSettings], given: Mapping[str, Any],
     try:
         return load(schema, merged)
     except ValidationError as problem:
-        raise Wrong({name: Text("; ".join(words), "; ".join(_russian(one) for one in words))
-                     for name, words in errors(problem).items()}) from problem
+        raise Wrong({name: in_words(messages) for name, messages in errors(problem).items()}) from problem
+
+
+def in_words(messages: Sequence[Text | str]) -> Text:
+    """A setting's errors as one sentence: a plugin's own Texts as they are, marshmallow's messages translated."""
+    texts = [one if isinstance(one, Text) else Text(one or "-", _russian(one) or "-") for one in messages]
+    return texts[0] if len(texts) == 1 else Text("; ".join(one.say("en") for one in texts),
+                                                 "; ".join(one.say("ru") for one in texts))
 
 
 def _russian(message: str) -> str:

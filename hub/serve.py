@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from dataclasses import replace
 
 import structlog
 
@@ -19,6 +20,8 @@ def run(config: Config) -> int:
     """Serves until it is asked to stop."""
     from waitress.server import create_server
 
+    # Without HUB_PUBLIC_URL the addresses we show are those of this machine.
+    config = replace(config, public_url=public_url(config))
     runtime = Runtime.start(config, "web")
     stop = threading.Event()
     try:
@@ -30,7 +33,7 @@ def run(config: Config) -> int:
         threading.Thread(target=_upgrade_later, args=(runtime, stop), daemon=True).start()
     from hub.web.app import create_app
 
-    app = create_app(config, runtime.db, runtime.vault, runtime.catalogue, runtime.bell, doors=runtime.doors)
+    app = create_app(config, runtime.db, runtime.vault, runtime.catalogue, runtime.bell)
     server = create_server(
         app, host=config.host, port=config.port or 8000, threads=config.web_threads, ident=None,
         max_request_body_size=64 * 1024 * 1024, channel_timeout=75, connection_limit=1000, backlog=512,

@@ -110,8 +110,10 @@ def masked(schema: type[Schema], data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: MASK if name in secret and value else value for name, value in data.items()}
 
 
-def errors(problem: ValidationError) -> dict[str, list[str]]:
-    """Flat ``{field: [messages]}`` of a marshmallow error."""
+def errors(problem: ValidationError) -> dict[str, list[Text | str]]:
+    """Flat ``{field: [messages]}`` of a marshmallow error. A plugin's validator raises ``ValidationError([Text])`` to
+    speak in every language; marshmallow's own messages are English text."""
     messages: dict[str, Any] = problem.normalized_messages()  # type: ignore[no-untyped-call]
-    return {str(name): [str(one) for one in (value if isinstance(value, Sequence) and not isinstance(value, str)
-                                             else [value])] for name, value in messages.items()}
+    return {str(name): [one if isinstance(one, Text) else str(one)
+                        for one in (value if isinstance(value, Sequence) and not isinstance(value, str) else [value])]
+            for name, value in messages.items()}

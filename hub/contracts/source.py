@@ -139,7 +139,7 @@ class SourceContext(Protocol):
         """A lock shared by all workers; the value says whether it was got within a few seconds."""
 
 
-Instead = Literal["unauthorised", "malformed", "unavailable", "failed", "too_large", "disabled"]
+Instead = Literal["unauthorised", "malformed", "unavailable", "failed", "lost", "too_large", "disabled"]
 
 
 class Source(ABC):
@@ -199,8 +199,17 @@ class Source(ABC):
         """Registers our addresses over there, or says in steps what to click. Repeatable."""
 
     @classmethod
+    def worth_keeping(cls, request: Request) -> bool:
+        """Whether a request that cannot be received now must be kept on disk; False for pure queries."""
+        return True
+
+    @classmethod
     def answer_instead(cls, why: Instead, request: Request) -> Answer:
-        """What to answer when ``receive`` cannot be used: wrong secret, database away, too large a body ...
+        """What to answer when ``receive`` cannot be used.
+
+        unauthorised, malformed, too_large, disabled: nothing was taken. unavailable: the database is away, the raw
+        request was kept on disk and is received later. failed: ``receive`` raised, the request was kept for the
+        owner. lost: it could be kept nowhere (database away and disk full): only a repeat can help.
 
         A class method, because it must work when no settings can be read. Override where the vendor's protocol
         takes an error for something else.
@@ -214,6 +223,7 @@ _INSTEAD: dict[str, tuple[int, str]] = {
     "malformed": (400, "cannot be read"),
     "unavailable": (200, "accepted"),
     "failed": (500, "failed; the request was kept"),
+    "lost": (503, "cannot be kept now; repeat later"),
     "too_large": (413, "over 10 MB"),
     "disabled": (403, "this source is switched off"),
 }

@@ -66,6 +66,9 @@ class Deliveries:
                         self._release(rows[position + 1:])
                         return done
                     done += 1
+                    if time.monotonic() - started >= MOST_SECONDS:
+                        self._release(rows[position + 1:])
+                        break
             more = True
         except KeyMissing as problem:
             log.warning("secrets_closed", source=source_id, error=str(problem))

@@ -30,6 +30,7 @@ from hub.fiscal import (
     codec,
     return_of,
 )
+from hub.fiscal.build import left_of
 from hub.fiscal.codes import Country, Method, Subject
 from hub.fiscal.vat import rates_on
 from hub.intake.context import facts
@@ -59,6 +60,7 @@ from hub.store.receipts import (
     receipt_key,
     strip_order,
     strip_receipt,
+    tell,
     whole_order,
 )
 from hub.store.vault import Vault
@@ -92,6 +94,8 @@ def cancel(db: Database, organisation_id: int, receipt_id: int, actor: str) -> b
                       "cancelled")
         if done:
             _audit(connection, organisation_id, actor, "receipt.cancel", str(receipt_id))
+            source_id = connection.execute(select(RECEIPT.c.source_id).where(RECEIPT.c.id == receipt_id)).scalar_one()
+            tell(connection, organisation_id, receipt_id, int(source_id), "cancelled")
         return done
 
     return db.submit(work)
@@ -210,24 +214,11 @@ def _returns(connection: Connection, receipt_id: int) -> list[Receipt]:
     return [one for one in (claims.receipt_of(connection, row) for row in rows) if one is not None]
 
 
-def _left(base: Receipt, returned: list[Receipt]) -> list[Decimal]:
-    left = [line.quantity for line in base.lines]
-    for one in returned:
-        for line in one.lines:
-            need = line.quantity
-            for index, original in enumerate(base.lines):
-                if need and original.name == line.name and original.price == line.price and left[index]:
-                    taken = min(left[index], need)
-                    left[index] -= taken
-                    need -= taken
-    return left
-
-
 def returnable(db: Database, organisation_id: int, receipt_id: int) -> list[Decimal]:
     """How much of each line may still be returned; empty when the receipt is not printed."""
     with db.read() as connection:
         base = _printed(connection, organisation_id, receipt_id)
-        return [] if base is None else _left(base, _returns(connection, receipt_id))
+        return [] if base is None else [count for count, _ in left_of(base, _returns(connection, receipt_id))]
 
 
 def _printed(connection: Connection, organisation_id: int, receipt_id: int) -> Receipt | None:
@@ -251,20 +242,12 @@ def make_return(db: Database, bell: Bell, organisation_id: int, receipt_id: int,
         if base is None:
             raise Invalid([Problem("not_printed_yet")])
         earlier = _returns(connection, receipt_id)
-        left = _left(base, earlier)
-        wanted = quantities if quantities is not None else dict(enumerate(left))
-        for index, number in wanted.items():
-            if index < 0 or index >= len(left) or number > left[index]:
-                name = base.lines[index].name if 0 <= index < len(left) else str(index)
-                raise Invalid([Problem("return_exceeds", f"lines[{index}].quantity",
-                                       {"name": name, "wanted": number, "left": left[index] if 0 <= index < len(left)
-                                        else 0})])
         so_far = connection.execute(select(func.count()).select_from(RECEIPT).where(
             RECEIPT.c.base_id == receipt_id)).scalar_one()
         source_key = f"return:{base_row['public_id']}:{so_far + 1}"
         public = connection.execute(select(SourceRow.public_id).where(
             SourceRow.id == base_row["source_id"])).scalar_one()
-        receipt = return_of(base, receipt_key(public, source_key), wanted, form)
+        receipt = return_of(base, receipt_key(public, source_key), quantities, form, earlier)
         receipt_id_ = _store_return(connection, dict(base_row), receipt, source_key, actor)
         _audit(connection, organisation_id, actor, "receipt.return", str(receipt_id), made=receipt_id_)
         return receipt_id_, int(base_row["queue_id"])

@@ -121,6 +121,13 @@ class Money:
         """``1480.50``: the amount for wires and QR codes."""
         return f"{self.decimal:.2f}"
 
+    def human(self) -> str:
+        """``1 480,00 ₽`` with narrow no-break spaces; whole tenge without tiyn (page.md, "Shape")."""
+        whole, _, part = f"{abs(self.decimal):,.2f}".partition(".")
+        cents = "" if self.currency == "KZT" and part == "00" else f",{part}"
+        sign = "−" if self.amount < 0 else ""
+        return f"{sign}{whole.replace(',', chr(0x202F))}{cents}{chr(0x202F)}{SIGNS.get(self.currency, self.currency)}"
+
     def __str__(self) -> str:
         return f"{self.plain()} {self.currency}"
 

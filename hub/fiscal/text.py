@@ -39,7 +39,7 @@ class Text:
         wording = {"ru": self.ru, "kk": self.kk or self.ru}.get(language, self.en)
         if not self.params:
             return wording
-        filled = {name: value.say(language) if isinstance(value, Text) else value
+        filled = {name: value.say(language) if isinstance(value, Text) else _plain(value)
                   for name, value in self.params.items()}
         try:
             return wording.format(**filled)
@@ -66,9 +66,16 @@ class Text:
         return cls(data["en"], data["ru"], data.get("kk", ""), params_from_json(data.get("params", {})))
 
 
+def _plain(value: Any) -> Any:
+    """Money as the page writes it; everything else as it is."""
+    human = getattr(value, "human", None)
+    return human() if callable(human) else value
+
+
 def params_to_json(params: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a sentence for JSON: words of ours keep their languages, everything else becomes text."""
-    return {name: value.to_json() if isinstance(value, Text) else str(value) for name, value in params.items()}
+    return {name: value.to_json() if isinstance(value, Text) else str(_plain(value))
+            for name, value in params.items()}
 
 
 def params_from_json(data: Mapping[str, Any]) -> dict[str, Any]:

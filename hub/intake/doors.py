@@ -155,11 +155,14 @@ class Doors:
     def _spooled(self, kind: Any, plugin: str, public_id: str, token: str, request: Request,
                  answer: Answer | None = None) -> Answer:
         """The database is away: the raw request is kept on disk and imported later."""
+        if not getattr(kind, "worth_keeping", lambda _: True)(request):
+            return self._instead(kind, "unavailable", request)
         try:
             self.spool.keep(plugin, public_id, token, request)
         except OSError as problem:
             log.error("spool_failed", plugin=plugin, error=str(problem))
-            return self._instead(kind, "failed", request)
+            self._count(plugin, "lost")
+            return self._instead(kind, "lost", request)
         self._count(plugin, "spooled")
         return answer if answer is not None else self._instead(kind, "unavailable", request)
 

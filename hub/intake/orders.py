@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -77,7 +78,7 @@ def terms_of(source: SourceFacts) -> Terms:
         default_vat=organisation["default_vat"], internet=organisation["internet"],
         electronic_only=organisation["electronic_only"], settlement_place=organisation["settlement_place"],
         sender_email=organisation["sender_email"], seller_name=organisation["name"],
-        seller_inn=organisation["tax_id"])
+        seller_inn=organisation["tax_id"], zone=organisation["zone"])
 
 
 @lru_cache(maxsize=256)
@@ -102,20 +103,20 @@ def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: dateti
         order = replace(order, tags={**extra, **order.tags})
     try:
         template = _template(source.template) if source.template else None
-        organisation = str(source.organisation["name"])
+        organisation, zone = str(source.organisation["name"]), ZoneInfo(str(source.organisation["zone"]))
 
         def name(whole: Order, line: OrderLine) -> str:
             # A source that names its lines keeps those names unless the owner's template uses the line's name.
             if template is None or (line.name and "line.name" not in template.tags):
                 return line.name
-            return template.render(templating.values_of(whole, line, organisation))
+            return template.render(templating.values_of(whole, line, organisation, zone=zone))
 
         receipt = fiscal_build(order, terms_of(source), receipt_key(source.public_id, order.key), now, name)
         receipt = catalogue.built(receipt, order)
     except Invalid as problem:
         problems = tuple(problem.problems)
     except templating.TemplateError as problem:
-        problems = (Problem("template_broken", "template", {"reason": str(problem)}),)
+        problems = (Problem("template_broken", "template", {"reason": problem.text}),)
     terms = {"terms": codec.to_json(terms_of(source)), "template": source.template, "settings": {},
              "rules": __version__}
     return Prepared(order, receipt, problems, content_hash(order), terms)

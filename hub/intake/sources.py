@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from hub.contracts import Gateway, Intake, NeedsAttention, ReceiptView, Source, load
 from hub.contracts.settings import errors
-from hub.fiscal import Text
+from hub.fiscal import Text, verbatim
 from hub.intake.context import CoreContext, SourceFacts, facts
 from hub.plugins import Catalogue
 from hub.store import Database, Organisation, SourceRow
@@ -102,5 +102,6 @@ def validated(kind: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
         return load(kind.settings, settings)
     except ValidationError as problem:
         field, messages = next(iter(errors(problem).items()))
+        words = [one if isinstance(one, Text) else verbatim(one) for one in messages]
         raise NeedsAttention(Text("The setting “{field}”: {words}", "Настройка «{field}»: {words}",
-                                  params={"field": field, "words": "; ".join(messages)}), field=field) from problem
+                                  params={"field": field, "words": words[0]}), field=field) from problem

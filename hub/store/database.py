@@ -8,6 +8,8 @@ of one each. PostgreSQL groups commits by itself, so there each writer has its o
 from __future__ import annotations
 
 import json
+import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -63,9 +65,11 @@ class Database:
                                                   "-c statement_timeout=60000 -c timezone=UTC"}
             options["pool_pre_ping"] = True
         self.engine: Engine = create_engine(url, **options)
+        self._writer: _Writer | None = None
         if self.is_sqlite:
-            _sqlite_manners(self.engine)
-        self._writer = _Writer(self.engine) if self.is_sqlite else None
+            watch = _File(make_url(url).database or "")
+            _sqlite_manners(self.engine, watch)
+            self._writer = _Writer(self.engine, watch)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -87,8 +91,8 @@ class Database:
         """Runs ``work`` in a write transaction and returns after it is durable.
 
         On SQLite several works share one commit, each inside a savepoint of its own. ``work`` must be short, do no
-        I/O, and not call ``submit``. What it raises is raised here and its writes are gone; DatabaseAway means that
-        nothing was kept.
+        I/O, and not call ``submit``; it may be called again after its first run was rolled back. What it raises is
+        raised here and its writes are gone; DatabaseAway means that nothing was kept.
         """
         if self._writer is not None:
             return self._writer.submit(work)
@@ -122,13 +126,41 @@ class Database:
         self.engine.dispose()
 
 
-def _sqlite_manners(engine: Engine) -> None:
+class _File:
+    """SQLite's file by name. Open connections hold the file itself and would go on writing into one that was moved
+    away or replaced (a backup put in its place): what they commit then is lost to everybody else."""
+
+    def __init__(self, path: str) -> None:
+        self._path = "" if path == ":memory:" else path
+        self._inode = 0
+
+    def replaced(self) -> bool:
+        """Whether another file stands under the name than at the last look. DatabaseAway when none does any more."""
+        if not self._path:
+            return False
+        try:
+            inode = os.stat(self._path).st_ino  # noqa: PTH116 - on every commit
+        except OSError as problem:
+            if not self._inode:
+                return False  # the first connection makes it
+            raise DatabaseAway(f"the database file is gone: {problem}") from problem
+        known, self._inode = self._inode, inode
+        return known not in (0, inode)
+
+
+def _sqlite_manners(engine: Engine, file: _File) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _do_connect(*_: Any) -> None:
+        # SQLite would make a new, empty file in the place of one that was moved away.
+        file.replaced()
+
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _: Any) -> None:
         # The driver's own transaction control is switched off; "begin" below decides which kind it is.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}",
+        _switch_to_wal(cursor)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}",
                        "temp_store=MEMORY", "cache_size=-8000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -137,6 +169,18 @@ def _sqlite_manners(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         immediate = connection.get_execution_options().get("hub_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Two processes that open a new database at once meet "locked" here, which no busy timeout waits out."""
+    for left in range(50, -1, -1):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if not left or "locked" not in str(problem):
+                raise
+            time.sleep(0.1)
 
 
 @contextmanager
@@ -160,29 +204,30 @@ class _Writer:
     dies with the process, and nobody was told "accepted".
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, file: _File) -> None:
+        self._engine, self._file = engine, file
         self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._start_lock = threading.Lock()
+        self._lock = threading.Lock()
         self._stopped = False
 
     def submit(self, work: Work[T]) -> T:
-        if self._thread is None:
-            with self._start_lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
-                    self._thread.start()
-        if self._stopped:
-            raise DatabaseAway("the database is being closed")
         future: Future[T] = Future()
-        self._queue.put((work, future))
+        with self._lock:
+            # Under the lock: nothing is queued behind the end, where nobody would ever answer it.
+            if self._stopped:
+                raise DatabaseAway("the database is being closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+                self._thread.start()
+            self._queue.put((work, future))
         return future.result()
 
     def stop(self) -> None:
-        self._stopped = True
-        if self._thread is not None:
+        with self._lock:
+            self._stopped = True
             self._queue.put(None)
+        if self._thread is not None:
             self._thread.join(BUSY_SECONDS + 5)
 
     def _run(self) -> None:
@@ -212,6 +257,8 @@ class _Writer:
     def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
         results: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
+            if self._file.replaced():
+                self._engine.dispose()
             with _translated(), self._engine.connect().execution_options(hub_write=True) as connection, \
                     connection.begin():
                 # Savepoints straight on the driver: SQLAlchemy's own bookkeeping for them costs more than they do.
@@ -223,8 +270,10 @@ class _Writer:
                         driver.execute("SAVEPOINT one")
                     try:
                         results.append((future, work(connection), None))
-                    except (OperationalError, InterfaceError):
-                        raise
+                    except (OperationalError, InterfaceError) as problem:
+                        if alone:
+                            raise
+                        raise _Doubtful from problem
                     except BaseException as problem:
                         if alone:
                             raise _Alone(problem) from problem
@@ -234,6 +283,11 @@ class _Writer:
                         driver.execute("RELEASE one")
         except _Alone as problem:
             group[0][1].set_exception(problem.cause)
+            return
+        except _Doubtful:
+            # A full disk, or one work's own wrong statement? Each by itself finds out, and harms no other.
+            for one in group:
+                self._commit([one])
             return
         except BaseException as problem:
             reason = problem if isinstance(problem, DatabaseAway) else DatabaseAway(repr(problem))
@@ -246,6 +300,10 @@ class _Writer:
                 future.set_exception(error)
             else:
                 future.set_result(result)
+
+
+class _Doubtful(Exception):
+    """One work of a group met an error that may be everybody's; the transaction is rolled back."""
 
 
 class _Alone(Exception):

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from pkgutil import resolve_name
 from types import ModuleType
 from typing import Any
 
 import pluggy
 
-from hub import PROJECT
+from hub import PROJECT, hookspecs
 from hub.fiscal import Text
 from hub.testing.quality import quality_problems
 from hub.testing.shape import class_problems
@@ -104,8 +103,7 @@ def check_plugin(name: str, *, points: Iterable[EntryPoint] | None = None, tests
 def _hooks(module: Any, name: str) -> tuple[list[str], list[Text]]:
     """(what it provides, what is wrong with its hooks and classes)."""
     manager = pluggy.PluginManager(PROJECT)
-    # By name: this package stands beside hookspecs, not above it (design.md §3).
-    manager.add_hookspecs(resolve_name("hub.hookspecs"))
+    manager.add_hookspecs(hookspecs)
     try:
         manager.register(module, name=name)
         manager.check_pending()

@@ -177,6 +177,11 @@ class BitrixSource(Source):
         return True
 
     @classmethod
+    def worth_keeping(cls, request: Request) -> bool:
+        """Print requests; the site asks for results again by itself."""
+        return not wire.asks_result(request)
+
+    @classmethod
     def answer_instead(cls, why: Instead, request: Request) -> Answer:
         """CHECK_URL: always WAIT, for the wrong secret too, because any other answer marks a check as printed.
 

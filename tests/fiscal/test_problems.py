@@ -39,9 +39,9 @@ def test_a_sentence_is_said_by_somebody(code: str) -> None:
 
 def test_a_problem_speaks_with_its_values() -> None:
     problem = Problem("sums_differ", "payments", {"lines": Money(148_000), "payments": Money(150_000)})
-    assert problem.text.say("ru") == ("Позиции дают 1480.00 RUB, а оплачено 1500.00 RUB. "
+    assert problem.text.say("ru") == ("Позиции дают 1\u202f480,00\u202f₽, а оплачено 1\u202f500,00\u202f₽. "
                                       "Исправьте заказ, чтобы суммы сошлись.")
-    assert "1480.00 RUB" in str(Invalid([problem, Problem("no_lines")]))
+    assert "1\u202f480,00\u202f₽" in str(Invalid([problem, Problem("no_lines")]))
     assert "has no lines" in str(Invalid([problem, Problem("no_lines")]))
 
 

@@ -63,7 +63,7 @@ class World:
     def with_owner(self, name: str = "ООО «Ромашка»", country: str = "RU", **values: Any) -> World:
         """An organisation with an owner ``anna`` and a cashier ``ivan``."""
         own = {"RU": {"tax_id": INN, "tax_system": "OSN", "default_vat": "vat22"},
-               "KZ": {"tax_id": "123456789011", "tax_system": "", "default_vat": "vat16"}}[country]
+               "KZ": {"tax_id": "123456789013", "tax_system": "", "default_vat": "vat16"}}[country]
         with self.db.write() as session:
             org = office.create_organisation(session, "test", name=name, country=country, **{**own, **values})
             office.create_user(session, "test", org.id, "anna", PASSWORD, "owner", "Анна Петрова")

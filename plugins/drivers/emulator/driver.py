@@ -14,7 +14,7 @@ from hub_plugins.drivers.emulator.engine import BATCH, Engine
 from hub_plugins.drivers.emulator.link import BYTE, Answer, Link, Lost
 from hub_plugins.drivers.emulator.loopback import LoopbackTransport
 from hub_plugins.drivers.emulator.protocol import QUIET
-from hub_plugins.drivers.emulator.settings import SLOWEST, EmulatorSettings
+from hub_plugins.drivers.emulator.settings import PATIENCE, SLOWEST, EmulatorSettings
 
 from hub.contracts import (
     Bookmark,
@@ -41,8 +41,6 @@ from hub.fiscal import Cashier, Money
 from hub.registers import transports
 from hub.registers.transports import BadAddress, Transport, TransportError
 
-#: Seconds a register may take to write a document and to answer, on top of printing.
-MARGIN = 2.0
 #: Seconds to wait for a register that is asked who it is; busy ones are asked again by ``settle``.
 ASK = 3.0
 #: Seconds between two looks at a register that is busy, and looks before it is left alone.
@@ -62,12 +60,13 @@ class EmulatorDriver(Driver):
                    "Для знакомства и проб.")
     settings = EmulatorSettings
     capabilities = Capabilities(countries=("RU", "KZ"), ffd=("1.05", "1.1", "1.2"),
-                                longest_command=SLOWEST + MARGIN, carries_key=True, marking=True)
+                                longest_command=SLOWEST + PATIENCE + BYTE, carries_key=True, marking=True)
 
     def __init__(self, settings: Mapping[str, Any], context: DriverContext) -> None:
         super().__init__(settings, context)
         self._wait = settings["seconds_per_receipt"] + settings["answer_seconds"]
         self._ask = min(ASK, settings["answer_seconds"])
+        self._byte = min(BYTE, settings["answer_seconds"])
         #: Marks the documents that we begin, so that only those are ever cancelled.
         self._owner = f"hub:{context.public_id}"
         self._make: Callable[[], Transport] = self._transport
@@ -102,7 +101,7 @@ class EmulatorDriver(Driver):
         clock = line.clock if isinstance(line, LoopbackTransport) else time.monotonic
         # A serial line may still hold half a frame of somebody before us; a connection of our own does not.
         quiet = 0.03 if line.address.startswith("tcp:") else QUIET + 0.05
-        self._link = Link(line, quiet, min(BYTE, self._ask), clock)
+        self._link = Link(line, quiet, self._byte, clock)
         try:
             return self._greet(self._link.sync(self._ask))
         except Lost as problem:
@@ -202,7 +201,7 @@ class EmulatorDriver(Driver):
         """One command that changes the register, sent once. The line must be at rest."""
         assert self._link is not None
         timeout = self._wait if body["c"] in PRINTING else self.config["answer_seconds"]
-        guard.check(timeout + self._ask)
+        guard.check(timeout + self._byte)
         try:
             answer = self._link.exchange(body, timeout, guard.progress)
         except ValueError:  # nothing was sent

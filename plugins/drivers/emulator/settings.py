@@ -6,8 +6,9 @@ from marshmallow import fields, validate
 
 from hub.contracts import PluginSettings, Text, setting
 
-#: The hub's own emulator prints a document in at most so many seconds; bounds ``longest_command``.
-SLOWEST = 4.0
+#: Upper limits, in seconds, of printing one document and of waiting for an answer on top of it. Together with the
+#: second that the driver then asks once more they bound ``longest_command``.
+SLOWEST, PATIENCE = 4.0, 5.0
 
 
 class EmulatorSettings(PluginSettings):
@@ -54,7 +55,7 @@ class EmulatorSettings(PluginSettings):
         fields.String(load_default="", validate=validate.Length(max=256)),
         label=Text("Place of settlement", "Место расчётов"), example="https://shop.example", advanced=True)
     answer_seconds = setting(
-        fields.Float(load_default=5.0, validate=validate.Range(0.1, 60)),
+        fields.Float(load_default=3.0, validate=validate.Range(0.1, PATIENCE)),
         label=Text("Seconds to wait for an answer", "Сколько секунд ждать ответа"),
         help=Text("On top of the time that printing takes. After it the receipt's fate is unknown and is looked up "
                   "in the storage.",

@@ -306,6 +306,26 @@ def test_a_register_restarted_since_then_is_noticed_and_used_on(pair):
     assert len(printed(device.engine)) == 1
 
 
+def test_a_frame_sent_twice_across_a_restart_is_uncertain(pair):
+    """A NAK that was none (noise while the power flickered): the first copy was executed, the second is refused."""
+    driver, device = pair
+    bookmark = driver.bookmark()
+    real = device._handlers["finish"]
+
+    def flicker(request):
+        answer = real(request)
+        device.cut = lambda: None  # a serial line stays
+        device.power_off()
+        device.power_on()
+        device.emit(b"\x15")
+        return answer
+
+    device._handlers["finish"] = flicker
+    assert isinstance(driver.fiscalise(job(), GUARD), Uncertain)
+    device._handlers["finish"] = real
+    assert [one.key for one in driver.find(bookmark).documents] == [receipt().key]
+
+
 # -- bookmark and find
 
 

@@ -168,6 +168,22 @@ def test_large_documents_are_read_in_smaller_pages(wire):
     assert wire.ask(3, "begin", lines=["x" * 600_000])["e"] == errors.BAD_REQUEST
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+def test_the_byte_at_which_the_power_goes_is_not_acted_upon(wire, missing):
+    frame = pack(2, {"c": "shift_open"})
+    wire.device.fault("power_cut", at="in", after=len(frame) + missing)
+    wire.send(frame + ENQ)
+    assert (wire.device.powered, wire.device.engine.books.last) == (False, 1 + missing)
+    assert bool(wire.out) is bool(missing)
+
+
+@pytest.mark.parametrize("after", [0, 1, 20])
+def test_as_many_bytes_as_said_go_out(wire, after):
+    wire.device.fault("power_cut", at="out", after=after)
+    assert len(wire.send(pack(2, {"c": "state"}))) == after
+    assert wire.send(ENQ) == b""
+
+
 def test_a_plug_pulled_while_it_prints_ends_in_silence(wire):
     device = wire.device
     device.engine.seconds_per_receipt = 1
