@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hub import hookspec
-from hub.contracts import Driver, Gateway, Notifier, ReceiptView, Source
+from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Source
 from hub.fiscal import Order, Receipt
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ def hub_blueprints() -> Iterable[Blueprint]:
 @hookspec
 def hub_commands() -> Iterable[Callable[[Any], None]]:
     """More subcommands: each is called with argparse's subparsers and adds itself."""
+
+
+@hookspec
+def hub_demos() -> Iterable[type[Demo]]:
+    """Stories for ``hub demo``: orders that a simulator sends, and what it was told."""
 
 
 @hookspec

@@ -17,7 +17,7 @@ import pluggy
 import structlog
 
 from hub import PROJECT, hookspecs
-from hub.contracts import Driver, Gateway, Notifier, ReceiptView, Source, describe
+from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Source, describe
 from hub.contracts.settings import PluginSettings
 from hub.fiscal import Order, Receipt, Text
 
@@ -51,6 +51,7 @@ class Catalogue:
     drivers: dict[str, type[Driver]] = field(default_factory=dict)
     notifiers: dict[str, type[Notifier]] = field(default_factory=dict)
     simulators: dict[str, Callable[[list[str]], int]] = field(default_factory=dict)
+    demos: dict[str, type[Demo]] = field(default_factory=dict)
     plugins: list[PluginInfo] = field(default_factory=list)
     modules: dict[str, Any] = field(default_factory=dict)
     _implementations: dict[str, list[tuple[str, Callable[..., Any]]]] = field(default_factory=dict)
@@ -172,6 +173,10 @@ def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, mod
                     raise ValueError(f"{attribute[:-1]} {kind.name!r} is already provided by another plugin")
                 found.append((target, kind.name, kind))
                 provides.append(f"{attribute[:-1]}:{kind.name}")
+        elif caller.name == "hub_demos":
+            for demo in implementation():
+                found.append((catalogue.demos, demo.source, demo))
+                provides.append(f"demo:{demo.source}")
         elif caller.name == "hub_simulators":
             for simulator, main in implementation().items():
                 found.append((catalogue.simulators, simulator, main))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,9 +74,10 @@ def on_stop(stop: Callable[[], None]) -> None:
     if os.environ.get("HUB_LIFELINE") == "1":
         def watch() -> None:
             try:
-                while sys.stdin.buffer.read(1):
+                # Straight from the descriptor: a buffered reader would hold its lock when the interpreter ends.
+                while os.read(0, 1):
                     pass
-            except (OSError, ValueError):
+            except OSError:
                 pass
             ask()
 

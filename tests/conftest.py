@@ -139,6 +139,16 @@ def sqlite_db(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
+@pytest.fixture
+def postgres_db(postgresql: Cluster) -> Iterator[Database]:
+    """A migrated, empty PostgreSQL database, for what only several writers at once can show (marker postgres)."""
+    name = f"p{next(_NUMBERS)}"
+    database = Database(postgresql.create(name, "hub_template"))
+    yield database
+    database.close()
+    postgresql.sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 class RedisServer:
     """A Redis server on a private unix socket, started and killed at will."""
 

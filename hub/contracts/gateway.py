@@ -87,5 +87,7 @@ class Gateway(ABC):
 
     @classmethod
     def answer_instead(cls, why: Instead, request: Request) -> Answer:
-        """As :meth:`Source.answer_instead`."""
+        """As :meth:`Source.answer_instead`, but nothing of a gateway's request is kept: the shop has to repeat it."""
+        if why == "unavailable":
+            return Answer.text("try again later", 503)
         return Source.answer_instead(why, request)

@@ -464,7 +464,8 @@ def keep_foreign(connection: Connection, owner: Owner, storage_number: str,
             document_number=one.document_number, what=one.what, receipt_key=one.key[:16],
             total=one.total.amount if one.total else None,
             document=stored, public_id=new_public_id("fgn"), created_at=utcnow(), row_version=1)
-            .on_conflict_do_nothing(index_elements=["storage_number", "document_number"])).rowcount
+            .on_conflict_do_nothing(index_elements=["storage_number", "document_number"])
+            .returning(FOREIGN.c.id)).first() is not None
     return new
 
 

@@ -42,6 +42,7 @@ from hub.intake.sources import Sources
 from hub.intake.spool import Spool
 from hub.store import Database, DatabaseAway, Inbox, RawRequest, SourceRow, new_public_id, table, utcnow
 from hub.store.receipts import RECEIPT, change, view
+from hub.store.vault import KeyMissing
 
 LARGEST_BODY = 10 * 1024 * 1024
 #: Raw requests are kept so long for the owner, then erased: they hold personal data.
@@ -73,7 +74,10 @@ class Doors:
             return self._instead(kind, "too_large", request)
         try:
             source = self.sources.by_public_id(public_id)
-        except DatabaseAway:
+        except (DatabaseAway, KeyMissing):
+            if plugin in self.sources.catalogue.gateways:
+                return self._instead(kind, "unavailable", request)
+            # Without its key the secret cannot be compared: the import does so when the key file is restored.
             return self._spooled(kind, plugin, public_id, token, request)
         if source is None or source.plugin != plugin or not hmac.compare_digest(
                 source.token.encode(), token.encode()):
@@ -215,7 +219,12 @@ class Doors:
         for file, kept, request in self.spool.waiting():
             if done >= most:
                 break
-            source = self.sources.by_public_id(kept["source"])
+            try:
+                source = self.sources.by_public_id(kept["source"])
+            except DatabaseAway:
+                return done
+            except KeyMissing:
+                continue
             kind = self.sources.catalogue.connector(kept["plugin"])
             if source is None or kind is None or not hmac.compare_digest(source.token.encode(),
                                                                          str(kept["token"]).encode()):

@@ -35,6 +35,9 @@ CLAIM, MOST_ROWS, MOST_SECONDS = 50, 400, 25.0
 LEASE_SECONDS, CLAIM_SECONDS = 60.0, 90.0
 assert MOST_SECONDS < LEASE_SECONDS < CLAIM_SECONDS, "a drain must end before its lease, a lease before its claims"
 
+#: A source that does not poll is looked at again after so long: a newer version of its plugin may.
+NO_POLL_SECONDS = 3600.0
+
 _inbox, _source = table(Inbox), table(SourceRow)
 log = structlog.get_logger("hub.intake")
 
@@ -109,8 +112,10 @@ class Drains:
                        and_(_inbox.c.state == "claimed", _inbox.c.claimed_until <= now))
             ids = select(_inbox.c.id).where(_inbox.c.source_id == source_id, ripe, _inbox.c.subject != "") \
                 .order_by(_inbox.c.id).limit(CLAIM)
+            # Whole subjects: a hundred updates of one deal are one claim and one fetch.
+            subjects = select(_inbox.c.subject).where(_inbox.c.id.in_(ids.scalar_subquery()))
             rows = connection.execute(
-                update(_inbox).where(_inbox.c.id.in_(ids.scalar_subquery()))
+                update(_inbox).where(_inbox.c.source_id == source_id, ripe, _inbox.c.subject.in_(subjects))
                 .values(state="claimed", claimed_until=now + timedelta(seconds=CLAIM_SECONDS))
                 .returning(_inbox.c.id, _inbox.c.subject, _inbox.c.kind, _inbox.c.data, _inbox.c.again,
                            _inbox.c.raw_id, _inbox.c.tries)).mappings().all()
@@ -136,6 +141,10 @@ class Drains:
         with structlog.contextvars.bound_contextvars(source=source.public_id, subject=group.rows[-1]["subject"]):
             try:
                 fetched = self.sources.instance(source).fetch(group.newest)
+                if isinstance(fetched, NoOrder):
+                    self._settle(source, group, "ignored", fetched.reason)
+                else:
+                    self._store(source, group, fetched if isinstance(fetched, tuple) else (fetched,))
             except TryLater as problem:
                 self._later(source, group, problem.reason, problem.after)
                 return False
@@ -152,11 +161,6 @@ class Drains:
                 self._later(source, group, Text(
                     "The plugin failed while reading the order: {error}",
                     "Плагин не справился с чтением заказа: {error}", params={"error": repr(problem)[:200]}), None)
-                return True
-            if isinstance(fetched, NoOrder):
-                self._settle(source, group, "ignored", fetched.reason)
-            else:
-                self._store(source, group, fetched if isinstance(fetched, tuple) else (fetched,))
             return True
 
     def _store(self, source: SourceFacts, group: Claimed, orders: Sequence[Order]) -> None:
@@ -239,8 +243,17 @@ class Drains:
             source = self.sources.by_id(source_id)
             if source is None or not source.enabled:
                 return 0
+            if not self._polls(source):
+                self.db.submit(lambda connection: connection.execute(
+                    update(_source).where(_source.c.id == source_id)
+                    .values(next_poll_at=utcnow() + timedelta(seconds=NO_POLL_SECONDS))))
+                return 0
             try:
                 plugin = self.sources.instance(source)
+                if not plugin.poll_every:
+                    self.db.submit(lambda connection: connection.execute(
+                        update(_source).where(_source.c.id == source_id).values(next_poll_at=None)))
+                    return 0
                 found = self._poll_pages(source, plugin)
             except (TryLater, NeedsAttention) as problem:
                 self._poll_failed(source, problem.reason, getattr(problem, "after", None))
@@ -260,6 +273,11 @@ class Drains:
         if found:
             self.bell.ring("jobs", f"source:{source_id}")
         return found
+
+    def _polls(self, source: SourceFacts) -> bool:
+        """Whether there is anything to ask. A plugin that is missing is asked for, so that its source says so."""
+        kind = self.sources.catalogue.connector(source.plugin)
+        return kind is None or getattr(kind, "poll_every", 0) > 0
 
     def _poll_pages(self, source: SourceFacts, plugin: Source) -> int:
         cursor, found = source.cursor, 0

@@ -130,7 +130,7 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     It dies after: the receipt is queued and the ticker rings for it.
     """
     order = prepared.order
-    existing = _existing(connection, source, order.key)
+    existing = _existing(connection, source, order.key, lock=True)
     if existing is not None:
         return _again(connection, source, prepared, existing, actor, raw_id, inbox_id, again)
     now = utcnow()
@@ -146,7 +146,7 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
             **_base(connection, source, order))
         .on_conflict_do_nothing(index_elements=["source_id", "source_key"]).returning(RECEIPT.c.id)).scalar()
     if receipt_id is None:
-        existing = _existing(connection, source, order.key)
+        existing = _existing(connection, source, order.key, lock=True)
         assert existing is not None
         return _again(connection, source, prepared, existing, actor, raw_id, inbox_id, again)
     contact = prepared.receipt.contact if prepared.receipt else ""
@@ -173,10 +173,11 @@ def store_unbuilt(connection: Connection, source: SourceFacts, problem: Invalid,
     return store(connection, source, prepared, actor=actor, raw_id=raw_id, inbox_id=inbox_id)
 
 
-def _existing(connection: Connection, source: SourceFacts, key: str) -> Mapping[str, Any] | None:
-    row = connection.execute(
-        select(RECEIPT.c.id, RECEIPT.c.state, RECEIPT.c.content_hash, RECEIPT.c.tries)
-        .where(RECEIPT.c.source_id == source.id, RECEIPT.c.source_key == key)).mappings().first()
+def _existing(connection: Connection, source: SourceFacts, key: str, lock: bool = False) -> Mapping[str, Any] | None:
+    """The receipt under a key. Locked for whoever may mend it: its state holds until the commit."""
+    look = select(RECEIPT.c.id, RECEIPT.c.state, RECEIPT.c.content_hash, RECEIPT.c.tries) \
+        .where(RECEIPT.c.source_id == source.id, RECEIPT.c.source_key == key)
+    row = connection.execute(look.with_for_update() if lock else look).mappings().first()
     return None if row is None else dict(row)
 
 
@@ -235,8 +236,9 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
     new = connection.execute(dialect.insert(_conflict).values(
         organisation_id=source.organisation_id, receipt_id=receipt_id, content_hash=prepared.content_hash,
         order_data=strip_order(prepared.order), raw_id=raw_id, public_id=new_public_id("cfl"), created_at=utcnow(),
-        row_version=1).on_conflict_do_nothing(index_elements=["receipt_id", "content_hash"])).rowcount
-    if new == 1:
+        row_version=1).on_conflict_do_nothing(index_elements=["receipt_id", "content_hash"])
+        .returning(_conflict.c.id)).first()
+    if new is not None:
         happened(connection, (source.organisation_id, receipt_id), state, state, actor, "conflict",
                  {"order": prepared.order.number})
     return Stored("conflict", receipt_id, state)

@@ -166,7 +166,8 @@ class _Line(ABC):
     def address(self) -> str:
         if self.parts.kind == "serial":
             return self.parts.place
-        return f"{self.parts.kind}://{self.parts.place}:{self.parts.port}"
+        host = f"[{self.parts.place}]" if ":" in self.parts.place else self.parts.place
+        return f"{self.parts.kind}://{host}:{self.parts.port}"
 
     @abstractmethod
     def _receive(self, limit: int, timeout: float) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hub_plugins.alfacrm.source import AlfaCrmSource
 
 from hub import hookimpl
-from hub.contracts import Source
+from hub.contracts import Demo, Source
 
 
 @hookimpl
@@ -29,3 +29,11 @@ def hub_simulators() -> Mapping[str, Callable[[list[str]], int]]:
 
 
 __all__ = ["AlfaCrmSource", "hub_simulators", "hub_sources"]
+
+
+@hookimpl
+def hub_demos() -> Iterable[type[Demo]]:
+    """Its part in ``hub demo``."""
+    from hub_plugins.alfacrm.demo import AlfaCrmDemo
+
+    return [AlfaCrmDemo]

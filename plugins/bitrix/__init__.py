@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hub_plugins.bitrix.source import BitrixSource
 
 from hub import hookimpl
-from hub.contracts import Source
+from hub.contracts import Demo, Source
 
 
 @hookimpl
@@ -26,3 +26,11 @@ def _simulate(argv: list[str]) -> int:
     from hub_plugins.bitrix.simulator import main  # a hub at work never needs it
 
     return main(argv)
+
+
+@hookimpl
+def hub_demos() -> Iterable[type[Demo]]:
+    """Its part in ``hub demo``."""
+    from hub_plugins.bitrix.demo import BitrixDemo
+
+    return [BitrixDemo]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from hub import hookimpl
-from hub.contracts import Source
+from hub.contracts import Demo, Source
 
 
 @hookimpl
@@ -22,3 +22,11 @@ def hub_simulators() -> Mapping[str, Callable[[list[str]], int]]:
     from hub_plugins.bitrix24.simulator import main
 
     return {"bitrix24": main}
+
+
+@hookimpl
+def hub_demos() -> Iterable[type[Demo]]:
+    """Its part in ``hub demo``."""
+    from hub_plugins.bitrix24.demo import Bitrix24Demo
+
+    return [Bitrix24Demo]

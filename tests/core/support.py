@@ -43,6 +43,7 @@ from hub.contracts import (
     setting,
 )
 from hub.delivery.drain import Deliveries
+from hub.dispatch import claims
 from hub.dispatch.claims import Owner
 from hub.dispatch.fiscalise import Work
 from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
@@ -237,6 +238,8 @@ class Hand:
 
     def one(self) -> Any:
         """bookmark and one receipt."""
+        with self.work.db.read() as connection:
+            self.work.served = claims.queues(connection, self.owner.register_id)
         return self.work.one(self.driver.bookmark())
 
 

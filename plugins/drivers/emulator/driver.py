@@ -107,6 +107,9 @@ class EmulatorDriver(Driver):
         except Lost as problem:
             self.close()
             raise RegisterGone(problem.reason, problem.code, "address") from problem
+        except RegisterGone:
+            self.close()
+            raise
 
     def close(self) -> None:
         if self._line is not None:

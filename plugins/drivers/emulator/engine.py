@@ -9,14 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from hub_plugins.drivers.emulator import checks, errors
 from hub_plugins.drivers.emulator.books import (
-    OFD_PATIENCE,
     SALE,
     SALE_RETURN,
     Books,
@@ -27,17 +26,13 @@ from hub_plugins.drivers.emulator.books import (
 )
 from hub_plugins.drivers.emulator.errors import DeviceError
 from hub_plugins.drivers.emulator.journal import FileJournal, Journal, JournalBroken, JournalFailed, MemoryJournal
+from hub_plugins.drivers.emulator.machine import Machine
 from hub_plugins.drivers.emulator.protocol import dumps, loads
 
 from hub.fiscal import Money
 
-#: After so long from its opening a shift prints no receipts (fiscal-domain §8).
-LONGEST_SHIFT = timedelta(hours=24)
 #: Documents and bytes in one answer to ``read``.
 BATCH, BATCH_BYTES = 50, 500_000
-
-#: Lasting troubles, each switched on and off: see faults.py.
-CONDITIONS = frozenset({"no_paper", "cover_open", "busy", "storage_full", "ofd_overdue", "shift_old", "frozen"})
 
 Answer = dict[str, Any]
 #: Called around the write of a document: (before_write | after_write, the line). May raise PowerCut.
@@ -53,7 +48,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Engine:
+class Engine(Machine):
     """One register.
 
     ``journal``: a path, a Journal, or None for one in memory. ``registration``: fields of :class:`Passport`; with a
@@ -65,15 +60,12 @@ class Engine:
     def __init__(self, journal: Journal | str | Path | None = None, registration: Mapping[str, Any] | None = None, *,
                  clock: Callable[[], datetime] = utc_now, ofd_delay: float = 0.0, seconds_per_receipt: float = 0.0,
                  keep_open: bool = True, sync: bool = True) -> None:
+        super().__init__()
         self.lock = threading.RLock()
         self.journal: Journal = (FileJournal(journal, sync) if isinstance(journal, (str, Path))
                                  else journal or MemoryJournal())
         self.clock, self.ofd_delay, self.seconds_per_receipt = clock, ofd_delay, seconds_per_receipt
         self.keep_open = keep_open
-        self.conditions: set[str] = set()
-        self.paper: int | None = None
-        self.interrupted = False
-        self.document: dict[str, Any] | None = None
         self.trap: Trap | None = None
         self.reload()
         self._register(dict(registration or {}))
@@ -153,75 +145,16 @@ class Engine:
             self.trap("after_write", line)
         return entry
 
-    # -- what forbids a command ----------------------------------------------------------------------------------
-
-    def _ready(self, paperless: bool = False) -> None:
-        """Whether the machine can print at all."""
-        troubles = self.conditions
-        if troubles and "busy" in troubles:
-            raise DeviceError(errors.BUSY)
-        if troubles and "cover_open" in troubles:
-            raise DeviceError(errors.COVER_OPEN)
-        if not self.has_paper and not paperless:
-            raise DeviceError(errors.NO_PAPER)
-        if self.interrupted:
-            raise DeviceError(errors.MUST_CONTINUE)
-
-    @property
-    def has_paper(self) -> bool:
-        return self.paper != 0 and "no_paper" not in self.conditions
-
-    def _idle(self) -> None:
-        if self.document is not None:
-            raise DeviceError(errors.DOCUMENT_OPEN)
-
-    def _storage(self, now: datetime) -> None:
-        """Whether the storage takes new documents. Closing a shift does not ask: it is always allowed."""
-        code = self._storage_trouble(now)
-        if code:
-            raise DeviceError(code)
-        if self.books.last_at and now.replace(second=0) < self.books.last_at.replace(second=0):
-            raise DeviceError(errors.CLOCK_BEHIND)
-
-    def _storage_trouble(self, now: datetime) -> int:
-        books, troubles = self.books, self.conditions
-        if books.last >= books.passport.capacity or "storage_full" in troubles:
-            return errors.STORAGE_FULL
-        books.ofd.catch_up(now)
-        if "ofd_overdue" in troubles or (books.ofd.oldest and now - books.ofd.oldest > OFD_PATIENCE):
-            return errors.OFD_OVERDUE
-        return errors.STORAGE_EXPIRED if now > self.storage_until else 0
-
-    @property
-    def storage_until(self) -> datetime:
-        """The last moment of the storage's life."""
-        assert self.books.activated_at is not None
-        return self.books.activated_at + timedelta(days=self.books.passport.storage_days)
-
-    def _in_shift(self, now: datetime) -> None:
-        if self.books.shift is None:
-            raise DeviceError(errors.SHIFT_CLOSED)
-        if self.shift_age(now) > LONGEST_SHIFT:
-            raise DeviceError(errors.SHIFT_TOO_LONG)
-
-    def shift_age(self, now: datetime) -> timedelta:
-        """How long the shift is open; zero when none is."""
-        shift = self.books.shift
-        if shift is None:
-            return timedelta()
-        age = now - shift.opened_at
-        return age + LONGEST_SHIFT + timedelta(minutes=1) if "shift_old" in self.conditions else age
-
     # -- receipts ------------------------------------------------------------------------------------------------
 
     def begin(self, request: dict[str, Any]) -> Answer:
         """Starts a receipt and prints its lines. Nothing is fiscal yet."""
         with self.lock:
-            self._ready(request["paperless"])
-            self._idle()
+            self.ready(request["paperless"])
+            self.idle()
             now = self.now()
-            self._storage(now)
-            self._in_shift(now)
+            self.storage_takes(now)
+            self.in_shift(now)
             lines = checks.receipt_begun(request, self.books.passport)
             self.document = {"owner": "", "key": "", **request, "sum": lines}
             return {"ok": 1}
@@ -232,10 +165,10 @@ class Engine:
             document = self.document
             if document is None:
                 raise DeviceError(errors.NO_DOCUMENT)
-            self._ready(document["paperless"])
+            self.ready(document["paperless"])
             now = self.now()
-            self._storage(now)
-            self._in_shift(now)
+            self.storage_takes(now)
+            self.in_shift(now)
             books = self.books
             checks.receipt_finished(request, document["sum"], document["kind"], books.drawer,
                                     books.passport.currency)
@@ -273,12 +206,12 @@ class Engine:
     def shift_open(self, request: Mapping[str, Any]) -> Answer:
         """Opens a shift."""
         with self.lock:
-            self._ready()
-            self._idle()
+            self.ready()
+            self.idle()
             if self.books.shift is not None:
                 raise DeviceError(errors.SHIFT_IS_OPEN)
             now = self.now()
-            self._storage(now)
+            self.storage_takes(now)
             written = self._write({"what": "shift_open", "shift": self.books.shift_number + 1,
                                    "cashier": request.get("cashier", "")}, now)
             return {"ok": 1, "n": written["n"], "shift": written["shift"]}
@@ -286,8 +219,8 @@ class Engine:
     def shift_close(self, request: Mapping[str, Any]) -> Answer:
         """Prints Z. Allowed whatever the shift's age, the storage or the OFD say (fiscal-domain §8)."""
         with self.lock:
-            self._ready()
-            self._idle()
+            self.ready()
+            self.idle()
             if self.books.shift is None:
                 raise DeviceError(errors.SHIFT_CLOSED)
             now = self.now()
@@ -300,8 +233,8 @@ class Engine:
     def x_report(self, request: Mapping[str, Any] | None = None) -> Answer:
         """Prints X: the figures so far. It is paper, not a fiscal document, so it has no number of its own."""
         with self.lock:
-            self._ready()
-            self._idle()
+            self.ready()
+            self.idle()
             if self.books.shift is None:
                 raise DeviceError(errors.SHIFT_CLOSED)
             figures = {"fn": self.books.storage, "n": self.books.last, "at": self.now().isoformat(),
@@ -320,11 +253,11 @@ class Engine:
         """Cash in (``amount`` above zero) or out. Real storages do not keep these; the emulator numbers them with
         the rest, so that nothing that was printed is missing in the journal."""
         with self.lock:
-            self._ready()
-            self._idle()
+            self.ready()
+            self.idle()
             now, amount = self.now(), request["amount"]
-            self._storage(now)
-            self._in_shift(now)
+            self.storage_takes(now)
+            self.in_shift(now)
             if type(amount) is not int or not amount:
                 raise DeviceError(errors.BAD_VALUE, what="amount")
             drawer, currency = self.books.drawer, self.books.passport.currency
@@ -353,7 +286,7 @@ class Engine:
         """Everything that can be read; times as ISO text with the register's offset."""
         with self.lock:
             books, now = self.books, self.now()
-            trouble, shift, document = self._storage_trouble(now), books.shift, self.document
+            trouble, shift, document = self.storage_trouble(now), books.shift, self.document
             oldest = books.ofd.oldest
             return {
                 "ok": 1, "serial": books.passport.serial, "fn": books.storage, "n": books.last,
@@ -400,7 +333,7 @@ class Engine:
         """Puts a new storage in: its number. Documents are counted from 1 again, history stays in the journal.
         ``force`` does it with a shift open, which real registers refuse."""
         with self.lock:
-            self._idle()
+            self.idle()
             if self.books.shift is not None and not force:
                 raise DeviceError(errors.SHIFT_IS_OPEN)
             self.conditions -= {"storage_full", "ofd_overdue"}

@@ -1,6 +1,6 @@
 """A switch for each bad day of a register: lasting conditions, and strikes that hit a chosen moment.
 
-Conditions (``Engine.conditions``) last until they are switched off:
+Conditions (``Machine.conditions``) last until they are switched off:
 
     no_paper       nothing is printed that needs paper
     cover_open     as no_paper, with another sentence
@@ -37,7 +37,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
-from hub_plugins.drivers.emulator.engine import CONDITIONS
+from hub_plugins.drivers.emulator.machine import CONDITIONS
 
 StrikeKind = Literal["power_cut", "lost_answer", "late_answer", "slow", "double_answer", "garbled_answer", "noise",
                      "swallowed", "freezes", "paper_middle", "paper_after", "refuse"]

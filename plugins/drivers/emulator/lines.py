@@ -138,11 +138,12 @@ class PtyLine:
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.address = os.ttyname(self._slave)
-        self._link = Path(link) if link else None
+        self._link = Path(link).absolute() if link else None
         if self._link:
-            self._link.unlink(missing_ok=True)
+            if self._link.is_symlink():  # left by an emulator that was killed
+                self._link.unlink()
             self._link.symlink_to(self.address)
-            self.address = link
+            self.address = str(self._link)
         self._stopping = False
         self._woken, self._wake = os.pipe()
         self._reader = threading.Thread(target=self._serve, name="emulator serves", daemon=True)
