@@ -32,7 +32,7 @@ from hub.store import (
 from hub.store.base import Moment
 from hub.store.hot import Hot, unjson, words
 from hub.store.receipt import LIVE
-from hub.store.receipts import BUYER, DELIVERY, RECEIPT, RECORD, change, happened, whole_receipt
+from hub.store.receipts import BUYER, DELIVERY, RECEIPT, RECORD, change, happened, tell, whole_receipt
 
 ATTEMPT, REGISTER, QUEUE_REGISTER = table(Attempt), table(Register), table(QueueRegister)
 EVIDENCE, FOREIGN = table(Evidence), table(ForeignDocument)
@@ -130,6 +130,7 @@ def _fitting() -> Any:
 _MINE = (select(REGISTER.c.id).where(REGISTER.c.id == bindparam("register"),
                                      REGISTER.c.lease_holder == bindparam("holder"),
                                      REGISTER.c.lease_fence == bindparam("fence"), REGISTER.c.enabled.is_(True)))
+_HOLD = Hot(_MINE.with_for_update(read=True))
 _LOOK = _waiting().limit(1)
 _PICKS = {
     # PostgreSQL: registers of one queue skip rows that another is just taking.
@@ -184,9 +185,10 @@ def emptier_is_free(connection: Connection, owner: Owner) -> bool:
 
 
 def is_owner(connection: Connection, owner: Owner) -> bool:
-    """Whether the register's lease is still this owner's."""
-    return connection.execute(_MINE, {"register": owner.register_id, "holder": owner.holder,
-                                      "fence": owner.fence}).first() is not None
+    """Whether the register's lease is still this owner's, and stays so until the commit: whoever takes it over waits
+    for that, and then sees what was written."""
+    return _HOLD.run(connection, {"register": owner.register_id, "holder": owner.holder,
+                                  "fence": owner.fence}).fetchone() is not None
 
 
 def claim(connection: Connection, owner: Owner, fit: Fit, served: Sequence[int], bookmark: Bookmark) -> Claim | None:
@@ -198,7 +200,10 @@ def claim(connection: Connection, owner: Owner, fit: Fit, served: Sequence[int],
     values = {"register": owner.register_id, "holder": owner.holder, "fence": owner.fence, "now": now, "moment": now,
               "organisation": owner.organisation_id, "tax_systems": fit.tax_systems, "newest_ffd": fit.newest_ffd,
               "countries": fit.countries, "anywhere": int(not fit.internet_only), "place": fit.settlement_place}
-    statement = _CLAIM[connection.dialect.name == "sqlite"]
+    is_sqlite = connection.dialect.name == "sqlite"
+    if not is_sqlite and not is_owner(connection, owner):
+        return None
+    statement = _CLAIM[is_sqlite]
     for queue in served:
         row = statement.run(connection, {**values, "queue": queue}).fetchone()
         if row is not None:
@@ -254,11 +259,16 @@ _END_ATTEMPT = Hot(update(ATTEMPT).where(ATTEMPT.c.id == bindparam("attempt"), A
                    .values(state=bindparam("target"), ended_at=bindparam("moment", type_=Moment),
                            outcome=bindparam("result", type_=ATTEMPT.c.outcome.type),
                            row_version=ATTEMPT.c.row_version + 1))
-_SEEN = Hot(update(REGISTER).where(REGISTER.c.id == bindparam("register"))
+# A late fact may be older than what the register has shown since, or stand in a storage that it holds no more.
+_SEEN = Hot(update(REGISTER).where(REGISTER.c.id == bindparam("register"),
+                                   REGISTER.c.storage_number == bindparam("storage"),
+                                   REGISTER.c.last_document < bindparam("document"))
             .values(last_document=bindparam("document"), shift_number=bindparam("shift"), trouble=null(),
                     trouble_code="", storage_fill=REGISTER.c.storage_fill + 1))
 _STATE = Hot(select(RECEIPT.c.state, RECEIPT.c.record_id, RECEIPT.c.organisation_id, RECEIPT.c.source_id)
-             .where(RECEIPT.c.id == bindparam("receipt_id")))
+             .where(RECEIPT.c.id == bindparam("receipt_id"))
+             # Two owners may bring two facts at once: the second must see the first.
+             .with_for_update())
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +319,8 @@ def record(connection: Connection, register_id: int, receipt_id: int, attempt_id
         "organisation_id": row.organisation_id, "receipt_id": receipt_id, "source_id": row.source_id,
         "target": "source", "about": "recorded", "public_id": new_public_id("dlv"), "state": "pending",
         "due_at": now, "tries": 0, "created_at": now, "row_version": 1, "note": ""})
-    _SEEN.run(connection, {"register": register_id, "document": fact.document_number,
-                               "shift": fact.shift_number})
+    _SEEN.run(connection, {"register": register_id, "storage": fact.storage_number,
+                           "document": fact.document_number, "shift": fact.shift_number})
     if fact.total != receipt.total or fact.kind is not receipt.kind:
         keep_evidence(connection, row.organisation_id, register_id, receipt_id, "record_differs",
                       {"asked": str(receipt.total), "written": str(fact.total), "document": fact.document_number})
@@ -435,6 +445,21 @@ def claim_of(connection: Connection, row: Mapping[str, Any]) -> Claim:
                  Bookmark(row["storage_number"], row["bookmark"], row["shift_number"]), row["queue_id"])
 
 
+def next_bookmark(connection: Connection, claimed: Claim, register_id: int) -> int | None:
+    """The bookmark of the attempt that followed on the same storage: the register was at rest when it was read, so
+    no later document can be the earlier attempt's. None when there was none."""
+    return connection.execute(
+        select(ATTEMPT.c.bookmark).where(
+            ATTEMPT.c.register_id == register_id, ATTEMPT.c.id > claimed.attempt_id,
+            ATTEMPT.c.storage_number == claimed.bookmark.storage_number)
+        .order_by(ATTEMPT.c.id).limit(1)).scalar()
+
+
+def unknown_total(connection: Connection, register_id: int) -> None:
+    """A Z report was printed that we did not read: the next one has nothing to be compared with."""
+    connection.execute(update(REGISTER).where(REGISTER.c.id == register_id).values(cumulative=None))
+
+
 def bound(connection: Connection, storage_number: str, after: int) -> set[int]:
     """Numbers of documents after ``after`` that belong to receipts."""
     return set(connection.execute(select(RECORD.c.document_number).where(
@@ -466,6 +491,8 @@ def keep_foreign(connection: Connection, owner: Owner, storage_number: str,
             document=stored, public_id=new_public_id("fgn"), created_at=utcnow(), row_version=1)
             .on_conflict_do_nothing(index_elements=["storage_number", "document_number"])
             .returning(FOREIGN.c.id)).first() is not None
+        if one.what == "shift_close":
+            unknown_total(connection, owner.register_id)
     return new
 
 
@@ -499,6 +526,17 @@ def printed_before(connection: Connection, register_id: int) -> list[tuple[int, 
         .where(FOREIGN.c.register_id == register_id, FOREIGN.c.what == "receipt", RECEIPT.c.record_id.is_(None),
                RECEIPT.c.state.in_(("queued", "uncertain", "refused", "invalid")))).all()
     return [(row.id, dict(row.document)) for row in rows]
+
+
+def key_taken(connection: Connection, owner: Owner, receipt_id: int, fact: FiscalRecord, reason: Text) -> None:
+    """A queued receipt's key stands on a document with another content: a person decides, nothing is printed."""
+    if not change(connection, owner.organisation_id, receipt_id, ("queued",), "refused", owner.actor, "key_taken",
+                  {"document": fact.document_number, "storage": fact.storage_number}, reason=reason.to_json()):
+        return
+    keep_evidence(connection, owner.organisation_id, owner.register_id, receipt_id, "key_taken",
+                  {"document": fact.document_number, "storage": fact.storage_number, "sign": fact.fiscal_sign})
+    source_id = connection.execute(select(RECEIPT.c.source_id).where(RECEIPT.c.id == receipt_id)).scalar_one()
+    tell(connection, owner.organisation_id, receipt_id, int(source_id), "refused:key")
 
 
 def receipt_of(connection: Connection, receipt_id: int) -> Receipt | None:

@@ -86,9 +86,11 @@ class Commands:
             result = Unavailable(problem.reason, problem.code)
         steps.at("shift_done")
         if isinstance(result, Uncertain):
-            work.find_other({"id": attempt_id, "what": what, "storage_number": bookmark.storage_number,
-                             "bookmark": bookmark.document_number, "shift_number": bookmark.shift_number,
-                             "outcome": dict(plan) if plan else None})
+            if work.find_other({"id": attempt_id, "what": what, "storage_number": bookmark.storage_number,
+                                "bookmark": bookmark.document_number, "shift_number": bookmark.shift_number,
+                                "outcome": dict(plan) if plan else None}) != "recorded":
+                raise RegisterGone(result.reason, result.vendor_code)
+            self._account(work, bookmark)
             return None
         refused = isinstance(result, (Refused, Unavailable))
         self.db.submit(lambda connection: connection.execute(

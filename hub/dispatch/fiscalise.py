@@ -8,6 +8,7 @@ Every line between two commits is named in hub.dispatch.steps with what holds if
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -142,11 +143,20 @@ class Work:
         if not status.at_rest and not self.driver.settle(self.lease).at_rest:
             return "uncertain"
         found = self.driver.find(claimed.bookmark)
-        taken = self._bound(claimed.bookmark)
-        verdict = matching.decide(claimed.receipt, claimed.bookmark.storage_number, found, taken,
+        with self.db.read() as connection:
+            taken = claims.bound(connection, claimed.bookmark.storage_number, claimed.bookmark.document_number)
+            end = claims.next_bookmark(connection, claimed, self.owner.register_id)
+        mine = found if end is None else replace(
+            found, documents=tuple(one for one in found.documents if one.document_number <= end))
+        verdict = matching.decide(claimed.receipt, claimed.bookmark.storage_number, mine, taken,
                                   self.driver.capabilities.carries_key)
         steps.at("found")
         log.info("found", decision=verdict.decision, documents=len(found.documents), complete=found.complete)
+        if found.storage_number == claimed.bookmark.storage_number:
+            ours = verdict.document.document_number if verdict.document else 0
+            others = [one for one in mine.documents if one.document_number != ours]
+            self.db.submit(lambda connection: claims.keep_foreign(
+                connection, self.owner, found.storage_number, others))
         if verdict.decision == "recorded":
             assert verdict.document is not None and verdict.document.record is not None
             self.recorded(claimed, verdict.document.record, "found")
@@ -155,17 +165,8 @@ class Work:
         elif verdict.reason is not None:
             reason = verdict.reason
             self.db.submit(lambda connection: claims.uncertain(connection, self.owner, claimed, reason, "undecided"))
-        if found.storage_number == claimed.bookmark.storage_number:
-            mine = verdict.document.document_number if verdict.document else 0
-            others = [one for one in found.documents if one.document_number != mine]
-            self.db.submit(lambda connection: claims.keep_foreign(
-                connection, self.owner, found.storage_number, others))
         steps.at("verdict")
         return verdict.decision
-
-    def _bound(self, bookmark: Bookmark) -> set[int]:
-        with self.db.read() as connection:
-            return claims.bound(connection, bookmark.storage_number, bookmark.document_number)
 
     # -- recovery ------------------------------------------------------------------------------------------------
 
@@ -208,11 +209,12 @@ class Work:
         elif isinstance(outcome, Refused):
             self._free(claimed, outcome, "refused")
 
-    def find_other(self, row: Mapping[str, Any]) -> None:
+    def find_other(self, row: Mapping[str, Any]) -> matching.Decision:
         """Decides on an attempt of a Z report or cash move by the documents after its bookmark."""
         bookmark = Bookmark(row["storage_number"], row["bookmark"], row["shift_number"])
         self.driver.settle(self.lease)
         found = self.driver.find(bookmark)
+        state: matching.Decision
         if found.storage_number != bookmark.storage_number or not found.complete:
             state = "uncertain"
         else:
@@ -220,12 +222,15 @@ class Work:
             state = "recorded" if any(
                 one.what == row["what"] and (plan is None or (one.total is not None and one.total.amount == abs(plan)))
                 for one in found.documents) else "not_printed"
-        self.db.submit(lambda connection: self._end_other(connection, row["id"], state))
+        self.db.submit(lambda connection: self._end_other(connection, row, state))
+        return state
 
-    def _end_other(self, connection: Connection, attempt_id: int, state: str) -> None:
+    def _end_other(self, connection: Connection, row: Mapping[str, Any], state: matching.Decision) -> None:
         if state == "not_printed" and not claims.is_owner(connection, self.owner):
             return
-        connection.execute(update(claims.ATTEMPT).where(claims.ATTEMPT.c.id == attempt_id)
+        if state == "recorded" and row["what"] == "shift_close":
+            claims.unknown_total(connection, self.owner.register_id)
+        connection.execute(update(claims.ATTEMPT).where(claims.ATTEMPT.c.id == row["id"])
                            .values(state=state, ended_at=utcnow()))
 
     # -- gaps ----------------------------------------------------------------------------------------------------
@@ -258,7 +263,7 @@ class Work:
 
     def bind_printed(self) -> None:
         """Binds receipts whose document is already in the storage under their key. A document with the key and
-        another content leaves the receipt to a person: it is never printed over."""
+        another content leaves the receipt to a person (``refused``, with the reason): it is never printed over."""
         with self.db.read() as connection:
             rows = claims.printed_before(connection, self.owner.register_id)
         for receipt_id, stored in rows:
@@ -271,6 +276,9 @@ class Work:
                 self._insist(lambda connection, receipt_id=receipt_id, record=record, receipt=receipt:  # type: ignore[misc]
                              claims.record(connection, self.owner.register_id, receipt_id, None, record, receipt,
                                            self.owner.actor, "found_printed"))
+            else:
+                self.db.submit(lambda connection, receipt_id=receipt_id, record=record: claims.key_taken(  # type: ignore[misc]
+                    connection, self.owner, receipt_id, record, matching.KEY_ALONE))
 
     def last_known(self) -> tuple[str, int]:
         """(storage number, highest document) that the register's row knows."""

@@ -37,13 +37,14 @@ KEY_ALONE = Text("A document carries this receipt's key but another content.",
                  "Документ несёт ключ этого чека, но содержание другое.")
 
 
-def is_ours(receipt: Receipt, document: StoredDocument) -> bool:
-    """Whether a document can be this receipt: everything that can be read agrees."""
+def is_ours(receipt: Receipt, document: StoredDocument, carries_key: bool) -> bool:
+    """Whether a document can be this receipt: everything that can be read agrees. On a model that carries keys a
+    document without one is nobody's word but a cashier's."""
     if document.what != "receipt" or document.record is None:
         return False
     if document.kind is not receipt.kind or document.total != receipt.total:
         return False
-    if document.key and document.key != receipt.key:
+    if (document.key or carries_key) and document.key != receipt.key:
         return False
     if document.cashier and receipt.cashier.name and document.cashier != receipt.cashier.name:
         return False
@@ -74,7 +75,7 @@ def decide(receipt: Receipt, storage_number: str, found: Found, bound: Collectio
     if found.storage_number != storage_number:
         return Verdict("uncertain", reason=OTHER_STORAGE)
     free = [one for one in found.documents if one.document_number not in bound]
-    ours = [one for one in free if is_ours(receipt, one)]
+    ours = [one for one in free if is_ours(receipt, one, carries_key)]
     if len(ours) > 1:
         keyed = [one for one in ours if one.key == receipt.key]
         if len(keyed) != 1:

@@ -106,6 +106,8 @@ class RegisterThread(threading.Thread):
                 params={"words": str(problem)})
             trouble(self.db, self.register_id, reason, getattr(problem, "code", ""))
             log.warning("register_gone", register=self.register_id, reason=str(reason))
+            # Our own ring ("a receipt is free again") must not cut the pause short.
+            self.wake.clear()
         except LeaseLost:
             log.warning("lease_lost", register=self.register_id, fence=fence)
         finally:
@@ -153,6 +155,10 @@ class RegisterThread(threading.Thread):
         work = Work(self.db, self.bell, driver, owner, lease, fit_of(driver, identity))
         work.storage, work.known = identity.storage_number, known.document
         work.recover()
+        status = driver.status()
+        if status.document_open:
+            # Ours, begun and given up, is cancelled: no attempt stands for it any more. Another's is left alone.
+            driver.cancel_document(lease)
         work.gap(Bookmark(status.storage_number, status.last_document, status.shift_number))
         work.bind_printed()
         self._serve(driver, owner, lease, row, known, work)
@@ -236,6 +242,9 @@ class RegisterThread(threading.Thread):
                 printed += 1
                 if printed % 32 == 0 and self._has_order():
                     break
+            if not printed:
+                # What waits is printed already, perhaps: an order that is told again to a restored database.
+                work.bind_printed()
             work.busy_last = bool(printed)
             return bool(printed)
         finally:

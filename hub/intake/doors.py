@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.bell import Bell
@@ -41,6 +41,7 @@ from hub.intake.orders import prepare, store
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
 from hub.store import Database, DatabaseAway, Inbox, RawRequest, SourceRow, new_public_id, table, utcnow
+from hub.store.hot import Hot
 from hub.store.receipts import RECEIPT, change, view
 from hub.store.vault import KeyMissing
 
@@ -133,7 +134,7 @@ class Doors:
         digest = request_digest(request)
 
         def work(connection: Connection) -> None:
-            raw_id = int(connection.execute(_INSERT_RAW, raw).scalar_one())
+            raw_id = int(_INSERT_RAW.run(connection, raw).fetchone()[0])
             if reception.events:
                 put_events(connection, source, reception.events, via, raw_id, digest)
             elif reception.ignored is not None:
@@ -147,7 +148,7 @@ class Doors:
         raw, digest = raw_values(source, request), request_digest(request)
 
         def work(connection: Connection) -> None:
-            raw_id = int(connection.execute(_INSERT_RAW, raw).scalar_one())
+            raw_id = int(_INSERT_RAW.run(connection, raw).fetchone()[0])
             put(connection, source, event, "webhook", raw_id, digest, state, reason)
 
         try:
@@ -260,7 +261,7 @@ class SourceIntake:
         values = raw_values(source, raw)
 
         def work(connection: Connection) -> tuple[Any, ReceiptView]:
-            raw_id = int(connection.execute(_INSERT_RAW, values).scalar_one())
+            raw_id = int(_INSERT_RAW.run(connection, values).fetchone()[0])
             stored = store(connection, source, prepared, actor=f"gateway:{source.plugin}", raw_id=raw_id)
             seen = view(connection, stored.receipt_id)
             assert seen is not None
@@ -293,7 +294,11 @@ class SourceIntake:
         return self._doors.db.submit(work)
 
 
-_INSERT_RAW = insert(_raw).returning(_raw.c.id)
+_INSERT_RAW = Hot(insert(_raw).values({name: bindparam(name) for name in (
+    "organisation_id", "source_id", "method", "path", "query", "headers", "body", "remote", "erase_after", "public_id",
+    "created_at", "row_version")}).returning(_raw.c.id))
+_INBOX_COLUMNS = ("organisation_id", "source_id", "subject", "kind", "data", "again", "digest", "raw_id", "via",
+                  "state", "reason", "deliveries", "tries", "due_at", "public_id", "created_at", "row_version")
 
 
 def request_digest(request: Request) -> str:
@@ -338,14 +343,14 @@ def put(connection: Connection, source: SourceFacts, event: Event, via: str, raw
     if state != "pending":
         connection.execute(insert(_inbox), values)
         return
-    connection.execute(_PUT_PENDING[connection.dialect.name == "sqlite"], values)
+    _PUT_PENDING[connection.dialect.name == "sqlite"].run(connection, values)
 
 
 def _put_pending(dialect: Any) -> Any:
-    statement = dialect.insert(_inbox)
-    return statement.on_conflict_do_update(
-        index_elements=["source_id", "digest"], index_where=_inbox.c.state == "pending",
-        set_={"deliveries": _inbox.c.deliveries + 1})
+    statement = dialect.insert(_inbox).values({name: bindparam(name) for name in _INBOX_COLUMNS})
+    return Hot(statement.on_conflict_do_update(
+        index_elements=["source_id", "digest"], index_where=_inbox.c.state == literal_column("'pending'"),
+        set_={"deliveries": _inbox.c.deliveries + 1}))
 
 
 _PUT_PENDING = {True: _put_pending(sqlite), False: _put_pending(postgresql)}

@@ -30,6 +30,7 @@ class Sources:
     def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, public_url: str) -> None:
         self.db, self.vault, self.catalogue, self.public_url = db, vault, catalogue, public_url
         self._seen: dict[str, tuple[float, SourceFacts | None]] = {}
+        self._settings: dict[int, tuple[SourceFacts, dict[str, Any]]] = {}
         self._lock = threading.Lock()
 
     def by_public_id(self, public_id: str) -> SourceFacts | None:
@@ -79,7 +80,11 @@ class Sources:
         if kind is None:
             raise NeedsAttention(Text("The plugin “{name}” is not installed or set aside.",
                                       "Плагин «{name}» не установлен или отложен.", params={"name": source.plugin}))
-        return validated(kind, source.settings)
+        seen = self._settings.get(source.id)
+        if seen is None or seen[0] is not source:
+            # Validated once for each reading of the row: this stands on the way of every webhook.
+            seen = self._settings[source.id] = (source, validated(kind, source.settings))
+        return dict(seen[1])
 
     def instance(self, source: SourceFacts) -> Source:
         """The source's plugin object; NeedsAttention when it is missing, a gateway, or its settings are wrong."""

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import structlog
-from flask import Flask, Response, redirect, render_template, request, url_for
+from flask import Flask, Response, g, redirect, render_template, request, url_for
 from flask_babel import Babel, gettext
 from flask_login import LoginManager, current_user
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -76,10 +76,10 @@ def create_app(config: Config, db: Database, vault: Vault, catalogue: Catalogue,
     filters.register(app)
     Babel(app, locale_selector=page_language)
     CSRFProtect(app)
-    _login(app)
+    manager = _login(app)
     _assets(app)
     _pages(app, catalogue)
-    _failures(app)
+    _failures(app, manager)
     app.after_request(_headers)
     app.wsgi_app = DoorsApp(app.wsgi_app, doors)  # type: ignore[method-assign]
     if config.trusted_proxies:
@@ -96,13 +96,14 @@ def page_language() -> str:
     return chosen if chosen in LANGUAGES else "ru"
 
 
-def _login(app: Flask) -> None:
+def _login(app: Flask) -> LoginManager:
     manager = LoginManager(app)
     manager.login_view = "auth.login"
     manager.login_message = None
     # "basic": a phone changes its address all day; "strong" would log it out each time.
     manager.session_protection = "basic"
     manager.user_loader(auth.load)
+    return manager
 
 
 def _assets(app: Flask) -> None:
@@ -153,7 +154,7 @@ def _headers(response: Response) -> Response:
     return response
 
 
-def _failures(app: Flask) -> None:
+def _failures(app: Flask, login_manager: LoginManager) -> None:
     def told(status: int, title: str, why: str) -> tuple[str, int]:
         return render_template("error.html", status=status, title=title, why=why), status
 
@@ -165,6 +166,8 @@ def _failures(app: Flask) -> None:
     @app.errorhandler(DatabaseAway)
     def away(problem: DatabaseAway) -> tuple[str, int]:
         log.error("page_without_database", error=str(problem))
+        # Who asks cannot be known now, and asking again would fail again.
+        g._login_user = login_manager.anonymous_user()
         return told(503, gettext("The database does not answer"),
                     gettext("Orders that come now are kept on disk and read later. Reload the page in a minute."))
 

@@ -86,7 +86,10 @@ def _matches(text: str) -> ColumnElement[bool]:
     found.append(ReceiptRow.public_id == text)
     digits = re.sub(r"\D", "", text)
     if len(digits) >= 5:
-        found.append(_holds(Buyer.phone, digits[-10:]))
+        plain: Any = Buyer.phone
+        for sign in " -()":
+            plain = func.replace(plain, sign, "")
+        found += [plain.contains(digits[-10:]), Buyer.contact.contains(digits[-10:])]
     number = text.lstrip("№# \u00a0")
     if number.isdigit():
         found.append(Record.fiscal_sign == number)

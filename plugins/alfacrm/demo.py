@@ -25,7 +25,7 @@ class AlfaCrmDemo(Demo):
 
     def act(self, simulator: RunningSimulator, address: str) -> tuple[Ordered, ...]:
         simulator.do("configure", webhook_url=address)
-        card = simulator.do("create_pay", income="4500.00", note="за октябрь")
+        card = simulator.do("create_pay", income="4500.00", pay_account_id=1, note="за октябрь")
         cash = simulator.do("create_pay", income="1200.00", pay_account_id=2)
         return (Ordered(str(card["id"]), Money.of("4500")), Ordered(str(cash["id"]), Money.of("1200")))
 

@@ -33,7 +33,7 @@ class Machine:
         self.document: dict[str, Any] | None = None
 
     def ready(self, paperless: bool = False) -> None:
-        """Whether the machine can print at all."""
+        """DeviceError unless the machine can print at all."""
         troubles = self.conditions
         if troubles and "busy" in troubles:
             raise DeviceError(errors.BUSY)
@@ -46,14 +46,16 @@ class Machine:
 
     @property
     def has_paper(self) -> bool:
+        """Whether the next document can be printed."""
         return self.paper != 0 and "no_paper" not in self.conditions
 
     def idle(self) -> None:
+        """DeviceError while a receipt is begun."""
         if self.document is not None:
             raise DeviceError(errors.DOCUMENT_OPEN)
 
     def storage_takes(self, now: datetime) -> None:
-        """Whether the storage takes new documents. Closing a shift does not ask: it is always allowed."""
+        """DeviceError unless the storage takes new documents. Closing a shift does not ask: it is always allowed."""
         code = self.storage_trouble(now)
         if code:
             raise DeviceError(code)
@@ -61,6 +63,7 @@ class Machine:
             raise DeviceError(errors.CLOCK_BEHIND)
 
     def storage_trouble(self, now: datetime) -> int:
+        """The error number of what blocks the storage until a person acts; 0 when nothing does."""
         books, troubles = self.books, self.conditions
         if books.last >= books.passport.capacity or "storage_full" in troubles:
             return errors.STORAGE_FULL
@@ -76,6 +79,7 @@ class Machine:
         return self.books.activated_at + timedelta(days=self.books.passport.storage_days)
 
     def in_shift(self, now: datetime) -> None:
+        """DeviceError unless a shift is open and young enough."""
         if self.books.shift is None:
             raise DeviceError(errors.SHIFT_CLOSED)
         if self.shift_age(now) > LONGEST_SHIFT:

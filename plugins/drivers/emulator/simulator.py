@@ -41,6 +41,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--no-control", action="store_true")
     add("--parent-pipe", action="store_true", help="end when standard input closes")
     add("--leave-after", type=float, default=0.0, metavar="SECONDS", help="end when nobody was connected for so long")
+    add("--lock-wait", type=float, default=LOCK_WAIT, metavar="SECONDS", help="how long to wait for the journal")
     add("--idle-seconds", type=float, default=0.0, help="drop a silent connection after so long, as some models do")
     add("--seconds-per-receipt", type=float, default=0.0)
     add("--ofd-delay", type=float, default=2.0, help="seconds until the OFD has a document")
@@ -85,7 +86,7 @@ def registration(options: argparse.Namespace, fresh: bool) -> dict[str, Any]:
 
 def engine(options: argparse.Namespace) -> Engine:
     """The register that the command line describes."""
-    journal = FileJournal(options.journal, not options.no_sync, LOCK_WAIT) if options.journal else None
+    journal = FileJournal(options.journal, not options.no_sync, options.lock_wait) if options.journal else None
     fresh = journal is None or next(journal.lines(), None) is None
     made = Engine(journal, registration(options, fresh), ofd_delay=options.ofd_delay,
                   seconds_per_receipt=options.seconds_per_receipt, keep_open=not options.forget_open)

@@ -482,6 +482,15 @@ def test_the_status_says_everything(pair):
     assert "ОФД" in status.blocked.say("ru") and status.cover_open
 
 
+def test_what_answers_but_is_no_emulator_is_let_go_of(pair):
+    driver, device = pair
+    device._handlers["hello"] = lambda request: {"ok": 1}
+    with pytest.raises(RegisterGone) as caught:
+        driver.open()
+    assert (caught.value.code, caught.value.field) == ("alien", "address")
+    assert device.take(object())  # the line is free for others
+
+
 # -- settings and addresses
 
 

@@ -236,8 +236,8 @@ def test_sigterm_lets_the_document_in_hand_finish(register):
 
 
 def test_a_second_emulator_on_one_journal_says_so(tmp_path):
-    journal = str(tmp_path / "j")
-    with emulator("--journal", journal), pytest.raises(NotStarted) as caught, emulator("--journal", journal):
+    journal = ("--journal", str(tmp_path / "j"), "--lock-wait", "0.1")
+    with emulator(*journal), pytest.raises(NotStarted) as caught, emulator(*journal):
         raise AssertionError("two own it")
     assert caught.value.code == "in_use"
 
@@ -299,6 +299,18 @@ def test_the_command_line_lists_documents(tmp_path):
     found = json.loads(listed.stdout)
     assert [one["what"] for one in found] == ["other", "shift_open", "receipt"]
     assert (found[2]["total"], found[2]["currency"]) == (4_200, "RUB") and "&s=42.00&" in found[2]["qr"]
+
+
+def test_every_command_of_the_readme_works(register):
+    """The examples of README.md are run as they stand there."""
+    text = Path(managed.__file__).with_name("README.md").read_text(encoding="utf-8")
+    commands = [json.loads(line.split("'")[1]) for line in text.splitlines() if "/_sim/do -d" in line]
+    assert len(commands) >= 6
+    for command in commands:
+        if command.get("command") == "shift_open":
+            register.do("cashier", command="shift_close")
+        register.do(**command)
+    assert register.documents("receipt")[-1]["total"] == 25_000
 
 
 # -- run by the hub

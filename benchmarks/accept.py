@@ -1,0 +1,236 @@
+"""``accept``: durable, deduplicated webhook acceptance over HTTP, workers stopped, at 16 connections.
+
+Yardstick in the same run and under the same server: a bare Flask view that makes one SQLite FULL insert per request.
+
+    python -m benchmarks.accept [--seconds 3] [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CONNECTIONS = 16
+FLOOR = 0.8
+
+
+def body(number: int) -> bytes:
+    """A payment's webhook as a school's CRM sends it; each with an id of its own."""
+    return json.dumps({
+        "branch_id": 1, "event": "create", "entity": "Pay", "entity_id": number, "fields_old": [],
+        "fields_new": {"customer_id": "145", "income": "4500", "document_date": "2026-11-20", "note": "за ноябрь",
+                       "payer_name": "Орлова Мария", "branch_id": 1, "confirmed": True, "pay_account_id": "2",
+                       "pay_type_id": "1"}, "fields_rel": [], "user_id": 2,
+        "datetime": "2026-11-20 14:38:36"}, ensure_ascii=False).encode()
+
+
+# -- servers (each a process of its own) -----------------------------------------------------------------------------
+
+
+def serve_ours(folder: Path, port: int) -> None:
+    """The hub's web process with one enabled source; prints the source's path."""
+    from dataclasses import replace
+
+    from sqlalchemy import func, select
+
+    from hub import config, logs, office
+    from hub.bell import Bell
+    from hub.plugins import discover
+    from hub.store import Database, Inbox, schema
+    from hub.store.vault import Vault
+    from hub.web.app import create_app
+
+    logs.set_up("ERROR")
+    settings = replace(config.load({"HUB_DATA_DIR": str(folder)}), port=port, public_url=f"http://127.0.0.1:{port}")
+    db = Database(settings.database_url)
+    schema.upgrade(db)
+    vault, catalogue = Vault.open(settings.key_file), discover()
+    with db.write() as session:
+        organisation = office.create_organisation(session, "bench", name="ООО Ромашка", country="RU",
+                                                  tax_id="7707083893", tax_system="OSN", default_vat="vat22")
+        kind = catalogue.sources["alfacrm"]
+        row = office.add_source(session, vault, "bench", organisation.id, kind.name, "bench", kind.settings,
+                                {"host": "http://127.0.0.1:9", "email": "a@b.example", "api_key": "0123456789abcdef"})
+        path = f"/in/{row.plugin}/{row.public_id}/{vault.unseal(row.secrets, row.key_id)['']}"
+    app = create_app(settings, db, vault, catalogue, Bell())
+
+    def stored() -> int:
+        with db.read() as connection:
+            return int(connection.execute(select(func.count()).select_from(Inbox)).scalar_one())
+
+    _serve(app, port, path, stored)
+
+
+def serve_bare(folder: Path, port: int) -> None:
+    """The yardstick: Flask, one insert, one commit with synchronous FULL."""
+    from flask import Flask, request
+
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "bare.db"
+    local = threading.local()
+
+    def connection() -> sqlite3.Connection:
+        if not hasattr(local, "connection"):
+            local.connection = sqlite3.connect(file, timeout=30)
+            local.connection.execute("PRAGMA journal_mode=WAL")
+            local.connection.execute("PRAGMA synchronous=FULL")
+        kept: sqlite3.Connection = local.connection
+        return kept
+
+    with connection() as first:
+        first.execute("CREATE TABLE hook (id INTEGER PRIMARY KEY, body BLOB)")
+    app = Flask("bare")
+
+    @app.post("/hook")
+    def hook() -> str:
+        with connection() as one:
+            one.execute("INSERT INTO hook (body) VALUES (?)", (request.get_data(),))
+        return "ok"
+
+    _serve(app, port, "/hook", lambda: int(connection().execute("SELECT count(*) FROM hook").fetchone()[0]))
+
+
+def _serve(app: Any, port: int, path: str, stored: Any) -> None:
+    import waitress
+
+    def tail() -> None:
+        for line in sys.stdin:
+            if line.strip() == "count":
+                print(stored(), flush=True)
+
+    print(path, flush=True)
+    threading.Thread(target=tail, daemon=True).start()
+    waitress.serve(app, host="127.0.0.1", port=port, threads=CONNECTIONS, _quiet=True, backlog=256,
+                   connection_limit=1000)
+
+
+@contextmanager
+def server(what: str, folder: Path) -> Iterator[tuple[int, str, subprocess.Popen[str]]]:
+    """(port, path, process) of one server."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.accept", "--serve", what, "--folder", str(folder),
+                                "--port", str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        path = process.stdout.readline().strip()
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield port, path, process
+    finally:
+        process.kill()
+        process.wait()
+
+
+# -- the load --------------------------------------------------------------------------------------------------------
+
+
+def _connection(port: int, path: str, first: int, until: float, times: list[float]) -> None:
+    sock = socket.create_connection(("127.0.0.1", port))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    number = first + 1
+    while time.monotonic() < until:
+        payload = body(number)
+        number += 1
+        started = time.perf_counter()
+        sock.sendall(b"POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+                     b"\r\n" % (path.encode(), len(payload)) + payload)
+        data = sock.recv(65536)
+        while b"\r\n\r\n" not in data:
+            data += sock.recv(65536)
+        head, _, rest = data.partition(b"\r\n\r\n")
+        length = int(next(line.split(b":")[1] for line in head.split(b"\r\n")
+                          if line.lower().startswith(b"content-length")))
+        while len(rest) < length:
+            rest += sock.recv(65536)
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(head.decode("latin-1"))
+        times.append(time.perf_counter() - started)
+    sock.close()
+
+
+def _load(port: int, path: str, first: int, seconds: float, out: Any) -> None:
+    """Half of the connections, in a process of its own: the load must not share the server's interpreter."""
+    times: list[float] = []
+    until = time.monotonic() + seconds
+    threads = [threading.Thread(target=_connection, args=(port, path, first + 10_000_000 * index, until, times))
+               for index in range(CONNECTIONS // 2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    out.put(times)
+
+
+def measure(port: int, path: str, first: int, seconds: float) -> list[float]:
+    """The times of all requests of one round."""
+    out: Any = multiprocessing.Queue()
+    processes = [multiprocessing.Process(target=_load, args=(port, path, first + 100_000_000 * index, seconds, out))
+                 for index in range(2)]
+    for process in processes:
+        process.start()
+    times = [one for _ in processes for one in out.get()]
+    for process in processes:
+        process.join()
+    return times
+
+
+def main() -> int:
+    """Rounds alternate between the two servers; prints one JSON object."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--serve", choices=("ours", "bare"))
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--port", type=int)
+    options = parser.parse_args()
+    if options.serve:
+        (serve_ours if options.serve == "ours" else serve_bare)(options.folder, options.port)
+        return 0
+    rates: dict[str, list[float]] = {"ours": [], "bare": []}
+    p99: dict[str, list[float]] = {"ours": [], "bare": []}
+    sent = 0
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, \
+            server("ours", Path(folder) / "ours") as ours, server("bare", Path(folder) / "bare") as bare:
+        for number in range(options.rounds + 1):
+            for name, (port, path, _) in (("ours", ours), ("bare", bare)):
+                times = sorted(measure(port, path, number * 1_000_000_000, options.seconds if number else 1.0))
+                sent += len(times) if name == "ours" else 0
+                if number:  # the first round warms both up
+                    rates[name].append(len(times) / options.seconds)
+                    p99[name].append(times[int(len(times) * 0.99)] * 1000)
+        process = ours[2]
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write("count\n")
+        process.stdin.flush()
+        stored = int(process.stdout.readline())
+    mine, yardstick = statistics.median(rates["ours"]), statistics.median(rates["bare"])
+    mine99, yardstick99 = statistics.median(p99["ours"]), statistics.median(p99["bare"])
+    print(json.dumps({"name": "accept", "rate": round(mine), "yardstick": round(yardstick),
+                      "ratio": round(mine / yardstick, 2), "floor": FLOOR, "unit": "requests/s",
+                      "connections": CONNECTIONS, "p99_ms": round(mine99, 1), "yardstick_p99_ms": round(yardstick99, 1),
+                      "sent": sent, "stored": stored}))
+    return 0 if mine / yardstick >= FLOOR and mine99 <= yardstick99 and stored == sent else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
