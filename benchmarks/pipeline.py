@@ -31,7 +31,6 @@ from hub.intake.context import facts
 from hub.intake.orders import prepare, store
 from hub.plugins import Catalogue
 from hub.store import Base, Database, Organisation, Queue, ReceiptRow, Record, Register, SourceRow
-from hub.store.receipts import RECEIPT
 from hub.store.vault import Vault
 
 REGISTERS = 8

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from babel.messages.catalog import Catalog
 from flask import g
 from flask_babel import force_locale
 
@@ -28,9 +29,11 @@ def test_every_string_has_its_russian() -> None:
 
 
 def test_the_compiled_file_is_what_the_catalogue_says() -> None:
-    said = {one.id if isinstance(one.id, str) else one.id[0]: one.string for one in translations.stored() if one.id}
-    used = {one.id if isinstance(one.id, str) else one.id[0]: one.string for one in translations.compiled() if one.id}
-    assert used == said, "run: python -m hub.web.translations"
+    def words_of(catalogue: Catalog) -> dict[str, tuple[str, ...]]:
+        return {translations.source(one): (one.string,) if isinstance(one.string, str) else tuple(one.string)
+                for one in catalogue if one.id}
+
+    assert words_of(translations.compiled()) == words_of(translations.stored()), "run: python -m hub.web.translations"
 
 
 def test_placeholders_are_the_same_in_both_languages() -> None:
@@ -110,6 +113,32 @@ def test_every_state_has_its_word_shape_and_colour() -> None:
     assert set(words.STATES) == set(get_args(State))
     looks = {(one.colour, one.shape) for name, one in words.STATES.items() if name not in ("accepted", "refused")}
     assert len(looks) == len(words.STATES) - 2, "no two states look alike but those that share a word or a colour"
+
+
+def luminance(colour: str) -> float:
+    """WCAG relative luminance of ``#rgb`` or ``#rrggbb``."""
+    digits = colour.lstrip("#")
+    digits = "".join(one * 2 for one in digits) if len(digits) == 3 else digits
+    parts = [int(digits[place:place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_colours_can_be_read_on_both_grounds() -> None:
+    import re
+    from pathlib import Path
+
+    import hub.web
+
+    style = (Path(hub.web.__file__).parent / "static" / "style.css").read_text("utf-8")
+    schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", part)) for part in re.findall(r":root \{(.*?)\}", style, re.S)]
+    assert len(schemes) == 2
+    for colours in schemes:
+        pairs = [(name, ground) for name in ("text", "soft", "accent", "green", "amber", "red", "grey", "blue")
+                 for ground in ("ground", "card", "hover")] + [("on-accent", "accent"), ("accent", "tint")]
+        for name, ground in pairs:
+            light, dark = sorted((luminance(colours[name]), luminance(colours[ground])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, ground, colours[name], colours[ground])
 
 
 def test_the_stylesheet_is_small_and_talks_to_nobody(shop: World) -> None:
