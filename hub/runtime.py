@@ -61,8 +61,7 @@ def holder() -> str:
 
 
 def on_stop(stop: Callable[[], None]) -> None:
-    """Calls ``stop`` once on SIGTERM or SIGINT, or when the process that started us is gone (``hub up`` gives its
-    children a pipe as standard input: its end means that nobody would stop them otherwise)."""
+    """Calls ``stop`` once, in a thread, on SIGTERM or SIGINT or when whoever started us is gone."""
     once = threading.Lock()
 
     def ask(*_: object) -> None:
@@ -71,14 +70,22 @@ def on_stop(stop: Callable[[], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask)
-    if os.environ.get("HUB_LIFELINE") == "1":
-        def watch() -> None:
-            try:
-                # Straight from the descriptor: a buffered reader would hold its lock when the interpreter ends.
-                while os.read(0, 1):
-                    pass
-            except OSError:
-                pass
-            ask()
+    lifeline(ask)
 
-        threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+def lifeline(gone: Callable[[], None]) -> None:
+    """Calls ``gone`` when the process that started us has died: ``hub up`` gives its children a pipe as standard
+    input, whose end means that nobody would stop them otherwise."""
+    if os.environ.get("HUB_LIFELINE") != "1":
+        return
+
+    def watch() -> None:
+        try:
+            # Straight from the descriptor: a buffered reader would hold its lock when the interpreter ends.
+            while os.read(0, 1):
+                pass
+        except OSError:
+            pass
+        gone()
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 from dataclasses import replace
@@ -10,7 +11,7 @@ import structlog
 
 from hub import office
 from hub.config import Config
-from hub.runtime import Runtime, on_stop, public_url
+from hub.runtime import Runtime, lifeline, public_url
 from hub.store import DatabaseAway, schema
 
 log = structlog.get_logger("hub.web")
@@ -24,9 +25,10 @@ def run(config: Config) -> int:
     config = replace(config, public_url=public_url(config))
     runtime = Runtime.start(config, "web")
     stop = threading.Event()
+    ready = False
     try:
         schema.upgrade(runtime.db)
-        _invite(runtime)
+        ready = True
     except DatabaseAway as problem:
         # The doors open all the same: what comes is spooled, and a thread migrates when the database is back.
         log.error("database_away", error=str(problem))
@@ -39,18 +41,22 @@ def run(config: Config) -> int:
         max_request_body_size=64 * 1024 * 1024, channel_timeout=75, connection_limit=1000, backlog=512,
         clear_untrusted_proxy_headers=False)
 
-    def ask() -> None:
+    def leave(*_: object) -> None:
+        # Raised in the server's own loop: it takes no more, finishes what its threads have in hand, and returns.
         stop.set()
-        server.close()
+        raise SystemExit
 
-    on_stop(ask)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
+    lifeline(lambda: signal.raise_signal(signal.SIGTERM))
+    if ready:
+        _invite(runtime)  # the socket listens by now: the link works as soon as it can be read
     log.info("serving", host=config.host, port=config.port or 8000)
     try:
         server.run()
-    except OSError as problem:
-        if not stop.is_set():
-            raise problem
-    runtime.close()
+    finally:
+        server.close()
+        runtime.close()
     return 0
 
 

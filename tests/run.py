@@ -52,7 +52,8 @@ def check() -> bool:
         if done.returncode:
             good = False
             print(done.stdout + done.stderr)
-        print(f"{name}: {'clean' if not done.returncode else 'FAILED'} ({time.monotonic() - started:.0f} s)", flush=True)
+        words = "FAILED" if done.returncode else "clean"
+        print(f"{name}: {words} ({time.monotonic() - started:.0f} s)", flush=True)
     return good
 
 

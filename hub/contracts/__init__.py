@@ -44,6 +44,6 @@ __all__ = [
     "LeaseLost", "Malformed", "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome",
     "PluginSettings", "Polled", "Problems", "ReceiptView", "Reception", "Refused", "RegisterGone", "Reply",
     "Report", "Request", "RunningSimulator", "ShiftReport", "Source", "SourceContext", "State", "Status", "Step",
-    "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "TryLater", "Unauthorised", "Unavailable", "Uncertain",
-    "describe", "load", "masked", "php_form", "setting", "split_secrets",
+    "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "TryLater", "Unauthorised", "Unavailable",
+    "Uncertain", "describe", "load", "masked", "php_form", "setting", "split_secrets",
 ]

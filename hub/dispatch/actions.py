@@ -133,18 +133,20 @@ def retry(db: Database, bell: Bell, organisation_id: int, receipt_id: int, actor
 # -- uncertain -------------------------------------------------------------------------------------------------------
 
 
-def _undecided(connection: Connection, organisation_id: int, receipt_id: int) -> Any:
-    return connection.execute(
+def _undecided(connection: Connection, organisation_id: int, receipt_id: int, lock: bool = True) -> Any:
+    """The receipt's undecided attempt. Locked: of two people who decide at once the second finds it decided."""
+    look = (
         select(ATTEMPT, RECEIPT.c.queue_id, RECEIPT.c.source_id, RECEIPT.c.document)
         .join(RECEIPT, RECEIPT.c.id == ATTEMPT.c.receipt_id)
         .where(ATTEMPT.c.receipt_id == receipt_id, RECEIPT.c.organisation_id == organisation_id,
-               RECEIPT.c.state == "uncertain", ATTEMPT.c.state == "uncertain")).first()
+               RECEIPT.c.state == "uncertain", ATTEMPT.c.state == "uncertain"))
+    return connection.execute(look.with_for_update(of=[RECEIPT, ATTEMPT]) if lock else look).first()
 
 
 def candidates(db: Database, organisation_id: int, receipt_id: int) -> list[dict[str, Any]]:
     """Documents of nobody after the attempt's bookmark, on its storage: one of them may be the receipt."""
     with db.read() as connection:
-        attempt = _undecided(connection, organisation_id, receipt_id)
+        attempt = _undecided(connection, organisation_id, receipt_id, lock=False)
         if attempt is None:
             return []
         rows = connection.execute(

@@ -19,7 +19,8 @@ from hub.store import Organisation, User, utcnow
 from hub.web.state import is_owner, the_hub, user
 
 page = Blueprint("auth", __name__)
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 ORGANISATION = ("name", "country", "tax_id", "tax_system", "default_vat", "zone", "settlement_place", "sender_email")
 
@@ -57,7 +58,7 @@ def owner_only(view: Callable[P, R]) -> Callable[P, R]:
             abort(403)
         return view(*args, **kwargs)
 
-    return login_required(guarded)  # type: ignore[no-any-return]
+    return login_required(guarded)
 
 
 def refuse_strangers() -> Any:

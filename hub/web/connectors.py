@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,8 +21,8 @@ from hub.web import forms, queries
 from hub.web.auth import owner_only
 from hub.web.filters import say
 from hub.web.receipts import Raw, raw_of
-from hub.web.state import actor, found, organisation, the_hub, user
-from hub.web.trial import facts_of, live_gateway, tried, trial_context
+from hub.web.state import actor, found, organisation, reachable, the_hub, user
+from hub.web.trial import facts_of, live_gateway, trial_context, tried
 from hub.web.words import INBOX
 
 page = Blueprint("connectors", __name__, url_prefix="/connectors")
@@ -199,7 +199,7 @@ def _page(row: SourceRow, steps: tuple[Step, ...] | None = None, check: Check | 
     kind = hub.catalogue.connector(row.plugin)
     return render_template(
         "connector.html", row=row, kind=kind, light=light(row), address=_address(row), queue=queue, events=events,
-        more=more, steps=steps, check=check, failed=failed, states=INBOX, configured=bool(hub.config.public_url),
+        more=more, steps=steps, check=check, failed=failed, states=INBOX, reachable=reachable(),
         gateway=row.plugin in hub.catalogue.gateways)
 
 

@@ -33,13 +33,12 @@ def money(value: Money | int | None, currency: str = "RUB") -> str:
     """``1 480,00 ₽``; tenge without tiyn when they are zero; nothing for None."""
     if value is None:
         return "—"
-    if isinstance(value, Money):
-        value, currency = value.amount, value.currency
-    whole, cents = divmod(abs(int(value)), 100)
+    amount, currency = (value.amount, value.currency) if isinstance(value, Money) else (int(value), currency)
+    whole, cents = divmod(abs(amount), 100)
     text = thousands(whole)
     if cents or currency != "KZT":
         text += f",{cents:02d}"
-    return f"{'−' if value < 0 else ''}{text}{NARROW}{SIGNS.get(currency, currency)}"
+    return f"{'−' if amount < 0 else ''}{text}{NARROW}{SIGNS.get(currency, currency)}"
 
 
 def thousands(value: int) -> str:

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from sqlalchemy import func, select
 
 from hub import __version__
-from hub.store import Delivery, Inbox, ReceiptRow, Register, SourceRow, DatabaseAway, utcnow
+from hub.store import DatabaseAway, Delivery, Inbox, ReceiptRow, Register, SourceRow, utcnow
 from hub.web.state import Hub, the_hub
 
 page = Blueprint("ops", __name__)
@@ -75,7 +75,8 @@ class Figures:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self._read_at, self._kept = 0.0, []
+        self._read_at = 0.0
+        self._kept: list[Metric] = []
         self._lock = threading.Lock()
 
     def describe(self) -> list[Metric]:

@@ -236,7 +236,8 @@ def events(session: Session, source_id: int, before: int | None = None,
         .where(Inbox.source_id == source_id)
     if before is not None:
         query = query.where(Inbox.id < before)
-    rows = [(one, raw) for one, raw in session.execute(query.order_by(Inbox.id.desc()).limit(most + 1)).all()]
+    rows: list[tuple[Inbox, RawRequest | None]] = [
+        (one, raw) for one, raw in session.execute(query.order_by(Inbox.id.desc()).limit(most + 1)).all()]
     return rows[:most], len(rows) > most
 
 

@@ -140,7 +140,7 @@ def _form(kind: type[Driver], row: Register | None) -> Any:
     names = {"title", "zone"}
     return render_template(
         "register_form.html", kind=kind, row=row, fields=fields, errors=errors, title=title, zone=zone, kept=kept,
-        stray=[text for text in forms.stray(fields, {k: v for k, v in errors.items() if k not in names})],
+        stray=forms.stray(fields, {name: text for name, text in errors.items() if name not in names}),
         queues=queues, chosen=chosen, zones=ZONES), 422 if errors else 200
 
 
@@ -243,7 +243,7 @@ def order(public_id: str, command: str) -> Any:
         if command in ("cash_in", "cash_out"):
             params.update(_amount(errors))
         if not errors:
-            actions.order_register(hub.db, hub.bell, org.id, row.id, command, params, actor())  # type: ignore[arg-type]
+            actions.order_register(hub.db, hub.bell, org.id, row.id, command, params, actor())
             flash(gettext("The register has the order: %(what)s.", what=str(COMMANDS[command])), "green")
             return redirect(url_for("registers.one", public_id=public_id))
     return render_template("register_order.html", row=row, command=command, errors=errors,

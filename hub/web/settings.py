@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
@@ -13,7 +14,7 @@ from sqlalchemy import func, select
 from hub import __version__, office
 from hub.store import Audit, Lease, Organisation, Register, User, utcnow
 from hub.web.auth import ORGANISATION, Person, owner_only, vat_choices
-from hub.web.state import actor, found, is_owner, organisation, the_hub, user
+from hub.web.state import actor, found, is_owner, organisation, public_url, reachable, the_hub, user
 
 page = Blueprint("settings", __name__, url_prefix="/settings")
 AUDIT_PAGE = 50
@@ -174,8 +175,14 @@ def health() -> str:
         "health.html", version=__version__, python=platform.python_version(), database=shown["database_url"],
         sqlite=hub.config.is_sqlite, bell=hub.bell.rung_over, bell_answers=hub.bell.ping(),
         spool=hub.doors.spool.count(), working=working, owned=owned, registers=registers,
-        public_url=hub.config.public_url, data_dir=shown["data_dir"], proxies=hub.config.trusted_proxies,
+        public_url=public_url(), reachable=reachable(), free=_free(), data_dir=shown["data_dir"], proxies=hub.config.trusted_proxies,
         aside=[one for one in hub.catalogue.plugins if one.reason is not None])
+
+
+def _free() -> int:
+    """Megabytes left for the data folder."""
+    folder = the_hub().config.data_dir
+    return shutil.disk_usage(folder).free // 2**20 if folder.exists() else 0
 
 
 @page.get("/audit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from flask import abort, current_app, g, request
@@ -11,7 +12,6 @@ from flask_login import current_user
 
 from hub.bell import Bell
 from hub.config import Config
-from hub.intake.context import CoreContext, SourceFacts
 from hub.intake.doors import Doors
 from hub.intake.sources import Sources
 from hub.plugins import Catalogue
@@ -71,10 +71,9 @@ def public_url() -> str:
     return the_hub().config.public_url or request.host_url.rstrip("/")
 
 
-def context_of(source: SourceFacts) -> CoreContext:
-    """What a source's plugin is lent, with the address that the page shows."""
-    hub = the_hub()
-    return CoreContext(hub.db, hub.vault, source, public_url())
+def reachable() -> bool:
+    """Whether our address means this hub on other machines, too."""
+    return urlsplit(public_url()).hostname not in ("127.0.0.1", "localhost", "::1", "0.0.0.0", None)
 
 
 def found(row: Any) -> Any:

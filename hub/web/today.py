@@ -89,7 +89,8 @@ def figures(session: Session, organisation_id: int, at: ZoneInfo) -> Day:
                                   ReceiptRow.deadline).where(
         ReceiptRow.organisation_id == organisation_id, ReceiptRow.created_at >= midnight(at),
         ReceiptRow.state != "cancelled")).all()
-    now, bars = utcnow(), {}
+    now = utcnow()
+    bars: dict[int, tuple[int, int]] = {}
     good = bad = waiting = late = amount = 0
     for state, created, total, kind, deadline in rows:
         good += state in GOOD

@@ -59,8 +59,9 @@ def fill(world: World) -> dict[str, str]:
         row.last_error = Text("school.example did not answer in time.", "school.example не ответил вовремя.").to_json()
         session.get_one(SourceRow, gate.id).wrong_secrets = 3
         session.get_one(SourceRow, shop.id).last_ok_at = utcnow()
-        session.get_one(Register, cloud.id).trouble = Text("The cloud does not answer.", "Облако не отвечает.").to_json()
-        session.get_one(Register, cloud.id).trouble_code = "503"
+        away = session.get_one(Register, cloud.id)
+        away.trouble = Text("The cloud does not answer.", "Облако не отвечает.").to_json()
+        away.trouble_code = "503"
         session.add(Evidence(organisation_id=world.org.id, register_id=till.id, what="cumulative_differs",
                              details={"shift": 3, "stated": 148_000_00, "expected": 147_000_00}))
         office.add_queue(session, "user:anna", world.org.id, "Склад")
@@ -95,7 +96,8 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
         found.update({
             "return": f"/receipts/{ids['wide']}/return", "public": f"/r/{ids['confirmed0']}",
             "register": f"/registers/{ids['till']}", "register-cloud": f"/registers/{ids['cloud']}",
-            "register-z": f"/registers/{ids['till']}/order/z", "register-cash": f"/registers/{ids['till']}/order/cash_in",
+            "register-z": f"/registers/{ids['till']}/order/z",
+            "register-cash": f"/registers/{ids['till']}/order/cash_in",
             "connector": f"/connectors/{ids['shop']}", "connector-crm": f"/connectors/{ids['crm']}",
             "connector-settings": f"/connectors/{ids['shop']}/settings",
             "template": f"/connectors/{ids['shop']}/template", "try-follow": f"/try/{ids['confirmed0']}",

@@ -101,8 +101,8 @@ def test_nothing_overflows_on_a_phone(visit: Visit, language: str) -> None:
         # What can be pressed is not hidden behind the bar at the bottom.
         last = visit.page.locator("main a:visible, main button:visible").last
         if last.count():
-            last.scroll_into_view_if_needed()
-            assert visit.page.evaluate("""one => { const box = one.getBoundingClientRect();
+            assert visit.page.evaluate("""one => { one.scrollIntoView({block: "nearest"});
+                const box = one.getBoundingClientRect();
                 const hit = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
                 return hit === null || one.contains(hit) || hit.contains(one); }""", last.element_handle()), name
     assert visit.hosts == {visit.address.removeprefix("http://")}

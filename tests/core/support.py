@@ -47,7 +47,7 @@ from hub.dispatch import claims
 from hub.dispatch.claims import Owner
 from hub.dispatch.fiscalise import Work
 from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
-from hub.dispatch.owner import Keepers, RegisterThread, fit_of
+from hub.dispatch.owner import Keepers, RegisterThread
 from hub.fiscal import Form, Kind, Money, Order, OrderLine, Payment, Text
 from hub.intake.doors import Doors
 from hub.intake.drain import Drains
@@ -200,8 +200,8 @@ class KeylessDriver(QuickDriver):
 
 
 def device(clock: Callable[[], Any] | None = None, **registration: Any) -> Device:
-    """A register in this process, without history; ``ofd_delay`` is seconds."""
-    options: dict[str, Any] = {"ofd_delay": registration.pop("ofd_delay", 0.0)}
+    """A register in this process, without history; the OFD has a document after ``ofd_delay`` seconds."""
+    options: dict[str, Any] = {"ofd_delay": registration.pop("ofd_delay", 3600.0)}
     if clock is not None:
         options["clock"] = clock
     return Device(Engine(None, {"inn": INN, **registration}, **options))

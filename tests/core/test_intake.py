@@ -591,7 +591,8 @@ def test_a_gateway_knows_the_outcome_when_it_answers(shop: Shop, gate: int) -> N
     assert say("submit A 100") == "Duplicate queued"
     assert say("submit A 101") == "Conflict queued"
     assert say("submit B -5") == "Problems invalid"
-    assert [one.code for one in ToyGateway.seen[-1].problems] == [one.code for one in ToyGateway.seen[-1].receipt.problems]
+    broken_rules = ToyGateway.seen[-1]
+    assert [one.code for one in broken_rules.problems] == [one.code for one in broken_rules.receipt.problems]
     assert say("submit B 700") == "Accepted queued", "mended under its key"
     assert say("status A") == "queued" and say("status C") == "unknown"
     assert say("cancel A") == "cancelled" and say("cancel C") == "unknown"

@@ -233,7 +233,8 @@ POINTERS: tuple[tuple[Any, str], ...] = (
 def test_every_pointer_of_the_model_is_in_the_list() -> None:
     found = {(mapper.class_.__name__, column.name) for mapper in Base.registry.mappers
              for column in mapper.local_table.columns
-             if any(len(key.constraint.columns) == 2 for key in column.foreign_keys) and column.name != "organisation_id"}
+             if column.name != "organisation_id"
+             and any(len(key.constraint.columns) == 2 for key in column.foreign_keys)}
     assert found == {(model.__name__, column) for model, column in POINTERS}
 
 

@@ -224,7 +224,8 @@ def test_the_preview_uses_the_newest_real_order(shop: World) -> None:
 
 @pytest.mark.parametrize(("text", "words"), [
     ("<line.nam>", "Возможно, нужен <line.name>"), ("<line.name", "открывает тег, который не закрыт"),
-    ("", "Чай чёрный, 100 г"), ("Товар", "шаблон сработает, только если"), ("<line.name> " + "я" * 200, "Сокращено до 128"),
+    ("", "Чай чёрный, 100 г"), ("Товар", "шаблон сработает, только если"),
+    ("<line.name> " + "я" * 200, "Сокращено до 128"),
     ("<own_field> <line.name>", "Чай чёрный, 100 г")])
 def test_the_preview_says_what_becomes_of_it(shop: World, text: str, words: str) -> None:
     row = shop.source()
@@ -258,7 +259,7 @@ def test_a_form_reads_back_what_it_draws() -> None:
 
 
 def test_the_toy_is_no_stranger_to_the_contract() -> None:
-    from hub.plugins import check_class
     from hub.contracts import Source
+    from hub.plugins import check_class
 
     check_class(Toy, Source)

@@ -19,8 +19,8 @@ from tests.web.world import World
 ORDER = json.dumps({"order": {"number": "77", "lines": [{"name": "Чай", "price": "10.00"}]}}).encode()
 
 
-def call(world: World, path: str, body: bytes = ORDER, method: str = "POST", **environ: Any) -> tuple[str, dict[str, str],
-                                                                                                 bytes]:
+def call(world: World, path: str, body: bytes = ORDER, method: str = "POST",
+         **environ: Any) -> tuple[str, dict[str, str], bytes]:
     """Calls the WSGI application itself: status line, headers, body."""
     said: list[Any] = []
     path, _, query = path.partition("?")
@@ -165,11 +165,11 @@ def test_old_clients_are_served_over_a_real_socket(shop: World) -> None:
         port = int(url.rsplit(":", 1)[1])
         old = talk(port, f"POST {address} HTTP/1.0\r\nContent-Length: {len(ORDER)}\r\n\r\n".encode() + ORDER)
         assert old.startswith(b"HTTP/1.0 200") and old.endswith(b"\r\n\r\nok")
-        chunks = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in (ORDER[:9], ORDER[9:])) + b"0\r\n\r\n"
+        chunks = b"".join(f"{len(part):x}\r\n".encode() + part + b"\r\n" for part in (ORDER[:9], ORDER[9:], b""))
         new = talk(port, f"POST {address}/ HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n"
                          "Transfer-Encoding: chunked\r\n\r\n".encode() + chunks)
         assert new.startswith(b"HTTP/1.1 200") and new.endswith(b"\r\n\r\nok")
-    assert [raw.body for _, raw in inbox(shop)][0] == ORDER
+    assert next(raw.body for _, raw in inbox(shop)) == ORDER
 
 
 def talk(port: int, request: bytes) -> bytes:

@@ -50,7 +50,7 @@ def test_what_does_not_fit_stands_on_its_field_and_nothing_is_lost(world: World,
     client = world.app.test_client()
     answer = post(client, link, **{**FORM, "settlement_place": "ул. Ленина, 1", field: value})
     assert answer.status_code == 422
-    assert words in answer.text and 'aria-invalid="true"' in answer.text or field == "default_vat"
+    assert (words in answer.text and 'aria-invalid="true"' in answer.text) or field == "default_vat"
     assert "ул. Ленина, 1" in answer.text and PASSWORD not in answer.text
     assert client.get(link).status_code == 200, "the link still works"
     with world.db.session() as session:
@@ -76,7 +76,8 @@ def test_a_login_is_closed_after_too_many_wrong_passwords(shop: World) -> None:
     assert post(client, "/login", login="ivan", password=PASSWORD).status_code == 302
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"])
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "/\\evil.example",
+                                    "javascript:alert(1)"])
 def test_after_the_login_nobody_is_sent_elsewhere(shop: World, target: str) -> None:
     client = shop.app.test_client()
     answer = client.post("/login", query_string={"next": target}, data={

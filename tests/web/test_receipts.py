@@ -35,7 +35,8 @@ def numbers(world: World, query: str) -> list[str]:
 def three(shop: World) -> World:
     """Three printed receipts and one that waits."""
     row, register = shop.source(), shop.register()
-    shop.receipt(row, "confirmed", shop.order(number="A-17", buyer="Ольга Каренина", email="Olga@Example.com"), register)
+    olga = shop.order(number="A-17", buyer="Ольга Каренина", email="Olga@Example.com")
+    shop.receipt(row, "confirmed", olga, register)
     shop.receipt(row, "recorded", shop.order(number="B-18", lines=[{"name": "Чай", "price": "1480.50"}]), register)
     shop.receipt(row, "queued", shop.order(number="C-19", phone="+7 (916) 123-45-67", email=""))
     return shop
@@ -94,7 +95,8 @@ def state(world: World, receipt: str) -> str:
 def test_cancelling_and_being_too_late(shop: World) -> None:
     receipt = shop.receipt(shop.source(), "queued")
     client = shop.client()
-    assert "Чек отменён" in client.get(post(client, f"/receipts/{receipt}/cancel", f"/receipts/{receipt}").location).text
+    answer = post(client, f"/receipts/{receipt}/cancel", f"/receipts/{receipt}")
+    assert "Чек отменён" in client.get(answer.location).text
     assert state(shop, receipt) == "cancelled"
     post(client, f"/receipts/{receipt}/cancel", "/settings/me")
     assert "За это время чек изменился" in client.get(f"/receipts/{receipt}").text
@@ -234,7 +236,8 @@ def test_raw_data_is_shown_to_the_owner_with_secrets_masked(shop: World) -> None
     with shop.db.write() as session:
         raw = session.scalars(select(RawRequest)).first()
         assert raw is not None
-        raw.query, raw.body = f"auth={address}&x=1", b'{"order": "77", "deep": {"api_key": "right!"}, "token": "very-secret"}'
+        raw.query = f"auth={address}&x=1"
+        raw.body = b'{"order": "77", "deep": {"api_key": "right!"}, "token": "very-secret"}'
     text = shop.client().get(f"/receipts/{receipt}").text
     assert "Что прислал источник" in text and "&#34;77&#34;" in text
     for secret in (address, "right!", "very-secret"):
@@ -244,7 +247,8 @@ def test_raw_data_is_shown_to_the_owner_with_secrets_masked(shop: World) -> None
 @pytest.mark.parametrize(("text", "shown"), [
     ("application_token=abcdef123&id=5", "application_token=••••••&id=5"),
     ('{"auth": {"application_token": "abcdef"}}', '{"auth": {"application_token": "••••••"}}'),
-    ("auth[application_token]: abcdef", "auth[application_token]: ••••••"), ("password='qwerty12'", "password='••••••'"),
+    ("auth[application_token]: abcdef", "auth[application_token]: ••••••"),
+    ("password='qwerty12'", "password='••••••'"),
     ("designation=hello", "designation=hello"), ("stoken 5", "stoken 5")])
 def test_what_is_called_a_secret_is_masked(text: str, shown: str) -> None:
     assert masked(text, []) == shown

@@ -21,8 +21,8 @@ def test_every_string_has_its_russian() -> None:
     wanted = {one.id for one in fresh if one.id}
     have = {one.id for one in stored if one.id}
     assert len(wanted) > 400, "the extraction looks at the real files"
-    assert not [one for one in wanted - have], "run: python -m hub.web.translations"
-    assert not [one for one in have - wanted], "left over: run python -m hub.web.translations"
+    assert not wanted - have, "run: python -m hub.web.translations"
+    assert not have - wanted, "left over: run python -m hub.web.translations"
     assert not [translations.source(one) for one in stored if one.id and not translations.translated(one)]
     assert not [one.id for one in stored if one.id and one.fuzzy]
     assert not stored.obsolete
@@ -63,7 +63,8 @@ def test_bare_text_is_found(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [
-    "<p>{{ _('Hello') }}</p>", "<!doctype html>", '<input placeholder="{{ _(\'Find\') }}">', "kassahub", "№ {{ n }} · —"])
+    "<p>{{ _('Hello') }}</p>", "<!doctype html>", '<input placeholder="{{ _(\'Find\') }}">', "kassahub",
+    "№ {{ n }} · —"])
 def test_what_is_no_word_is_not_taken_for_one(text: str) -> None:
     assert not list(translations.bare_text(text))
 
@@ -131,7 +132,8 @@ def test_colours_can_be_read_on_both_grounds() -> None:
     import hub.web
 
     style = (Path(hub.web.__file__).parent / "static" / "style.css").read_text("utf-8")
-    schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", part)) for part in re.findall(r":root \{(.*?)\}", style, re.S)]
+    schemes = [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{3,6})", part))
+               for part in re.findall(r":root \{(.*?)\}", style, re.S)]
     assert len(schemes) == 2
     for colours in schemes:
         pairs = [(name, ground) for name in ("text", "soft", "accent", "green", "amber", "red", "grey", "blue")

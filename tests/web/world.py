@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +13,8 @@ from sqlalchemy import insert, update
 
 from hub import config, office
 from hub.bell import Bell
-from hub.contracts import Request, Status
-from hub.fiscal import FiscalRecord, Money, Order, Text, codec
+from hub.contracts import Event, Request, Status
+from hub.fiscal import FiscalRecord, Order, Text, codec
 from hub.intake.context import facts
 from hub.intake.doors import put, raw_values, request_digest
 from hub.intake.orders import prepare, store
@@ -81,8 +82,6 @@ class World:
         client = self.app.test_client()
         client.set_cookie("language", language)
         if login:
-            with self.app.test_request_context():
-                pass
             answer = post(client, "/login", login=login, password=PASSWORD)
             assert answer.status_code == 302, answer.text
             if language != "ru":
@@ -108,10 +107,12 @@ class World:
             row = office.add_register(session, self.vault, "test", self.org.id, "till", title, Till.settings,
                                       {"address": "127.0.0.1:5555"})
             now = utcnow()
-            row.status = status_json(Status(**{**dict(
-                storage_number=STORAGE, last_document=self.documents, at_rest=True, shift_open=True, shift_number=3,
-                shift_opened_at=now - timedelta(hours=5), shift_seconds=5 * 3600, paper=True, storage_documents=4200,
-                storage_capacity=250_000, storage_until=now + timedelta(days=400), ofd_unsent=0), **status}))
+            well: dict[str, Any] = {
+                "storage_number": STORAGE, "last_document": self.documents, "at_rest": True, "shift_open": True,
+                "shift_number": 3, "shift_opened_at": now - timedelta(hours=5), "shift_seconds": 5 * 3600,
+                "paper": True, "storage_documents": 4200, "storage_capacity": 250_000,
+                "storage_until": now + timedelta(days=400), "ofd_unsent": 0}
+            row.status = status_json(Status(**{**well, **status}))
             row.status_at, row.storage_number, row.last_document = now, STORAGE, self.documents
             row.identity = {"serial": "0000000000000001", "model": "Игрушка-1Ф", "inn": INN, "ffd": "1.05",
                             "registration_number": "0000000000000007", "storage_number": STORAGE}
@@ -195,8 +196,6 @@ class World:
         with self.db.session() as session:
             lent = facts(session.get_one(SourceRow, source.id), self.org, self.vault)
         request = Request("POST", "/hook", "", {"content-type": "application/json"}, subject.encode())
-        from hub.contracts import Event
-
         def work(connection: Any) -> None:
             raw_id = connection.execute(insert(table(RawRequest)).values(raw_values(lent, request)).returning(
                 table(RawRequest).c.id)).scalar_one()
@@ -223,20 +222,14 @@ def make(folder: Path, url: str = "", **environ: str) -> World:
 
 def post(client: Any, path: str, page: str = "", **form: Any) -> Any:
     """Posts a form with the CSRF token of the page it stands on."""
-    from tests.web.world import token
-
     return client.post(path, data={"csrf_token": token(client, page or path), **form})
 
 
 def token(client: Any, page: str) -> str:
     """The CSRF token of a page; of the login page when that one has none."""
-    import re
-
     for place in (page, "/settings/me", "/login"):
         found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(place).text)
         if found:
             return found[1]
     raise AssertionError(f"no CSRF token on {page}")
 
-
-MONEY = Money(148_000)

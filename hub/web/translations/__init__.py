@@ -26,6 +26,7 @@ PO = HERE / "ru" / "LC_MESSAGES" / "messages.po"
 MO = PO.with_suffix(".mo")
 #: Words that are the same in every language.
 NAMES = re.compile(r"\b(?:kassahub|Python|doctype|html)\b", re.I)
+_EXTRACT: Any = babel_extract
 _WORD = re.compile(r"[A-Za-zА-Яа-яЁё]{2,}")
 _SHOWN = re.compile(r"""\b(?:placeholder|title|aria-label|alt|data-tip|data-done)\s*=\s*["']([^"'{]*)["']""")
 
@@ -48,7 +49,7 @@ def extracted() -> Catalog:
         _collect(catalog, extract("python", io.BytesIO(path.read_bytes()), DEFAULT_KEYWORDS))
     options = {"silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
     for path in templates():
-        _collect(catalog, extract(babel_extract, io.BytesIO(path.read_bytes()), DEFAULT_KEYWORDS, options=options))
+        _collect(catalog, extract(_EXTRACT, io.BytesIO(path.read_bytes()), DEFAULT_KEYWORDS, options=options))
     return catalog
 
 

@@ -264,6 +264,8 @@ def test_paper_that_ends_behind_the_write_is_a_fact_and_is_finished_later(pair):
     assert (status.at_rest, status.paper) == (False, False)
     assert isinstance(driver.fiscalise(job(receipt("SECOND")), GUARD), Refused)
     People(device).do("load_paper")
+    waits = driver.fiscalise(job(receipt("SECOND")), GUARD)
+    assert isinstance(waits, Refused) and (waits.vendor_code, waits.retry) == ("E22", True)
     assert driver.settle(GUARD).at_rest
     assert isinstance(driver.fiscalise(job(receipt("SECOND")), GUARD), FiscalRecord)
     assert (len(printed(device.engine)), len(printed(device.engine, "SECOND"))) == (1, 1)
@@ -396,6 +398,20 @@ def test_reading_that_breaks_off_proves_nothing(pair):
     device._handlers["read"] = breaking
     found = driver.find(bookmark)
     assert not found.complete and len(found.documents) == 50
+
+
+@pytest.mark.parametrize("page", [
+    lambda answer: {**answer, "documents": answer["documents"][1:]}, lambda answer: {**answer, "documents": []},
+    lambda answer: {**answer, "documents": answer["documents"][:1] + answer["documents"][2:]},
+    lambda answer: {**answer, "fn": "9999000000000000"}])
+def test_pages_that_do_not_fit_together_prove_nothing(pair, page):
+    driver, device = pair
+    bookmark = driver.bookmark()
+    for number in range(3):
+        driver.fiscalise(job(receipt(f"K{number}", (100,))), GUARD)
+    real = device._handlers["read"]
+    device._handlers["read"] = lambda request: page(real(request))
+    assert not driver.find(bookmark).complete
 
 
 def test_another_register_in_the_same_place_is_not_talked_to(pair):

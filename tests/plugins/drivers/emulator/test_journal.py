@@ -179,6 +179,20 @@ def test_a_write_that_failed_is_a_refusal_and_one_that_nobody_knows_of_stops_the
         assert not device.powered
 
 
+def test_what_goes_wrong_behind_the_write_never_looks_like_a_refusal(monkeypatch):
+    from hub_plugins.drivers.emulator.books import Books
+
+    from hub.contracts import Uncertain
+
+    def broken(*_: object) -> None:
+        raise ValueError("a mistake in the emulator")
+
+    with in_process() as (driver, device):
+        monkeypatch.setattr(Books, "_receipt", broken)
+        assert isinstance(driver.fiscalise(job(), Guard()), Uncertain)
+        assert not device.powered and len(printed(device.engine, job().receipt.key)) == 1
+
+
 def test_the_journal_can_be_read_while_its_register_works(tmp_path):
     path = tmp_path / "j"
     engine = Engine(path, clock=Clock())
