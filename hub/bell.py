@@ -184,7 +184,9 @@ def _job_class() -> Any:
     from rq.job import Job
 
     class RingJob(Job):
-        """Runs :func:`rung` and nothing else."""
+        """Runs :func:`rung` and nothing else: neither another function nor the callbacks that a job may name."""
+
+        success_callback = failure_callback = stopped_callback = None
 
         def _execute(self) -> Any:
             if self.func_name != RING:

@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -192,7 +193,7 @@ def log_in(session: Session, login: str, password: str) -> User | None:
     user = session.scalar(select(User).where(User.login == login.strip().lower(), User.archived_at.is_(None)))
     now = utcnow()
     if user is None:
-        _verified(_DECOY, password)  # the same time as for a login that exists
+        _verified(_decoy(), password)  # the same time as for a login that exists
         return None
     if user.locked_until is not None and user.locked_until > now:
         return None
@@ -222,7 +223,10 @@ def _verified(stored: str, given: str) -> bool:
         return False
 
 
-_DECOY = _hasher.hash("no one's password")
+@cache
+def _decoy() -> str:
+    # Not at import: it costs each process of the hub a quarter of a second and 64 MB for a moment.
+    return _hasher.hash("no one's password")
 
 
 # -- connectors ------------------------------------------------------------------------------------------------------

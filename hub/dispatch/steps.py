@@ -27,16 +27,24 @@ STEPS = {
     "reported": "the other side was told, not committed: it is told again under the same delivery id",
 }
 
-_plan = os.environ.get("HUB_CRASH_AT", "")
-_target, _, _count = _plan.partition(":")
 _passed: Counter[str] = Counter()
-if _target and _target not in STEPS:
-    raise ValueError(f"HUB_CRASH_AT names no step: {_target!r}; known: {', '.join(STEPS)}")
+
+
+def plan(words: str) -> tuple[str, int]:
+    """``<step>[:<n>]`` as (step, n); ("", 0) for none. ValueError when there is no such step."""
+    name, _, count = words.partition(":")
+    if name and name not in STEPS:
+        raise ValueError(f"HUB_CRASH_AT names no step: {name!r}; known: {', '.join(STEPS)}")
+    return name, int(count or 1) if name else 0
+
+
+#: Where this process dies, and at which passing.
+crash = plan(os.environ.get("HUB_CRASH_AT", ""))
 
 
 def at(step: str) -> None:
     """Passes a step. Dies here when the environment says so."""
-    if _target and step == _target:
+    if crash[1] and step == crash[0]:
         _passed[step] += 1
-        if _passed[step] >= int(_count or 1):
+        if _passed[step] >= crash[1]:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -11,6 +11,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import update
 
@@ -71,16 +72,38 @@ def fill(world: World) -> dict[str, str]:
     return ids
 
 
-def _spread(world: World) -> None:
-    """Receipts over the hours of today, so that there are bars."""
-    from zoneinfo import ZoneInfo
+def fill_nicely(world: World) -> dict[str, str]:
+    """A day as most are: one receipt that needs a person, everything else well."""
+    shop, crm = world.source("Интернет-магазин"), world.source("Школа английского")
+    till, spare = world.register("Прилавок"), world.register("Склад", ofd_unsent=2, ofd_oldest=utcnow())
+    goods = [("Чай чёрный, 100 г", "740.00", "2"), ("Занятие английским, группа B1", "1480.00", "1"),
+             ("Кофе в зёрнах, 1 кг", "1290.50", "1"), ("Абонемент на 8 занятий", "8400", "1")]
+    ids = {}
+    for index in range(34):
+        name, price, count = goods[index % 4]
+        lines = [{"name": name, "price": price, "quantity": count}]
+        if index % 3 == 0:
+            lines.append({"name": "Фильтры бумажные, 40 шт.", "price": "129.00", "quantity": "2"})
+        order = world.order(buyer=NAMES[index % 4], lines=lines, form="CASH" if index % 5 == 0 else "ELECTRONIC")
+        ids[f"good{index}"] = world.receipt(crm if index % 4 in (1, 3) else shop, "confirmed", order,
+                                            till if index % 3 else spare)
+    ids["uncertain"] = world.receipt(shop, "uncertain", register=till)
+    _spread(world)
+    world.event(shop, "order:1031", "done")
+    world.event(crm, "pay:512", "done")
+    return ids
 
+
+def _spread(world: World) -> None:
+    """Receipts over the hours of today, from eight on, so that there are bars."""
     start = midnight(ZoneInfo(world.org.zone))
     hours = max(1, int((utcnow() - start).total_seconds() // 3600))
+    first = min(8, hours - 1)
     with world.db.write() as session:
         for index, receipt_id in enumerate(world.ids.values()):
             session.execute(update(RECEIPT).where(RECEIPT.c.id == receipt_id).values(
-                created_at=min(start + timedelta(hours=(index * 5) % hours, minutes=index), utcnow())))
+                created_at=min(start + timedelta(hours=first + (index * 5 + index // 3) % (hours - first),
+                                                 minutes=index), utcnow())))
 
 
 def pages(ids: dict[str, str]) -> dict[str, str]:
@@ -135,11 +158,12 @@ def _log_in(page: Any, address: str) -> None:
 
 def readme(browser: Any, address: str, ids: dict[str, str], folder: Path) -> None:
     """The two pictures of the README."""
-    context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     _log_in(page, address)
     page.screenshot(path=str(folder / "today.png"))
-    page.goto(f"{address}/receipts/{ids['confirmed1']}")
+    page.set_viewport_size({"width": 1280, "height": 1140})
+    page.goto(f"{address}/receipts/{ids['good7']}")
     page.screenshot(path=str(folder / "receipt.png"))
     context.close()
 
@@ -154,7 +178,7 @@ def main(arguments: list[str]) -> int:
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as place, browsing(path) as browser:
         full, empty = make(Path(place) / "full").with_owner(), make(Path(place) / "empty").with_owner()
-        ids = fill(full)
+        ids = fill_nicely(full) if "--readme" in arguments else fill(full)
         with serving(full.app) as address:
             if "--readme" in arguments:
                 readme(browser, address, ids, folder)

@@ -110,7 +110,7 @@ def test_a_register_without_paper_is_not_tried_in_a_tight_loop(
 
 def test_a_shift_over_24_hours_is_closed_and_a_new_one_opened_by_itself(shop: Shop) -> None:
     clock = Clock()
-    one = device(clock)
+    one = device(clock, ofd_delay=1e8)
     shop.add_register(one)
     shop.accept(order("1"))
     with shop.at_work():

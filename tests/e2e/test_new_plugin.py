@@ -138,7 +138,7 @@ def test_a_new_plugin_prints_a_receipt(hub: tuple[str, str], site: Path) -> None
                  zone="Europe/Moscow", settlement_place="corner.example", sender_email="shop@corner.example",
                  full_name="Иванова Анна", login="owner@corner.example", password="long enough 1")
     assert requests.get(url + link, timeout=20).status_code == 404, "the set-up link works once"
-    owner.submit("/registers/new/emulator", **{"title": "Эмулятор"})
+    owner.submit("/registers/new/emulator", title="Эмулятор")
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(site)!r});"
                "from kassahub_corner_shop.simulator import main; sys.exit(main(sys.argv[1:]))", "--secret", SECRET]
     with running([*command, "--port", "0"]) as shop:

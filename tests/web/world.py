@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Flask
 from sqlalchemy import insert, update
@@ -169,7 +170,7 @@ class World:
         if state in ("recorded", "confirmed"):
             assert register is not None
             self.documents += 1
-            now = utcnow()
+            now = utcnow().astimezone(ZoneInfo(register.zone))
             fact = FiscalRecord(STORAGE, self.documents, str(3_000_000_000 + self.documents), now, receipt.total,
                                 receipt.kind, "0000000000000001", "0000000000000007", 3, self.documents - 100)
             record_id = connection.execute(insert(RECORD).values(

@@ -66,7 +66,7 @@ def test_an_order_that_could_not_be_read_is_told_too(sim: Running) -> None:
     deal = here.deal(opportunity=4000)
     problem = Problem("sums_differ", "opportunity", {"lines": Money(331_100), "payments": Money(400_000)})
     here.report(ReceiptView(f"deal:{deal}:paid", "invalid", "1", None, (problem,), order_number=str(deal)))
-    assert "Позиции дают 3311.00 RUB, а оплачено 4000.00 RUB." in here.story(deal)["comments"][0]
+    assert "Позиции дают 3\u202f311,00\u202f₽, а оплачено 4\u202f000,00\u202f₽." in here.story(deal)["comments"][0]
 
 
 def test_nothing_wanted_nothing_called(sim: Running) -> None:

@@ -10,6 +10,7 @@ from hub_plugins.drivers.emulator.device import Device
 from hub_plugins.drivers.emulator.driver import EmulatorDriver
 from hub_plugins.drivers.emulator.engine import Engine
 from hub_plugins.drivers.emulator.people import People
+from hub_plugins.drivers.emulator.protocol import pack
 from hub_plugins.drivers.emulator.settings import EmulatorSettings
 
 from hub.contracts import (
@@ -326,6 +327,14 @@ def test_a_frame_sent_twice_across_a_restart_is_uncertain(pair):
     assert isinstance(driver.fiscalise(job(), GUARD), Uncertain)
     device._handlers["finish"] = real
     assert [one.key for one in driver.find(bookmark).documents] == [receipt().key]
+
+
+def test_an_answer_that_nobody_took_is_taken_away(pair):
+    """Somebody before us got an answer and died without acknowledging it; a serial line remembers that."""
+    driver, device = pair
+    device.feed(pack(200, {"c": "state"}))
+    assert driver.settle(GUARD).at_rest
+    assert isinstance(driver.fiscalise(job(), GUARD), FiscalRecord)
 
 
 # -- bookmark and find

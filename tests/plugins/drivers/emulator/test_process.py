@@ -281,6 +281,10 @@ def test_half_a_command_of_a_killed_host_does_not_disturb_the_next(register):
     line = transports.transport(register.address)
     line.open()
     line.write(pack(7, {"c": "shift_close"})[:-3], 1)
+    assert line.read(1, 5) == b"\x15"  # the register gives the frame up, and stays
+    line.write(b"\x05", 1)
+    assert line.read(1, 5) == b"\x15"
+    line.write(pack(8, {"c": "shift_close"})[:-3], 1)
     line.close()
     driver = driver_for(register.address)
     reopened(driver)

@@ -111,6 +111,7 @@ def test_a_repeated_frame_is_not_executed_again(wire):
     assert wire.send(frame) == first
     wire.send(ACK)
     assert wire.send(frame) == first
+    assert wire.send(NAK) == first[1:]
     assert wire.device.engine.books.last == 2
     assert answer(wire.send(pack(3, {"c": "shift_open"})), 3)["e"] == errors.SHIFT_IS_OPEN
 
