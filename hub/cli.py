@@ -105,6 +105,36 @@ def _plugin_check(options: argparse.Namespace) -> int:
     return 0 if result.ok else 1
 
 
+def _plugin_show(options: argparse.Namespace) -> int:
+    from hub.contracts import describe
+    from hub.plugins import discover
+
+    catalogue = discover(config.load().plugins_off)
+    kinds = [table[options.name] for table in (catalogue.sources, catalogue.gateways, catalogue.drivers,
+                                               catalogue.notifiers) if options.name in table]
+    if not kinds:
+        print(f"hub: no plugin hands over {options.name!r}: see `hub plugin list`", file=sys.stderr)
+        return 2
+    say = options.language
+    value = []
+    lines: list[str] = []
+    for kind in kinds:
+        lines += [f"{kind.name}: {kind.title.say(say)}", f"  {kind.summary.say(say)}"]
+        for one in describe(kind.settings):
+            choices = {name: text.say(say) for name, text in (one.choices or {}).items()}
+            value.append({"setting": one.name, "label": one.label.say(say), "kind": one.kind,
+                          "required": one.required, "secret": one.secret, "example": one.example,
+                          "help": one.help.say(say) if one.help else "", "choices": choices})
+            marks = ", ".join([one.kind, *(["required"] if one.required else []),
+                               *(["secret"] if one.secret else [])])
+            lines += ["", f"  {one.name} ({marks}): {one.label.say(say)}"]
+            lines += [f"      {one.help.say(say)}"] if one.help else []
+            lines += [f"      {name} = {words}" for name, words in choices.items()]
+            lines += [f"      e.g. {one.example}"] if one.example else []
+    _print(value, options.json, lines)
+    return 0
+
+
 def _db_upgrade(options: argparse.Namespace) -> int:
     from hub.store import Database, DatabaseAway, schema
 
@@ -179,6 +209,7 @@ def parser() -> argparse.ArgumentParser:
     plugin = commands.add_parser("plugin", help="list, write and check plugins").add_subparsers(
         dest="plugin_command", required=True, metavar="COMMAND")
     add("list", _plugin_list, "installed plugins and what they provide", plugin)
+    add("show", _plugin_show, "the settings of a plugin, from their schema", plugin).add_argument("name")
     new = add("new", _plugin_new, "write a working plugin with its tests", plugin)
     new.add_argument("name")
     new.add_argument("--kind", choices=("source", "driver", "notifier", "gateway"), default="source")

@@ -82,6 +82,7 @@ class Claim:
     receipt: Receipt
     bookmark: Bookmark
     queue_id: int
+    public_id: str
 
     @property
     def external_id(self) -> str:
@@ -141,7 +142,7 @@ _CLAIM = {
         state="printing", state_at=bindparam("moment", type_=Moment), misfit=null(), reason=null(),
         tries=RECEIPT.c.tries + 1, row_version=RECEIPT.c.row_version + 1)
         .returning(RECEIPT.c.id, RECEIPT.c.organisation_id, RECEIPT.c.source_id, RECEIPT.c.queue_id,
-                   RECEIPT.c.document, RECEIPT.c.tries))
+                   RECEIPT.c.document, RECEIPT.c.tries, RECEIPT.c.public_id))
     for is_sqlite, pick in _PICKS.items()}
 _QUEUES = (select(QUEUE_REGISTER.c.queue_id).where(QUEUE_REGISTER.c.register_id == bindparam("register"))
            .order_by(QUEUE_REGISTER.c.rank, QUEUE_REGISTER.c.id))
@@ -210,7 +211,7 @@ def claim(connection: Connection, owner: Owner, fit: Fit, served: Sequence[int],
             break
     else:
         return None
-    receipt_id, organisation_id, source_id, queue_id, document, tries = row
+    receipt_id, organisation_id, source_id, queue_id, document, tries, public_id = row
     buyer = _HOT_BUYER.run(connection, {"receipt_id": receipt_id}).fetchone()
     receipt = whole_receipt(unjson(document), {**dict(zip(_BUYER_COLUMNS, buyer, strict=True)), "tags": {}}
                             if buyer else None)
@@ -219,7 +220,7 @@ def claim(connection: Connection, owner: Owner, fit: Fit, served: Sequence[int],
                               external_id=f"{receipt.key}-{tries}")
     happened(connection, (organisation_id, receipt_id), "queued", "printing", owner.actor, "claimed",
              {"attempt": tries, "after_document": bookmark.document_number}, now)
-    return Claim(receipt_id, organisation_id, source_id, attempt_id, tries, receipt, bookmark, queue_id)
+    return Claim(receipt_id, organisation_id, source_id, attempt_id, tries, receipt, bookmark, queue_id, public_id)
 
 
 def open_attempt(connection: Connection, owner: Owner, what: str, bookmark: Bookmark, now: datetime, *,
@@ -430,7 +431,7 @@ def unsettled(connection: Connection, register_id: int) -> Sequence[Mapping[str,
     """Attempts of a register that are open, submitted or uncertain, oldest first, with their receipts' columns."""
     rows = connection.execute(
         select(ATTEMPT, RECEIPT.c.document, RECEIPT.c.source_id, RECEIPT.c.queue_id,
-               RECEIPT.c.state.label("receipt_state"))
+               RECEIPT.c.state.label("receipt_state"), RECEIPT.c.public_id.label("receipt_public_id"))
         .join(RECEIPT, RECEIPT.c.id == ATTEMPT.c.receipt_id, isouter=True)
         .where(ATTEMPT.c.register_id == register_id, ATTEMPT.c.state.in_(("open", "submitted", "uncertain")))
         .order_by(ATTEMPT.c.id)).mappings().all()
@@ -442,7 +443,8 @@ def claim_of(connection: Connection, row: Mapping[str, Any]) -> Claim:
     buyer = connection.execute(_BUYER, {"receipt_id": row["receipt_id"]}).mappings().first()
     receipt = whole_receipt(row["document"], buyer)
     return Claim(row["receipt_id"], row["organisation_id"], row["source_id"], row["id"], row["number"], receipt,
-                 Bookmark(row["storage_number"], row["bookmark"], row["shift_number"]), row["queue_id"])
+                 Bookmark(row["storage_number"], row["bookmark"], row["shift_number"]), row["queue_id"],
+                 row["receipt_public_id"])
 
 
 def next_bookmark(connection: Connection, claimed: Claim, register_id: int) -> int | None:

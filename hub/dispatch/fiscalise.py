@@ -66,7 +66,7 @@ class Work:
         if claimed is None:
             return None
         steps.at("claimed")
-        with structlog.contextvars.bound_contextvars(receipt=claimed.receipt.key, register=self.owner.register_id):
+        with structlog.contextvars.bound_contextvars(receipt=claimed.public_id, register=self.owner.register_id):
             outcome = self._print(claimed)
             steps.at("sent")
             self.settle(claimed, outcome, "printed")
@@ -110,6 +110,7 @@ class Work:
             connection, self.owner.register_id, claimed.receipt_id, claimed.attempt_id, record, claimed.receipt,
             self.owner.actor, cause))
         steps.at("recorded")
+        log.info("recorded", cause=cause, document=record.document_number, storage=record.storage_number)
         if record.storage_number == self.storage:
             self.known = max(self.known, record.document_number)
         self.bell.ring("jobs", f"delivery:{claimed.source_id}")
@@ -185,7 +186,7 @@ class Work:
                 continue
             with self.db.read() as connection:
                 claimed = claims.claim_of(connection, row)
-            with structlog.contextvars.bound_contextvars(receipt=claimed.receipt.key,
+            with structlog.contextvars.bound_contextvars(receipt=claimed.public_id,
                                                          register=self.owner.register_id):
                 if row["state"] == "submitted":
                     self.poll_submitted(claimed, row["remote_id"])

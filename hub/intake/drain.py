@@ -176,7 +176,7 @@ class Drains:
 
         results = self.db.submit(work)
         for order, one in zip(prepared, results, strict=True):
-            log.info("order_stored", receipt_id=one.receipt_id, outcome=one.outcome, state=one.state,
+            log.info("order_stored", receipt=one.public_id, outcome=one.outcome, state=one.state,
                      problems=[problem.code for problem in order.problems])
         if any(one.ring for one in results):
             self.bell.ring("registers", f"queue:{source.queue_id}")

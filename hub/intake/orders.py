@@ -51,6 +51,7 @@ class Stored:
     outcome: Outcome
     receipt_id: int
     state: str
+    public_id: str
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -136,12 +137,13 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     now = utcnow()
     state = "queued" if prepared.receipt is not None else "invalid"
     values = _columns(connection, source, prepared, now)
+    public_id = new_public_id("rcp")
     # ON CONFLICT, because on PostgreSQL another worker may store the same key between our look and our insert.
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     receipt_id = connection.execute(
         dialect.insert(RECEIPT).values(
             **values, organisation_id=source.organisation_id, source_id=source.id, source_key=order.key,
-            public_id=new_public_id("rcp"), state=state, queue_id=source.queue_id, raw_id=raw_id, inbox_id=inbox_id,
+            public_id=public_id, state=state, queue_id=source.queue_id, raw_id=raw_id, inbox_id=inbox_id,
             deadline=now + DEADLINE, due_at=now, state_at=now, created_at=now, priority=100, tries=0, row_version=1,
             **_base(connection, source, order))
         .on_conflict_do_nothing(index_elements=["source_id", "source_key"]).returning(RECEIPT.c.id)).scalar()
@@ -157,11 +159,11 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     happened(connection, place, "", "accepted", actor, "received", {"order": order.number}, now)
     if state == "queued":
         happened(connection, place, "accepted", "queued", "hub", "built", None, now)
-        return Stored("accepted", receipt_id, state)
+        return Stored("accepted", receipt_id, state, public_id)
     _is_invalid(connection, source, receipt_id, prepared.problems)
     happened(connection, place, "accepted", "invalid", "hub", "rules",
              {"problems": [one.to_json() for one in prepared.problems]}, now)
-    return Stored("invalid", receipt_id, state, prepared.problems)
+    return Stored("invalid", receipt_id, state, public_id, prepared.problems)
 
 
 def store_unbuilt(connection: Connection, source: SourceFacts, problem: Invalid, *, actor: str,
@@ -175,7 +177,7 @@ def store_unbuilt(connection: Connection, source: SourceFacts, problem: Invalid,
 
 def _existing(connection: Connection, source: SourceFacts, key: str, lock: bool = False) -> Mapping[str, Any] | None:
     """The receipt under a key. Locked for whoever may mend it: its state holds until the commit."""
-    look = select(RECEIPT.c.id, RECEIPT.c.state, RECEIPT.c.content_hash, RECEIPT.c.tries) \
+    look = select(RECEIPT.c.id, RECEIPT.c.state, RECEIPT.c.content_hash, RECEIPT.c.public_id) \
         .where(RECEIPT.c.source_id == source.id, RECEIPT.c.source_key == key)
     row = connection.execute(look.with_for_update() if lock else look).mappings().first()
     return None if row is None else dict(row)
@@ -229,9 +231,9 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
     """The key is known: a repeat, a repaired receipt, or a contradiction."""
     receipt_id, state = int(existing["id"]), existing["state"]
     if state == "invalid" or (state == "refused" and again):
-        return _mend(connection, source, prepared, receipt_id, state, actor, raw_id, inbox_id)
+        return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id)
     if existing["content_hash"] == prepared.content_hash:
-        return Stored("duplicate", receipt_id, state)
+        return Stored("duplicate", receipt_id, state, existing["public_id"])
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     new = connection.execute(dialect.insert(_conflict).values(
         organisation_id=source.organisation_id, receipt_id=receipt_id, content_hash=prepared.content_hash,
@@ -241,13 +243,14 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
     if new is not None:
         happened(connection, (source.organisation_id, receipt_id), state, state, actor, "conflict",
                  {"order": prepared.order.number})
-    return Stored("conflict", receipt_id, state)
+    return Stored("conflict", receipt_id, state, existing["public_id"])
 
 
-def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, receipt_id: int, state: str, actor: str,
+def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, existing: Mapping[str, Any], actor: str,
           raw_id: int | None, inbox_id: int | None) -> Stored:
     """Builds an ``invalid`` or ``refused`` receipt anew under its key. Nothing of it was ever printed."""
     now = utcnow()
+    receipt_id, state, public_id = int(existing["id"]), existing["state"], existing["public_id"]
     values = _columns(connection, source, prepared, now)
     if raw_id is not None:
         values["raw_id"] = raw_id
@@ -266,8 +269,8 @@ def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, recei
                        .values(**buyer_values(prepared.order, contact)))
     if target == "invalid":
         _is_invalid(connection, source, receipt_id, prepared.problems)
-        return Stored("invalid", receipt_id, target, prepared.problems)
-    return Stored("rearmed", receipt_id, target)
+        return Stored("invalid", receipt_id, target, public_id, prepared.problems)
+    return Stored("rearmed", receipt_id, target, public_id)
 
 
 def rearm_reads_source(state: str) -> bool:

@@ -76,7 +76,7 @@ def test_a_login_is_closed_after_too_many_wrong_passwords(shop: World) -> None:
     assert post(client, "/login", login="ivan", password=PASSWORD).status_code == 302
 
 
-@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "/\\evil.example",
+@pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "/\t/evil.example", "/\\evil.example",
                                     "javascript:alert(1)"])
 def test_after_the_login_nobody_is_sent_elsewhere(shop: World, target: str) -> None:
     client = shop.app.test_client()

@@ -1,0 +1,146 @@
+"""Telling the source: each thing once, a dead CRM delays nobody, what is no longer true is not told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from hub import retry
+from hub.contracts import NeedsAttention, TryLater
+from hub.dispatch.workshop import due_targets
+from hub.fiscal import Text
+from hub.store import Delivery, leases, table, utcnow
+from hub.store.receipts import tell
+from tests.core.support import RECEIPT, Shop, at_once, broken, device, order
+
+DELIVERY = table(Delivery)
+
+
+def plan(shop: Shop, key: str, about: str) -> None:
+    receipt = shop.receipt(key)
+    shop.db.submit(lambda connection: tell(connection, shop.organisation_id, receipt["id"], shop.source_id, about))
+
+
+def rows(shop: Shop) -> list[Any]:
+    return shop.read(select(DELIVERY).order_by(DELIVERY.c.id))
+
+
+def due_now(shop: Shop) -> None:
+    shop.db.submit(lambda connection: connection.execute(update(DELIVERY).values(due_at=utcnow())))
+
+
+@pytest.fixture
+def recorded(shop: Shop) -> Shop:
+    """A shop with one recorded receipt that its source has not heard of."""
+    till = device()
+    till.engine.shift_open({})
+    hand = shop.take(shop.add_register(till))
+    shop.accept(order("1", origin={"deal": 54}))
+    hand.one()
+    hand.driver.close()
+    return shop
+
+
+def test_the_source_hears_the_record_with_its_own_note(recorded: Shop) -> None:
+    shop = recorded
+    assert f"delivery:{shop.source_id}" in due_targets(shop.db)
+    assert shop.deliveries.drain(shop.source_id) == 1
+    report, = shop.other.told
+    assert report.receipt.state == "recorded" and report.receipt.record is not None
+    assert report.receipt.origin == {"deal": 54} and report.attempt == 1
+    assert report.receipt.url == f"http://hub.test/r/{shop.receipt()['public_id']}"
+    assert report.delivery == rows(shop)[0].public_id and rows(shop)[0].state == "done"
+    assert shop.deliveries.drain(shop.source_id) == 0
+    assert f"delivery:{shop.source_id}" not in due_targets(shop.db)
+
+
+def test_one_thing_is_planned_once(recorded: Shop) -> None:
+    for _ in range(3):
+        plan(recorded, "1", "recorded")
+    assert len(rows(recorded)) == 1
+
+
+def test_a_dead_crm_is_told_later_under_the_same_delivery_id(recorded: Shop) -> None:
+    shop = recorded
+    shop.accept(broken("2"))
+    shop.other.report_problem = TryLater(Text("Down.", "Не отвечает."), after=30.0)
+    assert shop.deliveries.drain(shop.source_id) == 0
+    assert len(shop.other.told) == 1, "the next report would only fail too"
+    first, second = rows(shop)
+    assert (first.state, first.tries, second.state, second.tries) == ("pending", 1, "pending", 0)
+    assert timedelta(seconds=29) < first.due_at - utcnow() < timedelta(seconds=39)
+    assert Text.from_json(first.error).en == "Down."
+    shop.other.report_problem = None
+    due_now(shop)
+    assert shop.deliveries.drain(shop.source_id) == 2
+    assert [(one.receipt.key, one.attempt) for one in shop.other.told] == [("1", 1), ("1", 2), ("2", 1)]
+    assert shop.other.told[0].delivery == shop.other.told[1].delivery
+
+
+def test_what_needs_a_person_does_not_stop_the_other_reports(recorded: Shop) -> None:
+    shop = recorded
+    shop.accept(broken("2"))
+    shop.other.report_problem = NeedsAttention(Text("No right.", "Нет прав."))
+    shop.deliveries.drain(shop.source_id)
+    assert len(shop.other.told) == 2 and {one.state for one in rows(shop)} == {"pending"}
+    assert all(one.due_at - utcnow() > timedelta(minutes=29) for one in rows(shop))
+
+
+def test_a_report_is_given_up_in_the_end_and_stays_visible(recorded: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = recorded
+    monkeypatch.setattr(retry, "MOST_TRIES", 3)
+    shop.other.report_problem = OSError("a plugin's own fault")
+    for _ in range(5):
+        due_now(shop)
+        shop.deliveries.drain(shop.source_id)
+    row, = rows(shop)
+    assert (row.state, row.tries) == ("given_up", 3) and "OSError" in str(Text.from_json(row.error))
+
+
+def test_what_is_no_longer_true_is_not_told(shop: Shop) -> None:
+    shop.accept(broken("1"))
+    shop.accept(order("1"))
+    assert shop.state() == "queued"
+    shop.deliveries.drain(shop.source_id)
+    assert shop.other.told == [] and [one.state for one in rows(shop)] == ["skipped"]
+
+
+def test_a_new_reason_of_an_invalid_receipt_is_told_again(shop: Shop) -> None:
+    for one in (broken("1"), broken("1"), order("1", 0)):
+        shop.accept(one)
+        shop.deliveries.drain(shop.source_id)
+    assert [one.receipt.state for one in shop.other.told] == ["invalid", "invalid"]
+
+
+def test_a_claim_of_a_worker_that_died_ends(recorded: Shop) -> None:
+    shop = recorded
+    shop.deliveries._claim(shop.source_id)
+    leases.acquire(shop.db, f"delivery:{shop.source_id}", "dead", 60.0)
+    assert shop.deliveries.drain(shop.source_id) == 0
+    leases.release(shop.db, f"delivery:{shop.source_id}", "dead")
+    assert shop.deliveries.drain(shop.source_id) == 0
+    shop.db.submit(lambda connection: connection.execute(update(DELIVERY).values(claimed_until=utcnow())))
+    assert shop.deliveries.drain(shop.source_id) == 1
+
+
+def test_only_one_drain_tells_a_source(recorded: Shop) -> None:
+    shop = recorded
+    other = Shop(shop.db, shop.folder, vault=shop.vault, existing=True)
+    other.deliveries.holder = "another-host:1"
+    at_once(lambda: shop.deliveries.drain(shop.source_id), lambda: other.deliveries.drain(shop.source_id))
+    assert len(other.other.told) == 1 and rows(shop)[0].tries == 1
+
+
+def test_a_receipt_made_on_the_page_is_told_to_nobody(shop: Shop) -> None:
+    from hub.dispatch.actions import submit_test_order
+
+    receipt = submit_test_order(shop.db, shop.bell, shop.catalogue, shop.vault, shop.organisation_id, "owner")
+    row = shop.read(select(RECEIPT).where(RECEIPT.c.id == receipt))[0]
+    assert row.state == "queued" and shop.bell.rings[-1] == f"queue:{shop.queue_id}"
+    shop.db.submit(lambda connection: tell(connection, shop.organisation_id, receipt, row.source_id, "recorded"))
+    shop.deliveries.drain(row.source_id)
+    assert [one.state for one in rows(shop)] == ["skipped"]
+    assert f"poll:{row.source_id}" not in due_targets(shop.db)
