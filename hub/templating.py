@@ -1,7 +1,7 @@
 """The tag language of receipt templates (design.md §8): text with tags, compiled once. It never runs code.
 
 ======================  =====================================================================================
-``<customer>``          the value of a tag; ``{customer}`` is the same. Blanks inside are dropped (AlfaCRM's
+``<customer>``          the value of a tag; ``{customer}`` is the same. Blanks inside are dropped (a CRM's
                         guide prints ``{custom_ predmet}``) and capitals do not matter: ``<Customer>``
 ``<legal|customer>``    the first that is not empty; a value of blanks only is empty
 ``[ - <note>]``         left out as a whole when all its tags are empty, those of sections inside it too

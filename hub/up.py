@@ -19,6 +19,16 @@ from pathlib import Path
 #: Longer than a worker takes to finish what its registers have in hand (hub.worker.STOP_SECONDS).
 WAIT = {"web": 15.0, "worker": 75.0, "redis": 5.0}
 FIRST_PORT, LAST_PORT = 8000, 8019
+#: Our own processes end when their standard input does (hub.runtime.on_stop): nobody else would stop them after we were
+#: killed. Redis does not look at it, so a shell does for it.
+KEEPER = """exec 3<&0
+"$@" </dev/null & server=$!
+{ read -r _ <&3; kill "$server"; } 2>/dev/null & watcher=$!
+trap 'kill "$server"' TERM
+wait "$server"; wait "$server"
+kill "$watcher" 2>/dev/null
+exit 0
+"""
 #: A process that dies sooner than this after its start is restarted later and later.
 HEALTHY_SECONDS = 20.0
 
@@ -34,13 +44,12 @@ class Child:
     started: float = 0.0
     failures: int = 0
     due: float = 0.0
-    lifeline: bool = True
     deaths: list[int] = field(default_factory=list)
 
     def start(self) -> None:
         """Starts it in a session of its own: a Ctrl-C in the terminal reaches only us."""
         self.process = subprocess.Popen(self.command, env=self.environment, start_new_session=True,
-                                        stdin=subprocess.PIPE if self.lifeline else subprocess.DEVNULL)
+                                        stdin=subprocess.PIPE)
         self.started = time.monotonic()
 
     def look(self) -> None:
@@ -106,7 +115,8 @@ def children(environment: dict[str, str], folder: Path, apart: bool) -> tuple[li
         if binary is not None and os.name == "posix":
             where = folder / "redis.sock"
             environment["HUB_REDIS_URL"] = f"unix://{where}"
-            found.append(Child("redis", server_command(binary[1], where), dict(environment), lifeline=False))
+            found.append(Child("redis", ["/bin/sh", "-c", KEEPER, "redis", *server_command(binary[1], where)],
+                               dict(environment)))
             words = f"{binary[0]}, started by us"
     hub = [sys.executable, "-m", "hub"]
     found.append(Child("web", [*hub, "web"], dict(environment)))

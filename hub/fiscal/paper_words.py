@@ -56,7 +56,7 @@ KINDS: dict[Kind, Text] = {
     Kind.PURCHASE_RETURN: Text("RETURN OF PURCHASE", "ВОЗВРАТ РАСХОДА", "ШЫҒЫСТЫ ҚАЙТАРУ"),
 }
 
-#: Kazakhstan names the operations as webkassa's request does (webkassa §4, OperationType).
+#: Kazakhstan names the operations as their operator's request does (webkassa §4, OperationType).
 KZ_KINDS: dict[Kind, Text] = {
     Kind.SALE: Text("SALE", "ПРОДАЖА", "САТУ"),
     Kind.SALE_RETURN: Text("RETURN OF SALE", "ВОЗВРАТ ПРОДАЖИ", "САТУДЫ ҚАЙТАРУ"),

@@ -223,10 +223,11 @@ def test_kill_9_in_the_middle_of_many_receipts(tmp_path):
     assert set(written) <= set(told)
 
 
-def test_sigterm_lets_the_document_in_hand_finish(register):
+@pytest.mark.parametrize("moment", ["begin", "finish"])
+def test_sigterm_lets_the_document_in_hand_finish(register, moment):
     driver = driver_for(register.address, answer_seconds=5)
     driver.open()
-    register.do("pace", seconds=0.5)
+    register.do("fault", kind="slow", command=moment, seconds=0.5)
     timer = threading.Timer(0.2, lambda: register.process.send_signal(signal.SIGTERM))
     timer.start()
     record = driver.fiscalise(job(), GUARD)
