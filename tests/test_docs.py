@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -211,6 +212,23 @@ def test_defaults_are_those_of_the_code() -> None:
             compared += 1
             assert str(getattr(defaults, names[name])) == default, name
     assert compared >= 5
+
+
+# -- the proxy's error pages -----------------------------------------------------------------------------------------
+
+
+def test_the_proxys_error_pages_are_the_plugins_own_answers() -> None:
+    """A site takes anything but exactly these for "printed", or waits for ever: they must not drift apart."""
+    from hub_plugins.bitrix import wire
+
+    block = CONFIGURATION.read_text(encoding="utf-8").split("```nginx\n")[1].split("```")[0]
+    pages = [json.loads(body) for body in re.findall(r"return 200 '([^']+)'", block)]
+    assert pages[0] == json.loads(wire.waiting().body)
+    assert pages[1].keys() == json.loads(wire.refused("words").body).keys() and len(pages) == 2
+    doors = re.findall(r"location ~ (\S+) \{", block)
+    for end, door in zip(("check", "print"), doors, strict=True):
+        assert re.search(door, f"/in/bitrix/src_0123456789abcdef/aB-_9/{end}")
+        assert not re.search(door, "/in/bitrix24/src_0123456789abcdef/token")
 
 
 # -- dependencies ----------------------------------------------------------------------------------------------------

@@ -35,6 +35,10 @@ class Notifier(ABC):
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.config = settings
 
+    def reaches(self, contact: str) -> bool:
+        """Whether this notifier can reach a buyer's ``contact`` (an e-mail address or a telephone with +)."""
+        return bool(contact.strip())
+
     @abstractmethod
     def send(self, notice: Notice) -> None:
         """Sends one notice, once."""

@@ -161,27 +161,29 @@ def resolve_printed(db: Database, bell: Bell, organisation_id: int, receipt_id: 
                     actor: str) -> Text | None:
     """A person says which document is the receipt. None when done; a sentence when it cannot be."""
 
-    def work(connection: Connection) -> tuple[Text | None, int]:
+    def work(connection: Connection) -> tuple[Text | None, list[str]]:
         attempt = _undecided(connection, organisation_id, receipt_id)
         if attempt is None:
-            return Text("The receipt is no longer undecided.", "Чек уже не в этом состоянии."), 0
+            return Text("The receipt is no longer undecided.", "Чек уже не в этом состоянии."), []
         stored = connection.execute(
             select(FOREIGN.c.document).where(FOREIGN.c.storage_number == attempt.storage_number,
                                              FOREIGN.c.document_number == document_number)).scalar()
         if stored is None or not stored.get("record"):
             return Text("There is no free receipt document no. {number} in this storage.",
                         "В этом накопителе нет свободного чека № {number}.",
-                        params={"number": document_number}), 0
+                        params={"number": document_number}), []
         record = codec.opened(FiscalRecord, stored["record"])
         receipt = claims.receipt_of(connection, receipt_id)
         assert receipt is not None
-        claims.record(connection, attempt.register_id, receipt_id, attempt.id, record, receipt, actor, "resolved")
+        told = claims.notifiers(connection, organisation_id)
+        claims.record(connection, attempt.register_id, receipt_id, attempt.id, record, receipt, actor, "resolved",
+                      told)
         _audit(connection, organisation_id, actor, "receipt.resolve", str(receipt_id), document=document_number)
-        return None, int(attempt.source_id)
+        return None, [f"delivery:{attempt.source_id}", *(f"notice:{one}" for one in told)]
 
-    problem, source_id = db.submit(work)
-    if source_id:
-        bell.ring("jobs", f"delivery:{source_id}")
+    problem, targets = db.submit(work)
+    for target in targets:
+        bell.ring("jobs", target)
     return problem
 
 

@@ -12,7 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, insert, literal_column, null, or_, select, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.contracts import Bookmark, Refused, StoredDocument, Submitted, Unavailable, Uncertain
@@ -22,6 +35,7 @@ from hub.store import (
     Evidence,
     FiscalStorage,
     ForeignDocument,
+    NotifierRow,
     QueueRegister,
     Register,
     StoragePeriod,
@@ -37,6 +51,7 @@ from hub.store.receipts import BUYER, DELIVERY, RECEIPT, RECORD, change, happene
 ATTEMPT, REGISTER, QUEUE_REGISTER = table(Attempt), table(Register), table(QueueRegister)
 EVIDENCE, FOREIGN = table(Evidence), table(ForeignDocument)
 STORAGE, PERIOD = table(FiscalStorage), table(StoragePeriod)
+NOTIFIER = table(NotifierRow)
 
 #: A receipt that a register cannot take now is looked at again after so long.
 RETRY_SECONDS = 5
@@ -161,6 +176,16 @@ def queues(connection: Connection, register_id: int) -> tuple[int, ...]:
     return tuple(connection.execute(_QUEUES, {"register": register_id}).scalars())
 
 
+_NOTIFIERS = Hot(select(NOTIFIER.c.id).where(
+    NOTIFIER.c.organisation_id == bindparam("organisation"), NOTIFIER.c.enabled.is_(True),
+    NOTIFIER.c.archived_at.is_(None)).order_by(NOTIFIER.c.id))
+
+
+def notifiers(connection: Connection, organisation_id: int) -> tuple[int, ...]:
+    """The notifiers through which an organisation's buyers are told now."""
+    return tuple(int(row[0]) for row in _NOTIFIERS.run(connection, {"organisation": organisation_id}).fetchall())
+
+
 def anything(connection: Connection, register_id: int, served: Sequence[int]) -> bool:
     """Whether something waits that this register might take. A read; the claim decides."""
     return any(connection.execute(_LOOK, {"register": register_id, "queue": queue, "now": utcnow()}).first() is not None
@@ -240,8 +265,8 @@ def open_attempt(connection: Connection, owner: Owner, what: str, bookmark: Book
 _RECORD_COLUMNS = ("organisation_id", "public_id", "created_at", "row_version", "receipt_id", "attempt_id",
                    "register_id", "storage_number", "document_number", "fiscal_sign", "printed_at", "total", "document",
                    "confirmed_at")
-_DELIVERY_COLUMNS = ("organisation_id", "receipt_id", "source_id", "target", "about", "public_id", "state", "due_at",
-                     "tries", "created_at", "row_version", "note")
+_DELIVERY_COLUMNS = ("organisation_id", "receipt_id", "source_id", "notifier_id", "target", "about", "public_id",
+                     "state", "due_at", "tries", "created_at", "row_version", "note")
 _INSERT_RECORD = {
     name == "sqlite": Hot(dialect.insert(RECORD).values({one: bindparam(one) for one in _RECORD_COLUMNS})
                           .on_conflict_do_nothing(index_elements=["storage_number", "document_number"])
@@ -283,8 +308,9 @@ class _Before:
 
 
 def record(connection: Connection, register_id: int, receipt_id: int, attempt_id: int | None, fact: FiscalRecord,
-           receipt: Receipt, actor: str, cause: str) -> bool:
-    """Keeps what the storage wrote; afterwards the receipt is recorded and its report is planned. Cannot fail.
+           receipt: Receipt, actor: str, cause: str, notifiers: Sequence[int]) -> bool:
+    """Keeps what the storage wrote; afterwards the receipt is recorded, and its report and a notice to the buyer
+    through each of ``notifiers`` are planned. Cannot fail.
 
     Accepted from any owner, however stale. A collision with another receipt's document, a second document for one
     receipt, or a sum that differs is kept as evidence with an alarm. True when the record is this receipt's.
@@ -316,10 +342,14 @@ def record(connection: Connection, register_id: int, receipt_id: int, attempt_id
                                           "result": {"document": fact.document_number}})
     happened(connection, place, row.state, target, actor, cause,
              {"document": fact.document_number, "storage": fact.storage_number, "sign": fact.fiscal_sign}, now)
-    _INSERT_DELIVERY[is_sqlite].run(connection, {
-        "organisation_id": row.organisation_id, "receipt_id": receipt_id, "source_id": row.source_id,
-        "target": "source", "about": "recorded", "public_id": new_public_id("dlv"), "state": "pending",
-        "due_at": now, "tries": 0, "created_at": now, "row_version": 1, "note": ""})
+    planned = {"organisation_id": row.organisation_id, "receipt_id": receipt_id, "source_id": row.source_id,
+               "state": "pending", "due_at": now, "tries": 0, "created_at": now, "row_version": 1, "note": ""}
+    _INSERT_DELIVERY[is_sqlite].run(connection, {**planned, "public_id": new_public_id("dlv"), "notifier_id": None,
+                                                 "target": "source", "about": "recorded"})
+    for notifier_id in notifiers:
+        _INSERT_DELIVERY[is_sqlite].run(connection, {
+            **planned, "public_id": new_public_id("dlv"), "notifier_id": notifier_id, "target": "buyer",
+            "about": f"recorded:{notifier_id}"})
     _SEEN.run(connection, {"register": register_id, "storage": fact.storage_number,
                            "document": fact.document_number, "shift": fact.shift_number})
     if fact.total != receipt.total or fact.kind is not receipt.kind:
@@ -400,8 +430,9 @@ def tell_refused(connection: Connection, claimed: Claim, outcome: Refused | Unav
     digest = hashlib.sha256(f"{claimed.attempt_number}".encode()).hexdigest()[:8]
     _INSERT_DELIVERY[connection.dialect.name == "sqlite"].run(connection, {
         "organisation_id": claimed.organisation_id, "receipt_id": claimed.receipt_id, "source_id": claimed.source_id,
-        "target": "source", "about": f"refused:{digest}", "public_id": new_public_id("dlv"), "state": "pending",
-        "due_at": utcnow(), "tries": 0, "created_at": utcnow(), "row_version": 1, "note": ""})
+        "notifier_id": None, "target": "source", "about": f"refused:{digest}",
+        "public_id": new_public_id("dlv"), "state": "pending", "due_at": utcnow(), "tries": 0, "created_at": utcnow(),
+        "row_version": 1, "note": ""})
 
 
 def uncertain(connection: Connection, owner: Owner, claimed: Claim, reason: Text, cause: str,
@@ -422,6 +453,22 @@ def submitted(connection: Connection, owner: Owner, claimed: Claim, outcome: Sub
         state="submitted", remote_id=outcome.remote_id, due_at=utcnow() + timedelta(seconds=2)))
     happened(connection, (claimed.organisation_id, claimed.receipt_id), "printing", "printing", owner.actor,
              "submitted", {"remote_id": outcome.remote_id})
+
+
+#: Seconds between two questions for a receipt that a cloud has.
+ASK_SECONDS = 3
+
+
+def ask_again(connection: Connection, attempt_id: int) -> None:
+    """The cloud still works on it: asked again in a moment."""
+    connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt_id)
+                       .values(due_at=utcnow() + timedelta(seconds=ASK_SECONDS)))
+
+
+def in_flight(connection: Connection, register_id: int) -> int:
+    """How many receipts a cloud has of us."""
+    return int(connection.execute(select(func.count()).select_from(ATTEMPT).where(
+        ATTEMPT.c.register_id == register_id, ATTEMPT.c.state == literal_column("'submitted'"))).scalar_one())
 
 
 # -- recovery and documents ------------------------------------------------------------------------------------------

@@ -49,6 +49,8 @@ class Work:
         self.storage = ""
         #: Queues that the register serves, as last read.
         self.served: tuple[int, ...] = ()
+        #: Notifiers through which buyers are told, as last read.
+        self.notifiers: tuple[int, ...] = ()
         #: Whether the last look found work: then this register does not step back for an emptier one.
         self.busy_last = False
 
@@ -108,12 +110,14 @@ class Work:
         failure, and if the process dies meanwhile, find reads it from the storage."""
         self._insist(lambda connection: claims.record(
             connection, self.owner.register_id, claimed.receipt_id, claimed.attempt_id, record, claimed.receipt,
-            self.owner.actor, cause))
+            self.owner.actor, cause, self.notifiers))
         steps.at("recorded")
         log.info("recorded", cause=cause, document=record.document_number, storage=record.storage_number)
         if record.storage_number == self.storage:
             self.known = max(self.known, record.document_number)
         self.bell.ring("jobs", f"delivery:{claimed.source_id}")
+        for notifier_id in self.notifiers:
+            self.bell.ring("jobs", f"notice:{notifier_id}")
 
     def _insist(self, work: Callable[[Connection], Any]) -> Any:
         for attempt in range(5):
@@ -178,6 +182,7 @@ class Work:
         """
         with self.db.read() as connection:
             rows = claims.unsettled(connection, self.owner.register_id)
+            self.notifiers = claims.notifiers(connection, self.owner.organisation_id)
         for row in rows:
             if not self.lease.keep():
                 raise LeaseLost
@@ -197,10 +202,34 @@ class Work:
                 self.find(claimed)
         return True
 
+    def is_full(self) -> bool:
+        """Whether a cloud holds as many of our receipts as it takes at once."""
+        most = self.driver.capabilities.max_in_flight
+        if most <= 1:
+            return False
+        with self.db.read() as connection:
+            return claims.in_flight(connection, self.owner.register_id) >= most
+
+    def poll_due(self) -> None:
+        """Asks a cloud for every receipt whose time to ask has come."""
+        if self.driver.capabilities.max_in_flight <= 1:
+            return
+        with self.db.read() as connection:
+            rows = [row for row in claims.unsettled(connection, self.owner.register_id)
+                    if row["state"] == "submitted" and row["due_at"] <= utcnow()]
+        for row in rows:
+            if not self.lease.keep():
+                raise LeaseLost
+            with self.db.read() as connection:
+                claimed = claims.claim_of(connection, row)
+            with structlog.contextvars.bound_contextvars(receipt=claimed.public_id, register=self.owner.register_id):
+                self.poll_submitted(claimed, row["remote_id"])
+
     def poll_submitted(self, claimed: Claim, remote_id: str) -> None:
         """Asks a cloud for what it took."""
         outcome = self.driver.submitted(remote_id)
         if isinstance(outcome, Submitted):
+            self.db.submit(lambda connection: claims.ask_again(connection, claimed.attempt_id))
             return
         if isinstance(outcome, FiscalRecord):
             self.recorded(claimed, outcome, "printed")
@@ -267,6 +296,7 @@ class Work:
         another content leaves the receipt to a person (``refused``, with the reason): it is never printed over."""
         with self.db.read() as connection:
             rows = claims.printed_before(connection, self.owner.register_id)
+            self.notifiers = claims.notifiers(connection, self.owner.organisation_id)
         for receipt_id, stored in rows:
             with self.db.read() as connection:
                 receipt = claims.receipt_of(connection, receipt_id)
@@ -276,7 +306,7 @@ class Work:
             if record.total == receipt.total and record.kind is receipt.kind:
                 self._insist(lambda connection, receipt_id=receipt_id, record=record, receipt=receipt:  # type: ignore[misc]
                              claims.record(connection, self.owner.register_id, receipt_id, None, record, receipt,
-                                           self.owner.actor, "found_printed"))
+                                           self.owner.actor, "found_printed", self.notifiers))
             else:
                 self.db.submit(lambda connection, receipt_id=receipt_id, record=record: claims.key_taken(  # type: ignore[misc]
                     connection, self.owner, receipt_id, record, matching.KEY_ALONE))

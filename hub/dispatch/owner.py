@@ -196,11 +196,11 @@ class RegisterThread(threading.Thread):
                 if now - recovered >= RECOVER_SECONDS:
                     recovered = now
                     work.recover()
-            commands.run_ordered(work)
-            if self._next(driver, owner, lease, work, commands, first):
-                first = False
-                continue
             first = False
+            commands.run_ordered(work)
+            work.poll_due()
+            if self._next(driver, owner, lease, work, commands):
+                continue
             self.wake.wait(LOOK_SECONDS)
             self.wake.clear()
 
@@ -212,14 +212,14 @@ class RegisterThread(threading.Thread):
                 .where(claims.REGISTER.c.id == self.register_id)).one()
         return bool(now.enabled) and now.settings_version == row.settings_version and now.archived_at is None
 
-    def _next(self, driver: Driver, owner: Owner, lease: RegisterLease, work: Work, commands: Commands,
-              first: bool) -> bool:
+    def _next(self, driver: Driver, owner: Owner, lease: RegisterLease, work: Work, commands: Commands) -> bool:
         """Prints the next receipt if there is one that fits; True when it printed."""
         self.bell.silence(f"register:{self.register_id}")
         with self.db.read() as connection:
             work.served = claims.queues(connection, self.register_id)
             if not claims.anything(connection, self.register_id, work.served):
                 return False
+            work.notifiers = claims.notifiers(connection, owner.organisation_id)
             if not work.busy_last and claims.emptier_is_free(connection, owner):
                 # Another free register has more room in its storage: it gets a moment to be first.
                 work.busy_last = True
@@ -234,6 +234,8 @@ class RegisterThread(threading.Thread):
                 status = driver.status() if printed % 32 == 0 else None
                 if status is not None and (must_open(status) or must_close(status)):
                     commands.ready_shift(status, work)
+                if work.is_full():
+                    break
                 bookmark = driver.bookmark()
                 work.same_storage(bookmark)
                 work.gap(bookmark)

@@ -18,7 +18,19 @@ from sqlalchemy import and_, delete, exists, or_, select, update
 
 from hub.bell import Bell
 from hub.dispatch.owner import mark_misfits
-from hub.store import Buyer, Database, DatabaseAway, Inbox, Memory, RawRequest, SourceRow, leases, table, utcnow
+from hub.store import (
+    Buyer,
+    Database,
+    DatabaseAway,
+    Inbox,
+    Memory,
+    NotifierRow,
+    RawRequest,
+    SourceRow,
+    leases,
+    table,
+    utcnow,
+)
 from hub.store.receipts import DELIVERY
 
 log = structlog.get_logger("hub.dispatch")
@@ -29,6 +41,7 @@ TICK_SECONDS = 2.0
 TICKER_LEASE = 15.0
 
 _inbox, _source, _raw, _buyer, _memory = (table(one) for one in (Inbox, SourceRow, RawRequest, Buyer, Memory))
+_notifier = table(NotifierRow)
 
 
 class Workshop:
@@ -120,17 +133,21 @@ def due_targets(db: Database) -> list[str]:
         _inbox.c.source_id == _source.c.id, _inbox.c.subject != "",
         or_(_inbox.c.state == "pending", and_(_inbox.c.state == "failed", _inbox.c.due_at <= now),
             and_(_inbox.c.state == "claimed", _inbox.c.claimed_until <= now))))
+    ripe = or_(and_(DELIVERY.c.state == "pending", DELIVERY.c.due_at <= now),
+               and_(DELIVERY.c.state == "claimed", DELIVERY.c.claimed_until <= now))
     reports = exists(select(DELIVERY.c.id).where(
-        DELIVERY.c.source_id == _source.c.id,
-        or_(and_(DELIVERY.c.state == "pending", DELIVERY.c.due_at <= now),
-            and_(DELIVERY.c.state == "claimed", DELIVERY.c.claimed_until <= now))))
+        DELIVERY.c.source_id == _source.c.id, DELIVERY.c.target == "source", ripe))
+    telling = exists(select(DELIVERY.c.id).where(DELIVERY.c.notifier_id == _notifier.c.id, ripe))
     with db.read() as connection:
         drains = connection.execute(select(_source.c.id).where(
             live, or_(_source.c.retry_at.is_(None), _source.c.retry_at <= now), waiting)).scalars().all()
         polls = connection.execute(select(_source.c.id).where(live, _source.c.next_poll_at <= now)).scalars().all()
         deliveries = connection.execute(select(_source.c.id).where(reports)).scalars().all()
+        # One that is paused waits; one that was taken away is drained so that its rows come to an end.
+        notices = connection.execute(select(_notifier.c.id).where(
+            or_(_notifier.c.enabled.is_(True), _notifier.c.archived_at.is_not(None)), telling)).scalars().all()
     return [f"source:{one}" for one in drains] + [f"poll:{one}" for one in polls] \
-        + [f"delivery:{one}" for one in deliveries]
+        + [f"delivery:{one}" for one in deliveries] + [f"notice:{one}" for one in notices]
 
 
 class Ticker(threading.Thread):

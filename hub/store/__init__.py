@@ -2,6 +2,7 @@
 
 from hub.store.base import Base, new_public_id, table, utcnow
 from hub.store.database import Database, DatabaseAway
+from hub.store.notifier import NotifierRow
 from hub.store.organisation import Audit, Installation, Lease, Organisation, User
 from hub.store.receipt import (
     Attempt,
@@ -20,7 +21,7 @@ from hub.store.source import Inbox, Memory, Queue, RawRequest, SourceRow
 
 __all__ = [
     "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery", "Evidence", "FiscalStorage",
-    "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory", "Organisation", "Queue",
-    "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record", "Register", "Shift", "Snapshot",
+    "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory", "NotifierRow", "Organisation",
+    "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record", "Register", "Shift", "Snapshot",
     "SourceRow", "StoragePeriod", "User", "new_public_id", "table", "utcnow",
 ]

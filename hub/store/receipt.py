@@ -13,6 +13,8 @@ from hub.store.base import Base, Id, OrgRow, org_args, utcnow
 #: Attempts of which a receipt may have only one: it is at work, undecided, or printed.
 LIVE = ("open", "submitted", "uncertain", "recorded")
 _LIVE_SQL = "state IN ('open', 'submitted', 'uncertain', 'recorded') AND receipt_id IS NOT NULL"
+# Rows of sources are not in the index: whoever has no notifier pays nothing for it.
+_NOTICES_SQL = "notifier_id IS NOT NULL AND state IN ('pending', 'claimed')"
 
 
 class Snapshot(OrgRow, Base):
@@ -223,13 +225,15 @@ class KeyConflict(OrgRow, Base):
 
 
 class Delivery(OrgRow, Base):
-    """One thing to tell: the source, the buyer, the owner. Its own row, its own retries."""
+    """One thing to tell. Its own row, its own retries. ``target`` is "source" (the receipt's source is told) or
+    "buyer" (through the notifier in ``notifier_id``)."""
 
     __tablename__ = "delivery"
     PREFIX = "dlv"
 
     receipt_id: Mapped[int] = mapped_column(Id, index=True)
     source_id: Mapped[int] = mapped_column(Id)
+    notifier_id: Mapped[int | None] = mapped_column(Id)
     target: Mapped[str] = mapped_column(String(16))
     about: Mapped[str] = mapped_column(String(40))
     state: Mapped[str] = mapped_column(String(12), default="pending")
@@ -241,8 +245,10 @@ class Delivery(OrgRow, Base):
     note: Mapped[str] = mapped_column(Text, default="")
 
     __table_args__ = org_args(
-        ("receipt_id", "receipt"), ("source_id", "source"),
+        ("receipt_id", "receipt"), ("source_id", "source"), ("notifier_id", "notifier"),
         extra=(UniqueConstraint("receipt_id", "target", "about"),
+               Index("ix_delivery_notices", "notifier_id", "due_at",
+                     sqlite_where=text(_NOTICES_SQL), postgresql_where=text(_NOTICES_SQL)),
                Index("ix_delivery_waiting", "source_id", "due_at",
                      sqlite_where=text("state IN ('pending', 'claimed')"),
                      postgresql_where=text("state IN ('pending', 'claimed')"))))

@@ -75,7 +75,7 @@ def create_app(config: Config, db: Database, vault: Vault, catalogue: Catalogue,
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters.register(app)
     Babel(app, locale_selector=page_language)
-    app.jinja_env.globals["csrf_token"]=lambda: "x"
+    CSRFProtect(app)
     manager = _login(app)
     _assets(app)
     _pages(app, catalogue)

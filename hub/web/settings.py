@@ -175,7 +175,8 @@ def health() -> str:
         "health.html", version=__version__, python=platform.python_version(), database=shown["database_url"],
         sqlite=hub.config.is_sqlite, bell=hub.bell.rung_over, bell_answers=hub.bell.ping(),
         spool=hub.doors.spool.count(), working=working, owned=owned, registers=registers,
-        public_url=public_url(), reachable=reachable(), free=_free(), data_dir=shown["data_dir"], proxies=hub.config.trusted_proxies,
+        public_url=public_url(), reachable=reachable(), free=_free(), data_dir=shown["data_dir"],
+        proxies=hub.config.trusted_proxies,
         aside=[one for one in hub.catalogue.plugins if one.reason is not None])
 
 

@@ -141,6 +141,7 @@ def test_a_job_that_names_another_function_is_refused(
         queue.enqueue(bells.RING, "too", "many", job_timeout=-1, on_failure=Callback("builtins.print"))
     queue.enqueue(bells.RING, "source:2", job_timeout=-1)
     wait_until(lambda: "source:2" in heard(client))
+    assert "evil" not in heard(client)
     assert worker.stop() == 0
     assert (tmp_path / "output").read_bytes() == b"", "something was called that is no ring"
 

@@ -6,6 +6,7 @@ The judge is the register's journal: only what is in it was printed.
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from tests.core.support import (
     REGISTER,
     Hand,
     KeylessDriver,
+    QuickDriver,
     Shop,
     at_once,
     device,
@@ -396,6 +398,27 @@ def test_a_lease_that_is_lost_before_the_first_byte_prints_nothing(
     assert causes(shop)[-2:] == ["uncertain:interrupted", "queued:not_printed"]
     after.one()
     shop.judge(till)
+
+
+def test_a_new_owner_waits_out_what_a_dead_one_may_have_sent(shop: Shop, till: Device) -> None:
+    """A command may still be at work in the device: only when the longest one must have ended is anything asked."""
+    class Slow(QuickDriver):
+        capabilities = replace(QuickDriver.capabilities, longest_command=0.5)
+
+        def find(self, bookmark: Bookmark) -> Any:
+            asked.append(time.monotonic())
+            return super().find(bookmark)
+
+    asked: list[float] = []
+    hand = shop.take(shop.add_register(till, Slow))
+    shop.accept(order("1"))
+    shop.db.submit(lambda connection: claims.claim(
+        connection, hand.owner, hand.work.fit, (shop.queue_id,), hand.driver.bookmark()))
+    hand.driver.close()
+    shop.expire(hand.owner.register_id)
+    began = time.monotonic()
+    shop.take(hand.owner.register_id, "after").driver.close()
+    assert asked[-1] - began >= 0.5 and shop.state() == "queued"
 
 
 def test_a_stale_owners_record_is_a_fact_and_its_not_printed_is_not(shop: Shop, till: Device, hand: Hand) -> None:

@@ -68,7 +68,7 @@ class Abstract(Source):
     ({"hub_sources": _raises}, "a plugin wants to end the hub"),
     ({"hub_sources": lambda: [ToySource], "hub_gateways": _raises}, "SystemExit"),
     ({"hub_tags": lambda order, colour: {}}, "colour"),
-    ({"hub_nonsense": lambda: []}, "hub_nonsense"),
+    ({"hub_nonsense": lambda: ()}, "hub_nonsense"),
 ])
 def test_a_broken_plugin_is_set_aside_whole_and_the_others_go_on(
         plugin: Callable[..., EntryPoint], hooks: dict[str, Any], words: str) -> None:

@@ -87,6 +87,33 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_fiscal_storage_organisation_id"), ["organisation_id"], unique=False)
 
     op.create_table(
+        "notifier",
+        sa.Column("plugin", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.String(length=128), nullable=False),
+        sa.Column("settings", sa.JSON(), nullable=False),
+        sa.Column("settings_version", sa.Integer(), nullable=False),
+        sa.Column("secrets", sa.Text(), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("last_ok_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_error", sa.JSON(), nullable=True),
+        sa.Column("last_error_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("organisation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("row_version", sa.Integer(), nullable=False),
+        sa.Column("public_id", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"], name=op.f("fk_notifier_organisation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notifier")),
+        sa.UniqueConstraint("organisation_id", "id", name=op.f("uq_notifier_organisation_id_id")),
+        sa.UniqueConstraint("public_id", name=op.f("uq_notifier_public_id")),
+    )
+    with op.batch_alter_table("notifier", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_notifier_organisation_id"), ["organisation_id"], unique=False)
+
+    op.create_table(
         "queue",
         sa.Column("title", sa.String(length=128), nullable=False),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
@@ -669,6 +696,7 @@ def upgrade() -> None:
         "delivery",
         sa.Column("receipt_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("source_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("notifier_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("target", sa.String(length=16), nullable=False),
         sa.Column("about", sa.String(length=40), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
@@ -683,6 +711,11 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("row_version", sa.Integer(), nullable=False),
         sa.Column("public_id", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organisation_id", "notifier_id"],
+            ["notifier.organisation_id", "notifier.id"],
+            name=op.f("fk_delivery_organisation_id_notifier_id"),
+        ),
         sa.ForeignKeyConstraint(
             ["organisation_id", "receipt_id"],
             ["receipt.organisation_id", "receipt.id"],
@@ -700,6 +733,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("receipt_id", "target", "about", name=op.f("uq_delivery_receipt_id_target_about")),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_delivery_notices",
+            ["notifier_id", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("notifier_id IS NOT NULL AND state IN ('pending', 'claimed')"),
+            postgresql_where=sa.text("notifier_id IS NOT NULL AND state IN ('pending', 'claimed')"),
+        )
         batch_op.create_index(batch_op.f("ix_delivery_organisation_id"), ["organisation_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_receipt_id"), ["receipt_id"], unique=False)
         batch_op.create_index(
@@ -875,6 +915,11 @@ def downgrade() -> None:
         )
         batch_op.drop_index(batch_op.f("ix_delivery_receipt_id"))
         batch_op.drop_index(batch_op.f("ix_delivery_organisation_id"))
+        batch_op.drop_index(
+            "ix_delivery_notices",
+            sqlite_where=sa.text("notifier_id IS NOT NULL AND state IN ('pending', 'claimed')"),
+            postgresql_where=sa.text("notifier_id IS NOT NULL AND state IN ('pending', 'claimed')"),
+        )
 
     op.drop_table("delivery")
     with op.batch_alter_table("buyer", schema=None) as batch_op:
@@ -976,6 +1021,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_queue_organisation_id"))
 
     op.drop_table("queue")
+    with op.batch_alter_table("notifier", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_notifier_organisation_id"))
+
+    op.drop_table("notifier")
     with op.batch_alter_table("fiscal_storage", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_fiscal_storage_organisation_id"))
 

@@ -166,7 +166,8 @@ def test_large_documents_are_read_in_smaller_pages(wire):
         engine.begin({"kind": 1, "lines": [line] * 800, "tax": 1, "to": "", "net": False, "paperless": False})
         engine.finish({"total": 80_000, "pay": {"1031": 80_000}})
     assert [one["n"] for one in wire.ask(2, "read", **{"from": 3, "to": 6})["documents"]] == [3, 4]
-    assert wire.ask(3, "begin", lines=["x" * 600_000])["e"] == errors.BAD_REQUEST
+    huge = wire.ask(3, "begin", kind=1, lines=[line], tax=1, to="", net=False, paperless=False, sender="x" * 600_000)
+    assert huge["e"] == errors.BAD_REQUEST and engine.document is None
 
 
 @pytest.mark.parametrize("missing", [0, 1])

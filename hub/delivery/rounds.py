@@ -1,0 +1,126 @@
+"""What the drains of deliveries share: the lease of a target, claims of rows, how a row ends.
+
+The process dies after the claim: the row is due again when the claim ends. It dies after the other side was told: it
+is told again under the same delivery id.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import structlog
+from sqlalchemy import Connection, and_, or_, select, update
+
+from hub import retry
+from hub.bell import Bell
+from hub.dispatch import steps
+from hub.fiscal import Text
+from hub.store import Database, leases, utcnow
+from hub.store.receipts import DELIVERY
+from hub.store.vault import KeyMissing
+
+CLAIM, MOST_ROWS, MOST_SECONDS = 20, 200, 25.0
+LEASE_SECONDS, CLAIM_SECONDS = 60.0, 90.0
+assert MOST_SECONDS < LEASE_SECONDS < CLAIM_SECONDS
+
+Row = Mapping[str, Any]
+log = structlog.get_logger("hub.delivery")
+
+
+class Rounds(ABC):
+    """Works off the rows of one target after another. One drain per target at a time, on all hosts."""
+
+    #: The first word of its targets: "delivery:7".
+    kind: ClassVar[str]
+
+    def __init__(self, db: Database, bell: Bell) -> None:
+        self.db, self.bell = db, bell
+        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+
+    @abstractmethod
+    def _mine(self, number: int) -> Any:
+        """The condition on rows that belong to a target."""
+
+    @abstractmethod
+    def _teller(self, number: int) -> Callable[[Row], bool] | None:
+        """What tells one row and ends it, False when the target should be left in peace for now; None when nothing
+        is to be told. Raises KeyMissing."""
+
+    def drain(self, number: int) -> int:
+        """Works off what has to be told; how many rows came to an end or were put off one by one."""
+        target = f"{self.kind}:{number}"
+        self.bell.silence(target)
+        if leases.acquire(self.db, target, self.holder, LEASE_SECONDS) is None:
+            return 0
+        done, started, more = 0, time.monotonic(), False
+        try:
+            tell = self._teller(number)
+            if tell is None:
+                return 0
+            while done < MOST_ROWS and time.monotonic() - started < MOST_SECONDS:
+                rows = self._claim(number)
+                if not rows:
+                    return done
+                steps.at("report_claimed")
+                for position, row in enumerate(rows):
+                    if not tell(row):
+                        self._release(rows[position + 1:])
+                        return done
+                    done += 1
+                    if time.monotonic() - started >= MOST_SECONDS:
+                        self._release(rows[position + 1:])
+                        break
+            more = True
+        except KeyMissing as problem:
+            log.warning("secrets_closed", target=target, error=str(problem))
+        finally:
+            leases.release(self.db, target, self.holder)
+        if more:
+            self.bell.ring("jobs", target)
+        return done
+
+    def _claim(self, number: int) -> list[Row]:
+        def work(connection: Connection) -> list[Row]:
+            now = self.db.now(connection)
+            ripe = or_(and_(DELIVERY.c.state == "pending", DELIVERY.c.due_at <= now),
+                       and_(DELIVERY.c.state == "claimed", DELIVERY.c.claimed_until <= now))
+            ids = select(DELIVERY.c.id).where(self._mine(number), ripe).order_by(DELIVERY.c.id).limit(CLAIM)
+            rows = connection.execute(
+                update(DELIVERY).where(DELIVERY.c.id.in_(ids.scalar_subquery()))
+                .values(state="claimed", claimed_until=now + timedelta(seconds=CLAIM_SECONDS),
+                        tries=DELIVERY.c.tries + 1)
+                .returning(DELIVERY.c.id, DELIVERY.c.public_id, DELIVERY.c.receipt_id, DELIVERY.c.about,
+                           DELIVERY.c.tries)).mappings().all()
+            return sorted((dict(row) for row in rows), key=lambda one: int(one["id"]))
+
+        return self.db.submit(work)
+
+    def _release(self, rows: list[Row]) -> None:
+        ids = [row["id"] for row in rows]
+        if ids:
+            self.db.submit(lambda connection: connection.execute(
+                update(DELIVERY).where(DELIVERY.c.id.in_(ids), DELIVERY.c.state == "claimed")
+                .values(state="pending", tries=DELIVERY.c.tries - 1, claimed_until=None)))
+
+    def _end(self, row: Row, state: str, note: str, error: Text | None = None) -> None:
+        self.db.submit(lambda connection: connection.execute(
+            update(DELIVERY).where(DELIVERY.c.id == row["id"])
+            .values(state=state, done_at=utcnow(), claimed_until=None, error=error.to_json() if error else None,
+                    note=note)))
+
+    def _later(self, row: Row, reason: Text, after: float | None) -> datetime:
+        """Puts a row off, or gives it up after too many tries; when it is due again."""
+        tries = int(row["tries"])
+        state = "given_up" if retry.give_up(tries) else "pending"
+        due = utcnow() + retry.delay(tries, after)
+        log.warning("report_later", tries=tries, reason=str(reason))
+        self.db.submit(lambda connection: connection.execute(
+            update(DELIVERY).where(DELIVERY.c.id == row["id"])
+            .values(state=state, due_at=due, claimed_until=None, error=reason.to_json())))
+        return due

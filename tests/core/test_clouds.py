@@ -1,0 +1,96 @@
+"""Clouds take a receipt and print it later: ``Submitted``, slots, polling, a worker that dies in between."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import func, select
+
+from hub.contracts import Guard, Job, NoGuard, Outcome, Refused, Submitted
+from hub.dispatch import claims
+from hub.dispatch.actions import ATTEMPT
+from hub.fiscal import Cashier, Text
+from tests.core.support import QuickDriver, Shop, device, order, printed, wait_until
+
+
+class Cloud:
+    """The vendor's side: outlives our workers. ``patience`` answers "waiting" so often for each receipt."""
+
+    def __init__(self, patience: int = 2) -> None:
+        self.lock = threading.Lock()
+        self.jobs: dict[str, Job] = {}
+        self.asked: dict[str, int] = {}
+        self.done: dict[str, Any] = {}
+        self.patience, self.most, self.refuses = patience, 0, ""
+
+
+class CloudDriver(QuickDriver):
+    """The emulator behind a cloud with two slots."""
+
+    cloud = Cloud()
+    capabilities = replace(QuickDriver.capabilities, max_in_flight=2)
+
+    def fiscalise(self, job: Job, guard: Guard) -> Outcome:
+        guard.check(1.0)
+        with self.cloud.lock:
+            # The same external id sent again is the same receipt over there.
+            self.cloud.jobs.setdefault(job.external_id, job)
+            self.cloud.most = max(self.cloud.most, len(self.cloud.jobs) - len(self.cloud.done))
+        return Submitted(job.external_id)
+
+    def submitted(self, remote_id: str) -> Outcome:
+        cloud = self.cloud
+        with cloud.lock:
+            cloud.asked[remote_id] = cloud.asked.get(remote_id, 0) + 1
+            if cloud.asked[remote_id] <= cloud.patience:
+                return Submitted(remote_id)
+            if cloud.refuses and cloud.jobs[remote_id].receipt.key == cloud.refuses:
+                cloud.done[remote_id] = None
+                return Refused(Text("no such VAT", "нет такой ставки"), vendor_code="VLD1")
+            if remote_id not in cloud.done:
+                cloud.done[remote_id] = super().fiscalise(cloud.jobs[remote_id], NoGuard())
+            return cloud.done[remote_id]  # type: ignore[no-any-return]
+
+
+def cloud_shop(shop: Shop, monkeypatch: Any, **cloud: Any) -> tuple[Any, int]:
+    monkeypatch.setattr(claims, "ASK_SECONDS", 0)
+    CloudDriver.cloud = Cloud(**cloud)
+    one = device()
+    return one, shop.add_register(one, CloudDriver)
+
+
+def test_slots_and_polling(shop: Shop, monkeypatch: Any) -> None:
+    one, _ = cloud_shop(shop, monkeypatch)
+    shop.accept(*[order(str(number), 10_000 + number) for number in range(5)])
+    with shop.at_work():
+        wait_until(lambda: set(shop.states().values()) == {"recorded"}, 40.0, shop.states)
+    assert CloudDriver.cloud.most <= 2, "more receipts in flight than the cloud takes"
+    assert len(printed(one)) == 5
+    shop.judge(one)
+
+
+def test_a_new_worker_goes_on_asking(shop: Shop, monkeypatch: Any) -> None:
+    one, register_id = cloud_shop(shop, monkeypatch, patience=3)
+    shop.accept(order("1", 5000))
+    hand = shop.take(register_id)
+    assert hand.driver.open_shift(Cashier(), NoGuard()) is None
+    assert hand.one() is not None
+    assert shop.state() == "printing" and shop.attempts("submitted")
+    hand.driver.close()
+    shop.expire(register_id)
+    with shop.at_work("host-b"):
+        wait_until(lambda: shop.state() == "recorded", 30.0, shop.states)
+    assert len(CloudDriver.cloud.jobs) == 1, "the receipt was sent again under another id"
+    shop.judge(one)
+
+
+def test_a_cloud_that_refuses_frees_the_receipt(shop: Shop, monkeypatch: Any) -> None:
+    one, _ = cloud_shop(shop, monkeypatch, patience=0)
+    shop.accept(order("1", 5000))
+    CloudDriver.cloud.refuses = shop.receipt()["receipt_key"]
+    with shop.at_work():
+        wait_until(lambda: shop.state() == "refused", 30.0, shop.states)
+    assert printed(one) == [] and shop.receipt()["reason"]["ru"] == "нет такой ставки"
+    assert shop.read(select(func.count()).select_from(ATTEMPT).where(ATTEMPT.c.state == "submitted"))[0][0] == 0
