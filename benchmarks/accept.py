@@ -104,7 +104,11 @@ def serve_bare(folder: Path, port: int) -> None:
 
 
 def _serve(app: Any, port: int, path: str, stored: Any) -> None:
+    import logging
+
     import waitress
+
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
     def tail() -> None:
         for line in sys.stdin:

@@ -36,7 +36,8 @@ from hub.up import free_port
 
 #: Invented; the check digits are right.
 INN = "7707083893"
-PATIENCE = 60.0
+#: A worker that was killed leaves its register's lease behind for a minute.
+PATIENCE = 120.0
 REGISTER = "emulator"
 
 

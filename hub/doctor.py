@@ -37,6 +37,13 @@ def examine(config: Config) -> list[Finding]:
     """Looks at everything that can be looked at; never raises for what it finds."""
     found = [_python(), *_plugins(config), *_bell(config), *_disk(config)]
     vault: Vault | None = None
+    file = config.data_dir / "hub.db"
+    if not config.key_file.exists() and (not config.is_sqlite or not file.exists()):
+        return [*found, Finding("installation", "bad", Text(
+            "There is no hub in {folder}: neither its key file nor its database.",
+            "В {folder} хаба нет: ни файла ключа, ни базы.", params={"folder": config.data_dir}), Text(
+            "Set HUB_DATA_DIR to its folder, or start it with `hub up`.",
+            "Укажите его папку в HUB_DATA_DIR или запустите его: `hub up`."))]
     try:
         vault = Vault.open(config.key_file)
         mode = config.key_file.stat().st_mode & 0o077

@@ -55,3 +55,5 @@ def set_up(level: str = "INFO", form: str = "text", process: str = "hub") -> Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(number, logging.WARNING))
+    # The server warns of every request that waits a moment for a thread.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)

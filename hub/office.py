@@ -27,8 +27,10 @@ from hub.fiscal import vat as vat_rates
 from hub.fiscal.taxid import is_valid
 from hub.store import (
     Audit,
+    Delivery,
     Inbox,
     Installation,
+    NotifierRow,
     Organisation,
     Queue,
     QueueRegister,
@@ -346,6 +348,55 @@ def rearm_source(session: Session, row: SourceRow) -> None:
     session.execute(update(Inbox).where(Inbox.source_id == row.id, Inbox.subject != "",
                                         (Inbox.id.in_(behind)) | (Inbox.state.in_(("failed", "invalid", "given_up"))))
                     .values(state="failed", due_at=utcnow(), tries=0))
+
+
+# -- notifiers -------------------------------------------------------------------------------------------------------
+
+
+def add_notifier(session: Session, vault: Vault, actor: str, organisation_id: int, plugin: str, title: str,
+                 schema: type[PluginSettings], given: Mapping[str, Any]) -> NotifierRow:
+    """Enables a notifier: buyers of receipts recorded from now on are told through it. Raises Wrong."""
+    opened, secret = split_secrets(schema, checked_settings(schema, given))
+    sealed, key_id = vault.seal(secret)
+    row = NotifierRow(organisation_id=organisation_id, plugin=plugin, title=title.strip()[:128] or plugin,
+                      settings=opened, secrets=sealed, key_id=key_id)
+    session.add(row)
+    session.flush()
+    audit(session, actor, "notifier.add", row.public_id, organisation_id, plugin=plugin)
+    return row
+
+
+def change_notifier(session: Session, vault: Vault, actor: str, row: NotifierRow, schema: type[PluginSettings],
+                    given: Mapping[str, Any], **values: Any) -> None:
+    """Changes a notifier's settings and, in ``values``, its title. Raises Wrong. What waits is tried at once."""
+    old = vault.unseal(row.secrets, row.key_id)
+    opened, secret = split_secrets(schema, checked_settings(schema, given, {**row.settings, **old}))
+    row.settings = opened
+    row.secrets, row.key_id = vault.seal(secret)
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.settings_version += 1
+    audit(session, actor, "notifier.change", row.public_id, row.organisation_id)
+    notifier_works(session, row)
+
+
+def notifier_works(session: Session, row: NotifierRow) -> None:
+    """The cause of its failures may be mended: notices that wait are due at once."""
+    row.failures, row.last_error = 0, None
+    session.execute(update(Delivery).where(Delivery.notifier_id == row.id, Delivery.state == "pending")
+                    .values(due_at=utcnow()))
+
+
+def switch_notifier(session: Session, actor: str, row: NotifierRow, on: bool) -> None:
+    """Pauses a notifier or lets it go on. What was planned before waits; nothing is planned meanwhile."""
+    row.enabled = on
+    audit(session, actor, "notifier.on" if on else "notifier.off", row.public_id, row.organisation_id)
+
+
+def archive_notifier(session: Session, actor: str, row: NotifierRow) -> None:
+    """Takes a notifier away. What waits is not sent; what was sent stays in the receipts' stories."""
+    row.archived_at, row.enabled = utcnow(), False
+    audit(session, actor, "notifier.archive", row.public_id, row.organisation_id)
 
 
 # -- registers -------------------------------------------------------------------------------------------------------

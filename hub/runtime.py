@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from hub import logs
 from hub.bell import Bell, bell_for
@@ -17,6 +18,7 @@ from hub.intake.sources import Sources
 from hub.intake.spool import Spool
 from hub.plugins import Catalogue, discover
 from hub.store import Database
+from hub.store.receipts import Personal
 from hub.store.vault import Vault
 
 
@@ -36,7 +38,10 @@ class Runtime:
     def start(cls, config: Config, process: str) -> Runtime:
         """Opens everything. Raises ValueError with a sentence when the key file cannot be used."""
         logs.set_up(config.log_level, config.log_format, process)
+        # Keys, orders and spooled requests are nobody else's business.
+        os.umask(0o077)
         config.data_dir.mkdir(parents=True, exist_ok=True)
+        Personal.keep = timedelta(days=config.keep_personal_days)
         db = Database(config.database_url)
         vault = Vault.open(config.key_file)
         catalogue = discover(config.plugins_off)

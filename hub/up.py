@@ -138,6 +138,7 @@ def run(host: str, port: int | None, data_dir: Path, apart: bool = False) -> int
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
+    os.umask(0o077)  # what the children write is nobody else's business
     data_dir.mkdir(parents=True, exist_ok=True)
     # MALLOC_ARENA_MAX: glibc gives every thread an arena of its own otherwise, tens of megabytes for nothing.
     environment = {**os.environ, "HUB_PORT": str(number), "HUB_LIFELINE": "1", "MALLOC_ARENA_MAX":

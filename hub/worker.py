@@ -10,6 +10,7 @@ import structlog
 from hub.bell import Role
 from hub.config import Config
 from hub.delivery.drain import Deliveries
+from hub.delivery.notices import Notices
 from hub.dispatch.owner import Keepers
 from hub.dispatch.workshop import Ticker, Workshop
 from hub.intake.drain import Drains
@@ -39,8 +40,9 @@ def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
     if "jobs" in roles:
         drains = Drains(runtime.sources, runtime.bell)
         deliveries = Deliveries(runtime.sources, runtime.bell, runtime.doors)
+        notices = Notices(runtime.db, runtime.bell, runtime.vault, runtime.catalogue, runtime.sources.public_url)
         workshop = Workshop(runtime.db, runtime.bell, {
-            "source": drains.drain, "poll": drains.poll, "delivery": deliveries.drain})
+            "source": drains.drain, "poll": drains.poll, "delivery": deliveries.drain, "notice": notices.drain})
         runtime.bell.listen(workshop.ring)
         workshop.start()
         ticker = Ticker(runtime.db, name, runtime.doors.import_spool)

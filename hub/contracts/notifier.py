@@ -25,7 +25,8 @@ class Notice:
 
 
 class Notifier(ABC):
-    """Sends notices. Raises TryLater or NeedsAttention."""
+    """Sends notices. Raises TryLater, or NeedsAttention: with a field when a setting is wrong, without one when it is
+    this notice that the service will never take (the address does not exist)."""
 
     name: ClassVar[str]
     title: ClassVar[Text]

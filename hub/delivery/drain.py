@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import and_
+from sqlalchemy import and_, update
 
+from hub import retry
 from hub.bell import Bell
 from hub.contracts import Gateway, NeedsAttention, Report, Source, TryLater
 from hub.delivery.rounds import Rounds, Row
@@ -22,7 +23,7 @@ from hub.fiscal import Text
 from hub.intake.context import SourceFacts
 from hub.intake.doors import Doors, SourceIntake
 from hub.intake.sources import Sources
-from hub.store import DatabaseAway
+from hub.store import DatabaseAway, utcnow
 from hub.store.receipts import DELIVERY, view
 
 log = structlog.get_logger("hub.delivery")
@@ -88,6 +89,15 @@ class Deliveries(Rounds):
             self._end(row, "done", "")
             log.info("reported", about=about, tries=row["tries"])
             return True
+
+    def _later(self, row: Row, reason: Text, after: float | None) -> None:
+        tries = int(row["tries"])
+        state = "given_up" if retry.give_up(tries) else "pending"
+        due = utcnow() + retry.delay(tries, after)
+        log.warning("report_later", tries=tries, reason=str(reason))
+        self.db.submit(lambda connection: connection.execute(
+            update(DELIVERY).where(DELIVERY.c.id == row["id"])
+            .values(state=state, due_at=due, claimed_until=None, error=reason.to_json())))
 
 
 def _still_true(about: str, state: str) -> bool:

@@ -11,13 +11,12 @@ import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy import Connection, and_, or_, select, update
 
-from hub import retry
 from hub.bell import Bell
 from hub.dispatch import steps
 from hub.fiscal import Text
@@ -113,14 +112,3 @@ class Rounds(ABC):
             update(DELIVERY).where(DELIVERY.c.id == row["id"])
             .values(state=state, done_at=utcnow(), claimed_until=None, error=error.to_json() if error else None,
                     note=note)))
-
-    def _later(self, row: Row, reason: Text, after: float | None) -> datetime:
-        """Puts a row off, or gives it up after too many tries; when it is due again."""
-        tries = int(row["tries"])
-        state = "given_up" if retry.give_up(tries) else "pending"
-        due = utcnow() + retry.delay(tries, after)
-        log.warning("report_later", tries=tries, reason=str(reason))
-        self.db.submit(lambda connection: connection.execute(
-            update(DELIVERY).where(DELIVERY.c.id == row["id"])
-            .values(state=state, due_at=due, claimed_until=None, error=reason.to_json())))
-        return due

@@ -278,7 +278,7 @@ def _store_return(connection: Connection, base: Mapping[str, Any], receipt: Rece
         public_id=new_public_id("rcp"), created_at=now, row_version=1).returning(RECEIPT.c.id)).scalar_one())
     connection.execute(insert(BUYER).values(
         organisation_id=base["organisation_id"], receipt_id=new_id, public_id=new_public_id("buy"),
-        erase_after=now + timedelta(days=1827), created_at=now, row_version=1, **buyer_values(order, receipt.contact)))
+        created_at=now, row_version=1, **buyer_values(order, receipt.contact)))
     happened(connection, (base["organisation_id"], new_id), "", "queued", actor, "returned",
              {"base": base["public_id"]}, now)
     return new_id

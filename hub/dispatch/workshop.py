@@ -18,6 +18,7 @@ from sqlalchemy import and_, delete, exists, or_, select, update
 
 from hub.bell import Bell
 from hub.dispatch.owner import mark_misfits
+from hub.intake.doors import KEEP_RAW
 from hub.store import (
     Buyer,
     Database,
@@ -31,7 +32,7 @@ from hub.store import (
     table,
     utcnow,
 )
-from hub.store.receipts import DELIVERY
+from hub.store.receipts import DELIVERY, RECEIPT
 
 log = structlog.get_logger("hub.dispatch")
 
@@ -192,7 +193,14 @@ class Ticker(threading.Thread):
         for statement in (
                 update(_raw).where(_raw.c.erase_after <= now, _raw.c.body != b"")
                 .values(body=b"", query="", headers={}),
-                update(_buyer).where(_buyer.c.erase_after <= now, _buyer.c.name != "")
+                update(_buyer).where(_buyer.c.erase_after <= now, or_(
+                    _buyer.c.name != "", _buyer.c.email != "", _buyer.c.phone != "", _buyer.c.inn != ""))
                 .values(name="", email="", phone="", inn="", contact="", tags={}),
+                # Some events carry the whole order. What an invalid receipt needs to be read again stays with it.
+                update(_inbox).where(_inbox.c.created_at <= now - KEEP_RAW, _inbox.c.done_at.is_not(None),
+                                     _inbox.c.subject != "", _inbox.c.id.not_in(
+                                         select(RECEIPT.c.inbox_id).where(RECEIPT.c.state == "invalid",
+                                                                          RECEIPT.c.inbox_id.is_not(None))))
+                .values(data={}, subject="", reason=None),
                 delete(_memory).where(_memory.c.expires_at <= now - timedelta(days=1))):
             self.db.submit(lambda connection, statement=statement: connection.execute(statement))  # type: ignore[misc]

@@ -154,7 +154,7 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     contact = prepared.receipt.contact if prepared.receipt else ""
     connection.execute(insert(BUYER).values(
         organisation_id=source.organisation_id, receipt_id=receipt_id, public_id=new_public_id("buy"),
-        erase_after=now + timedelta(days=1827), created_at=now, row_version=1, **buyer_values(order, contact)))
+        created_at=now, row_version=1, **buyer_values(order, contact)))
     place = (source.organisation_id, int(receipt_id))
     happened(connection, place, "", "accepted", actor, "received", {"order": order.number}, now)
     if state == "queued":

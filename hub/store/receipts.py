@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -108,11 +108,17 @@ def whole_order(order_data: Mapping[str, Any], buyer: Mapping[str, Any] | None) 
     return codec.opened(Order, {**order_data, "data": {**order_data["data"], "customer": customer, "tags": tags}})
 
 
+class Personal:
+    """How long buyers' personal data are kept: HUB_KEEP_PERSONAL_DAYS, set once when a process starts."""
+
+    keep = timedelta(days=1827)
+
+
 def buyer_values(order: Order, contact: str) -> dict[str, Any]:
     """Columns of the ``buyer`` row."""
     customer = order.customer
-    return {"name": customer.name[:256], "email": customer.email[:256], "phone": customer.phone[:64],
-            "inn": customer.inn[:64], "contact": contact,
+    return {"erase_after": utcnow() + Personal.keep, "name": customer.name[:256], "email": customer.email[:256],
+            "phone": customer.phone[:64], "inn": customer.inn[:64], "contact": contact,
             "tags": {key: str(value) for key, value in order.tags.items()}}
 
 

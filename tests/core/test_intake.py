@@ -598,7 +598,7 @@ def test_a_gateway_knows_the_outcome_when_it_answers(shop: Shop, gate: int) -> N
     assert say("cancel A") == "cancelled" and say("cancel C") == "unknown"
     assert say("submit A 100") == "Duplicate cancelled"
     assert shop.states() == {"A": "cancelled", "B": "queued"}
-    assert shop.count(RAW) == 7 and shop.count(CONFLICT) == 1
+    assert shop.count(RAW) == 6 and shop.count(CONFLICT) == 1
     assert history(shop, "A")[-1] == "cancelled cancelled"
 
 
