@@ -54,6 +54,7 @@ setup(
             "bitrix = hub_plugins.bitrix",
             "bitrix24 = hub_plugins.bitrix24",
             "alfacrm = hub_plugins.alfacrm",
+            "email = hub_plugins.notifiers.email",
         ],
     },
 )

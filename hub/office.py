@@ -40,7 +40,7 @@ from hub.store import (
     User,
     utcnow,
 )
-from hub.store.vault import Vault
+from hub.store.vault import KeyMissing, Vault
 
 ROLES = ("owner", "cashier")
 SHORTEST_PASSWORD = 10
@@ -369,7 +369,10 @@ def add_notifier(session: Session, vault: Vault, actor: str, organisation_id: in
 def change_notifier(session: Session, vault: Vault, actor: str, row: NotifierRow, schema: type[PluginSettings],
                     given: Mapping[str, Any], **values: Any) -> None:
     """Changes a notifier's settings and, in ``values``, its title. Raises Wrong. What waits is tried at once."""
-    old = vault.unseal(row.secrets, row.key_id)
+    try:
+        old = vault.unseal(row.secrets, row.key_id)
+    except KeyMissing:
+        old = {}  # the secrets are entered anew
     opened, secret = split_secrets(schema, checked_settings(schema, given, {**row.settings, **old}))
     row.settings = opened
     row.secrets, row.key_id = vault.seal(secret)

@@ -55,8 +55,6 @@ NOTIFIER = table(NotifierRow)
 
 #: A receipt that a register cannot take now is looked at again after so long.
 RETRY_SECONDS = 5
-#: Most automatic tries of a receipt that registers keep refusing for passing reasons.
-MOST_TRIES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,7 +410,7 @@ def not_printed(connection: Connection, owner: Owner, claimed: Claim, outcome: R
     final = isinstance(outcome, Refused) and not outcome.retry
     reason = outcome.reason.to_json() if outcome else None
     tries = connection.execute(select(RECEIPT.c.tries).where(RECEIPT.c.id == claimed.receipt_id)).scalar_one()
-    if final or tries >= MOST_TRIES:
+    if final:
         change(connection, claimed.organisation_id, claimed.receipt_id, ("printing", "uncertain"), "refused",
                owner.actor, cause, outcome_json(outcome) if outcome else None, reason=reason)
         tell_refused(connection, claimed, outcome)

@@ -39,6 +39,11 @@ INTERRUPTED = Text("The hub was interrupted while the register printed.",
 FAILED = Text("The driver failed in the middle: {error}", "Драйвер сбился посреди работы: {error}")
 
 
+class RegisterRefuses(RegisterGone):
+    """It is the register that cannot print now (no paper, storage blocked): it steps back, its receipts wait or go
+    to another, and its card says why."""
+
+
 class Work:
     """Prints receipts on one register that its lease gives us. Used by one thread."""
 
@@ -100,10 +105,10 @@ class Work:
             self.find(claimed)
         else:
             self._free(claimed, outcome, "refused" if isinstance(outcome, Refused) else "unavailable")
-            if isinstance(outcome, Unavailable) or outcome.retry:
-                # It is the register that cannot print now (no paper, busy): it steps back, its receipts wait or go
-                # to another, and its card says why.
+            if isinstance(outcome, Unavailable):
                 raise RegisterGone(outcome.reason, outcome.vendor_code)
+            if outcome.retry:
+                raise RegisterRefuses(outcome.reason, outcome.vendor_code)
 
     def recorded(self, claimed: Claim, record: FiscalRecord, cause: str) -> None:
         """Commits a fact. Retried until the database takes it: the driver's answer must not be lost to a passing

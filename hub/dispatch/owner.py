@@ -18,11 +18,12 @@ from hub.contracts.settings import load
 from hub.dispatch import claims, steps
 from hub.dispatch.claims import Fit, Owner
 from hub.dispatch.commands import Commands
-from hub.dispatch.fiscalise import Work
+from hub.dispatch.fiscalise import RegisterRefuses, Work
 from hub.dispatch.inventory import Known, new_identity, new_status, trouble
 from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
 from hub.fiscal import Text
 from hub.plugins import Catalogue
+from hub.registers.health import obstacle
 from hub.registers.shifts import must_close, must_open
 from hub.store import Database, DatabaseAway, Organisation, Register, leases
 from hub.store.receipts import RECEIPT, RECORD
@@ -58,6 +59,9 @@ class RegisterThread(threading.Thread):
         self.wake = threading.Event()
         self._stop_asked = threading.Event()
         self._failures = 0
+        #: Why the register refused for a passing cause; while its status shows one, nothing is tried.
+        self._refused: RegisterRefuses | None = None
+        self._said = 0.0
         #: Set while a receipt is in hand: `hub up` waits for it.
         self.busy = False
 
@@ -101,6 +105,7 @@ class RegisterThread(threading.Thread):
             self._failures = 0
         except (RegisterGone, KeyMissing) as problem:
             self._failures += 1
+            self._refused = problem if isinstance(problem, RegisterRefuses) else None
             reason = problem.reason if isinstance(problem, RegisterGone) else Text(
                 "The register's secrets cannot be opened: {words}.", "Секреты кассы не открыть: {words}.",
                 params={"words": str(problem)})
@@ -225,6 +230,14 @@ class RegisterThread(threading.Thread):
                 work.busy_last = True
                 self._stop_asked.wait(0.15)
                 return True
+        if self._refused is not None:
+            if obstacle(driver.status()):
+                # Still no paper: its receipts wait without an attempt every few seconds, and go on by themselves.
+                if time.monotonic() - self._said >= STATUS_SECONDS:
+                    self._said = time.monotonic()
+                    trouble(self.db, self.register_id, self._refused.reason, self._refused.code)
+                return False
+            self._refused = None
         self.busy = True
         try:
             printed = 0

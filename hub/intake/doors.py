@@ -28,6 +28,7 @@ from hub.contracts import (
     Duplicate,
     Event,
     Malformed,
+    NeedsAttention,
     Problems,
     ReceiptView,
     Reception,
@@ -51,6 +52,9 @@ KEEP_RAW = timedelta(days=30)
 
 #: Headers that are kept beside a raw request; the others say nothing about what was sent or may hold secrets.
 KEPT_HEADERS = ("content-type", "content-length", "user-agent", "host")
+
+#: Name under which all headers of a kept request stand, encrypted.
+SEALED = "sealed"
 
 _inbox, _raw, _source = table(Inbox), table(RawRequest), table(SourceRow)
 log = structlog.get_logger("hub.intake")
@@ -146,6 +150,9 @@ class Doors:
     def _keep(self, source: SourceFacts, request: Request, event: Event, state: str, reason: Text) -> bool:
         """Stores a request that made no event, for the owner. False while the database is away."""
         raw, digest = raw_values(source, request), request_digest(request)
+        # It may have to be received again after the repair, with all it came with: secrets too, so they are sealed.
+        sealed, key_id = self.sources.vault.seal(dict(request.headers))
+        raw["headers"] = {**raw["headers"], SEALED: f"{key_id} {sealed}"}
 
         def work(connection: Connection) -> None:
             raw_id = int(_INSERT_RAW.run(connection, raw).fetchone()[0])
@@ -156,6 +163,47 @@ class Doors:
         except DatabaseAway:
             return False
         return True
+
+    def receive_again(self, organisation_id: int, inbox_id: int) -> Text | None:
+        """Receives a kept request once more, after the plugin or its settings were mended. None when its events are
+        in the inbox now; a sentence when it still cannot be read. Raises DatabaseAway."""
+        with self.db.read() as connection:
+            row = connection.execute(
+                select(_inbox.c.source_id, _raw)
+                .join(_raw, _raw.c.id == _inbox.c.raw_id)
+                .where(_inbox.c.id == inbox_id, _inbox.c.organisation_id == organisation_id,
+                       _inbox.c.subject == "")).mappings().first()
+        source = None if row is None else self.sources.by_id(row["source_id"])
+        if row is None or source is None or not row["method"]:
+            return Text("The request is no longer kept.", "Запрос больше не хранится.")
+        key_id, _, sealed = str((row["headers"] or {}).get(SEALED, "")).partition(" ")
+        headers = self.sources.vault.unseal(sealed, key_id) or dict(row["headers"] or {})
+        request = Request(row["method"], row["path"], row["query"], headers, bytes(row["body"]), row["remote"])
+        try:
+            reception = self.sources.instance(source).receive(request)
+        except Malformed as problem:
+            return problem.reason
+        except Unauthorised:
+            return Text("The secret in the request is not the one in the settings.",
+                        "Секрет в запросе не тот, что в настройках.")
+        except NeedsAttention as problem:
+            return problem.reason
+        except DatabaseAway:
+            raise
+        except Exception as problem:
+            return Text("The plugin still cannot read it: {error}", "Плагин всё ещё не может его прочитать: {error}",
+                        params={"error": repr(problem)[:200]})
+        if not reception.events:
+            return reception.ignored or Text("There is nothing to print in it.", "Печатать в нём нечего.")
+
+        def work(connection: Connection) -> None:
+            put_events(connection, source, reception.events, "again", row["id"], request_digest(request))
+            connection.execute(update(_inbox).where(_inbox.c.id == inbox_id).values(
+                state="done", done_at=utcnow(), reason=None))
+
+        self.db.submit(work)
+        self.bell.ring("jobs", f"source:{source.id}")
+        return None
 
     def _spooled(self, kind: Any, plugin: str, public_id: str, token: str, request: Request,
                  answer: Answer | None = None) -> Answer:

@@ -21,6 +21,11 @@ def lamps(status: Status | None, answers: bool | None, now: datetime) -> dict[st
             "ofd": _ofd(status, now)}
 
 
+def obstacle(status: Status) -> bool:
+    """Whether the register shows something that a person must do before it prints again."""
+    return status.paper is False or bool(status.cover_open) or status.blocked is not None
+
+
 def _paper(status: Status) -> Lamp:
     if status.cover_open:
         return "red"

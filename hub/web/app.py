@@ -30,6 +30,7 @@ from hub.web import (
     connectors,
     editor,
     filters,
+    notifiers,
     ops,
     public,
     queues,
@@ -130,8 +131,8 @@ def _assets(app: Flask) -> None:
 
 
 def _pages(app: Flask, catalogue: Catalogue) -> None:
-    for page in (auth.page, today.page, receipts.page, registers.page, queues.page, connectors.page, editor.page,
-                 tryit.page, settings.page, public.page, ops.page):
+    for page in (auth.page, today.page, receipts.page, registers.page, queues.page, connectors.page,
+                 notifiers.page, editor.page, tryit.page, settings.page, public.page, ops.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():
         try:

@@ -17,7 +17,7 @@ from hub.intake.sources import validated
 from hub.plugins import PluginInfo
 from hub.store import Inbox, Queue, RawRequest, SourceRow, utcnow
 from hub.store.vault import KeyMissing
-from hub.web import forms, queries
+from hub.web import forms, notifiers, queries
 from hub.web.auth import owner_only
 from hub.web.filters import say
 from hub.web.receipts import Raw, raw_of
@@ -61,7 +61,8 @@ def listed() -> str:
     return render_template(
         "connectors.html", rows=[(one, hub.catalogue.connector(one.plugin), light(one)) for one in rows],
         kinds=kinds, drivers=sorted(hub.catalogue.drivers.values(), key=lambda one: one.title.say(user().language)),
-        heard=heard, gateways=hub.catalogue.gateways, aside=_aside(hub.catalogue.plugins))
+        heard=heard, gateways=hub.catalogue.gateways, aside=_aside(hub.catalogue.plugins),
+        told=notifiers.cards())
 
 
 def _aside(plugins: list[PluginInfo]) -> list[PluginInfo]:
@@ -317,7 +318,15 @@ def event(public_id: str) -> str:
     row, raw, source = _event(public_id)
     shown: Raw | None = raw_of(raw, source)
     return render_template("event.html", row=row, source=source, raw=shown, states=INBOX,
-                           repeatable=row.subject != "" and row.state not in ("pending", "claimed"))
+                           repeatable=_repeatable(row, raw))
+
+
+def _repeatable(row: Inbox, raw: RawRequest | None) -> bool:
+    """Whether an event can be read again: one that made a subject by asking its source, one that could not even be
+    read by receiving its request again."""
+    if row.subject:
+        return row.state not in ("pending", "claimed")
+    return row.state in ("failed", "malformed") and raw is not None and bool(raw.method)
 
 
 @page.post("/events/<public_id>/again")
@@ -325,8 +334,14 @@ def event(public_id: str) -> str:
 def again(public_id: str) -> Any:
     """Reads an event again: what it says over there now decides; its source key prevents a second receipt."""
     hub = the_hub()
-    row, _, source = _event(public_id)
-    if row.subject and row.state not in ("pending", "claimed"):
+    row, raw, source = _event(public_id)
+    if not row.subject and _repeatable(row, raw):
+        problem = hub.doors.receive_again(row.organisation_id, row.id)
+        if problem is None:
+            flash(gettext("The event is read again."), "green")
+        else:
+            flash(say(problem), "red")
+    elif row.subject and row.state not in ("pending", "claimed"):
         with hub.db.write() as session:
             event_row = session.get_one(Inbox, row.id)
             # "failed" and not "pending": two pending rows of one digest are not allowed, and both are due now.

@@ -24,6 +24,7 @@ from hub.contracts.settings import MASK
 from hub.dispatch import actions
 from hub.fiscal import Form, Invalid, NotANumber, Problem, quantity
 from hub.fiscal import paper as papers
+from hub.intake.doors import SEALED
 from hub.paper import as_html, as_png
 from hub.store import KeyConflict, RawRequest, ReceiptRow, SourceRow, utcnow
 from hub.store.vault import KeyMissing
@@ -155,7 +156,7 @@ def raw_of(row: RawRequest | None, source: SourceRow) -> Raw | None:
     hide = _secrets_of(source)
     query = f"?{row.query}" if row.query else ""
     return Raw(masked(f"{row.method} {row.path or '/'}{query}", hide),
-               {name: masked(str(value), hide) for name, value in (row.headers or {}).items()},
+               {name: masked(str(value), hide) for name, value in (row.headers or {}).items() if name != SEALED},
                masked(readable(row.body, str((row.headers or {}).get("content-type", ""))), hide), row.created_at)
 
 

@@ -20,6 +20,7 @@ from hub.store import (
     Evidence,
     Inbox,
     KeyConflict,
+    NotifierRow,
     Queue,
     QueueRegister,
     ReceiptRow,
@@ -131,7 +132,7 @@ def needs(session: Session, organisation_id: int) -> list[Need]:
     found = [*_receipts(session, organisation_id), *_evidence(session, organisation_id),
              *_registers(session, organisation_id), *_waiting(session, organisation_id),
              *_sources(session, organisation_id), *_deliveries(session, organisation_id),
-             *_conflicts(session, organisation_id)]
+             *_notifiers(session, organisation_id), *_conflicts(session, organisation_id)]
     return sorted(found, key=lambda one: one.rank)
 
 
@@ -253,13 +254,23 @@ def _sources(session: Session, organisation_id: int) -> Iterator[Need]:
 def _deliveries(session: Session, organisation_id: int) -> Iterator[Need]:
     rows = session.execute(select(Delivery, ReceiptRow, SourceRow.title).join(
         ReceiptRow, ReceiptRow.id == Delivery.receipt_id).join(SourceRow, SourceRow.id == Delivery.source_id).where(
-        Delivery.organisation_id == organisation_id,
+        Delivery.organisation_id == organisation_id, Delivery.target == "source",
         Delivery.state.in_(("failed", "given_up")) | ((Delivery.state == "pending") & (Delivery.tries >= 5)))
         .order_by(Delivery.id.desc()).limit(EACH)).all()
     for delivery, row, title in rows:
         yield Need(4, "amber", gettext("“%(title)s” was not told about the receipt of order %(order)s", title=title,
                                        order=row.order_number or row.source_key), say(delivery.error),
                    gettext("Open the receipt"), url_for("receipts.one", public_id=row.public_id))
+
+
+def _notifiers(session: Session, organisation_id: int) -> Iterator[Need]:
+    """One buyer's full mailbox is nobody's work here; a service that takes no messages at all is."""
+    for row in session.scalars(select(NotifierRow).where(
+            NotifierRow.organisation_id == organisation_id, NotifierRow.enabled.is_(True),
+            NotifierRow.archived_at.is_(None), NotifierRow.failures > 2)):
+        yield Need(4, "amber", gettext("Messages to buyers do not go out through “%(title)s”", title=row.title),
+                   say(row.last_error), gettext("Open the connection") if is_owner() else gettext("Refresh"),
+                   url_for("notifiers.settings", public_id=row.public_id) if is_owner() else url_for("today.home"))
 
 
 def _conflicts(session: Session, organisation_id: int) -> Iterator[Need]:

@@ -108,7 +108,8 @@ INBOX: Mapping[str, tuple[LazyString, str, str]] = {
     "malformed": (_("cannot be read"), "red", "cross"), "invalid": (_("error in the data"), "red", "cross"),
 }
 VIAS: Mapping[str, LazyString] = {"webhook": _("came in"), "poll": _("found by asking"),
-                                  "spool": _("kept while the database was away")}
+                                  "spool": _("kept while the database was away"),
+                                  "again": _("received again")}
 DOCUMENTS: Mapping[str, LazyString] = {
     "receipt": _("receipt"), "shift_open": _("shift opened"), "shift_close": _("shift closed"),
     "cash_in": _("cash in"), "cash_out": _("cash out"), "report": _("report"), "correction": _("correction"),
@@ -137,6 +138,9 @@ AUDIT: Mapping[str, LazyString] = {
     "source.off": _("source paused"), "source.archive": _("source taken away"),
     "source.new_address": _("new address of a source"), "source.seen": _("wrong secrets seen"),
     "source.again": _("event repeated"),
+    "notifier.add": _("messages to buyers enabled"), "notifier.change": _("messages to buyers changed"),
+    "notifier.on": _("messages to buyers go on"), "notifier.off": _("messages to buyers paused"),
+    "notifier.archive": _("messages to buyers taken away"),
     "register.add": _("register added"), "register.change": _("register changed"),
     "register.on": _("register goes on"), "register.off": _("register paused"),
     "register.archive": _("register taken away"), "register.command": _("order to a register"),

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from hub import office
-from hub.contracts import NeedsAttention, Polled, TryLater
+from hub.contracts import Answer, NeedsAttention, Polled, Reception, Request, TryLater
 from hub.contracts.source import Event
 from hub.dispatch.workshop import due_targets
 from hub.fiscal import Invalid, Problem, Text
@@ -665,3 +665,29 @@ def test_the_workshop_drains_without_any_bell(shop: Shop, hurry: None) -> None:
     finally:
         assert workshop.stop(10)
 
+
+
+def test_what_could_not_be_read_is_received_again_after_the_repair(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole request is kept, its secret headers encrypted, and the repaired plugin gets all of it."""
+    shop.other.orders["crash"] = order("crash", 10_000)
+    source = shop.facts()
+    kept = Request("POST", "/", "", {"x-secret": "the-shops-secret", "content-type": "text/plain"}, b"crash")
+    answer = shop.doors.answer(source.plugin, source.public_id, source.token, kept)
+    assert answer is not None and answer.status == 500
+    row = shop.read(select(INBOX))[0]
+    assert (row.state, row.subject) == ("failed", "")
+    assert "the-shops-secret" not in str(shop.read(select(RAW)))
+    assert "ZeroDivisionError" in str(shop.doors.receive_again(shop.organisation_id, row.id)), "not mended yet"
+    seen: list[Request] = []
+
+    def mended(self: Any, request: Request) -> Reception:
+        seen.append(request)
+        return Reception(Answer.text("ok"), (Event(request.body.decode(), "paid", {}),))
+
+    monkeypatch.setattr(ToySource, "receive", mended)
+    assert shop.doors.receive_again(shop.organisation_id, row.id) is None
+    assert seen[0].headers["x-secret"] == "the-shops-secret" and seen[0].body == b"crash"
+    shop.drains.drain(shop.source_id)
+    assert shop.states() == {"crash": "queued"}
+    assert shop.read(select(INBOX.c.state).where(INBOX.c.id == row.id))[0][0] == "done"
+    assert shop.doors.receive_again(shop.organisation_id + 1, row.id) is not None, "another organisation's"

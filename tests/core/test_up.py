@@ -35,6 +35,7 @@ class Up:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.port = free_port()
         self.lines: list[str] = []
+        self.seen: set[int] = set()
         env = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hub", "up"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -72,19 +73,18 @@ class Up:
                     name = "web" if arguments.endswith("hub web") else "worker" if "hub worker" in arguments else \
                         "redis" if "redis.sock" in arguments and "/bin/sh" not in arguments else ""
                     found[name or f"other {pid}"] = pid
+        self.seen |= set(found.values())
         return found
 
     def end(self) -> None:
-        """Whatever is left."""
-        left = self.children()
+        """Whatever is left, also of those whose parent has gone."""
+        self.children()
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for pid in left.values():
-            try:
+        for pid in self.seen:
+            if alive(pid):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         self._reader.join(5)
         if self.process.stdout:
             self.process.stdout.close()
@@ -145,7 +145,7 @@ def test_what_dies_is_brought_back_and_nothing_outlives_hub_up(hub: Up) -> None:
     pids = hub.children()
     assert pids["worker"] != first["worker"] and ("redis" in pids) == (server_binary() is not None)
     hub.process.kill()
-    wait_until(lambda: not any(alive(pid) for pid in pids.values()), 40,
+    wait_until(lambda: not any(alive(pid) for pid in pids.values()), 25,
                lambda: {name: pid for name, pid in pids.items() if alive(pid)})
 
 
