@@ -174,14 +174,14 @@ def queues(connection: Connection, register_id: int) -> tuple[int, ...]:
     return tuple(connection.execute(_QUEUES, {"register": register_id}).scalars())
 
 
-_NOTIFIERS = Hot(select(NOTIFIER.c.id).where(
+_NOTIFIERS = (select(NOTIFIER.c.id).where(
     NOTIFIER.c.organisation_id == bindparam("organisation"), NOTIFIER.c.enabled.is_(True),
     NOTIFIER.c.archived_at.is_(None)).order_by(NOTIFIER.c.id))
 
 
 def notifiers(connection: Connection, organisation_id: int) -> tuple[int, ...]:
     """The notifiers through which an organisation's buyers are told now."""
-    return tuple(int(row[0]) for row in _NOTIFIERS.run(connection, {"organisation": organisation_id}).fetchall())
+    return tuple(connection.execute(_NOTIFIERS, {"organisation": organisation_id}).scalars())
 
 
 def anything(connection: Connection, register_id: int, served: Sequence[int]) -> bool:
