@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,13 @@ class Telling:
             update(DELIVERY).values(due_at=utcnow(), claimed_until=None)))
 
 
+def wait(done: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Waits until it is so, or no longer."""
+    deadline = time.monotonic() + seconds
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.03)
+
+
 @pytest.fixture
 def telling(db: Database, tmp_path: Path, server: Running) -> Iterator[Telling]:
     one = Telling(Shop(db, tmp_path), server)
@@ -104,7 +111,10 @@ def test_a_recorded_receipt_becomes_one_letter(telling: Telling) -> None:
     telling.print("1")
     row, = telling.rows()
     assert (row.notifier_id, row.about, row.state) == (number, f"recorded:{number}", "pending")
-    assert f"notice:{number}" in telling.shop.bell.rings and f"notice:{number}" in due_targets(telling.db)
+    assert f"notice:{number}" in telling.shop.bell.rings
+    assert due_targets(telling.db) == [f"delivery:{telling.shop.source_id}", f"notice:{number}"]
+    telling.shop.deliveries.drain(telling.shop.source_id)
+    assert due_targets(telling.db) == [f"notice:{number}"], "the source has nothing to hear any more"
     assert telling.drain.drain(number) == 1 and telling.drain.drain(number) == 0
     letter, = telling.letters
     receipt = telling.shop.receipt()
@@ -127,6 +137,24 @@ def test_without_a_notifier_nothing_is_planned(telling: Telling) -> None:
     telling.change(number, lambda session, row: office.archive_notifier(session, "test", row))
     telling.print("3")
     assert telling.rows() == [] and not [one for one in telling.shop.bell.rings if one.startswith("notice")]
+
+
+def test_a_register_at_work_hears_of_a_new_notifier(db: Database, tmp_path: Path) -> None:
+    shop = Shop(db, tmp_path)
+    shop.catalogue.notifiers["email"] = EmailNotifier
+    shop.add_register(device())
+    planned = select(DELIVERY.c.notifier_id).where(DELIVERY.c.target == "buyer")
+    with shop.at_work():
+        for key in "12":
+            shop.accept(order(key, customer=Customer("", BUYER)))
+            shop.bell.ring("registers", f"queue:{shop.queue_id}")
+            wait(lambda key=key: shop.receipt(key)["state"] == "recorded")
+            if key == "1":
+                assert shop.read(planned) == []
+                with db.write() as session:
+                    office.add_notifier(session, shop.vault, "test", shop.organisation_id, "email", "Почта",
+                                        EmailNotifier.settings, {"host": "mail", "sender": "shop@example.org"})
+    assert len(shop.read(planned)) == 1
 
 
 def test_each_notifier_tells_once(telling: Telling) -> None:
@@ -195,9 +223,7 @@ def test_a_dead_server_delays_nobody(telling: Telling) -> None:
                         threads=2)
     workshop.start()
     try:
-        deadline = time.monotonic() + 20
-        while (len(telling.letters), len(shop.other.told)) != (3, 3) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait(lambda: (len(telling.letters), len(shop.other.told)) == (3, 3))
     finally:
         assert workshop.stop(10)
     assert (len(telling.letters), len(shop.other.told)) == (3, 3)
@@ -207,6 +233,15 @@ def test_a_dead_server_delays_nobody(telling: Telling) -> None:
     card = telling.card()
     assert card.id == dead and card.failures >= 2 and "не отвечает" in Text.from_json(card.last_error).say("ru")
     assert [row.state for row in telling.rows() if row.notifier_id == alive] == ["done"] * 3
+
+
+def test_a_service_that_is_down_is_asked_twice_and_left_in_peace(telling: Telling) -> None:
+    number = telling.enable(port=1)
+    for key in "1234":
+        telling.print(key)
+    assert telling.drain.drain(number) == 1
+    assert [row.tries for row in telling.rows()] == [1, 1, 0, 0]
+    assert all(row.due_at > utcnow() for row in telling.rows()) and telling.drain.drain(number) == 0
 
 
 def test_one_full_mailbox_does_not_hold_the_others_up(telling: Telling) -> None:
@@ -291,7 +326,9 @@ def test_a_plugins_own_fault_is_said_without_its_words(telling: Telling, monkeyp
         raise ZeroDivisionError(f"cannot send to {notice.to}")
 
     monkeypatch.setattr(EmailNotifier, "send", broken)
-    telling.drain.drain(number)
+    with structlog.testing.capture_logs() as lines:
+        telling.drain.drain(number)
+    assert "ZeroDivisionError" in repr(lines) and BUYER not in repr(lines)
     row, = telling.rows()
     assert row.state == "pending" and "ZeroDivisionError" in str(Text.from_json(row.error))
     assert BUYER not in str(row.error)

@@ -118,7 +118,7 @@ def test_a_passing_fault_is_tried_later(post: Post, stage: str, kind: str, more:
 @pytest.mark.parametrize(("stage", "code", "text", "field"), [
     ("connect", 554, "no service", "host"), ("ehlo", 550, "go away", "host"),
     ("auth", 535, "5.7.8 bad", "password"), ("auth", 534, "5.7.9 app password", "password"),
-    ("auth", 538, "5.7.11 encrypt", "security"), ("mail", 553, f"5.7.1 {USER} is not yours", "sender"),
+    ("auth", 538, "5.7.11 encrypt", "security"), ("mail", 553, f"5.7.1 {USER} is not yours, nor <{BUYER}>", "sender"),
     ("rcpt", 550, f"5.1.1 <{BUYER}> unknown", ""), ("rcpt", 553, "tatyana? no", ""),
     ("data", 554, "no", "sender"), ("letter", 554, f"5.7.1 spam for {BUYER}", "sender"),
     ("letter", 550, "5.7.26 no SPF", "sender"), ("letter", 552, "5.3.4 too big", "")])
