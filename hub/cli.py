@@ -154,7 +154,7 @@ def _db_upgrade(options: argparse.Namespace) -> int:
 
 def _user_add(options: argparse.Namespace) -> int:
     from hub import office
-    from hub.store import Database, Organisation
+    from hub.store import Database, DatabaseAway, Organisation
 
     db = Database(config.load().database_url, pool=2)
     password = sys.stdin.readline().rstrip("\n") if options.password_stdin else getpass.getpass("Password: ")
@@ -173,6 +173,9 @@ def _user_add(options: argparse.Namespace) -> int:
         for field, text in problem.fields.items():
             print(f"hub: {field}: {text.say(options.language)}", file=sys.stderr)
         return 2
+    except DatabaseAway as problem:
+        print(f"hub: the database cannot be used: {problem}. Run `hub doctor`.", file=sys.stderr)
+        return 1
     finally:
         db.close()
     _print({"id": public_id, "login": options.login}, options.json, [f"{options.login} can log in"])
@@ -242,7 +245,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from hub.plugins import discover
 
         for add in discover().commands():
-            add(top.get_default("commands"))
+            try:
+                add(top.get_default("commands"))
+            except Exception as problem:  # a stranger's mistake must not take everybody's commands away
+                print(f"hub: a plugin's command cannot be added: {problem!r}", file=sys.stderr)
     options = top.parse_args(arguments)
     try:
         return int(options.call(options) or 0)

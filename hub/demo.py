@@ -62,6 +62,12 @@ def run(as_json: bool = False, keep: str | None = None) -> int:
                                         "HUB_KEY_FILE": "", "HUB_PUBLIC_URL": ""}),
                            port=free_port("127.0.0.1", None), host="127.0.0.1")
         catalogue = discover(settings.plugins_off)
+        broken = [one for one in catalogue.plugins if one.reason is not None]
+        if broken or not catalogue.demos:
+            for one in broken:
+                print(f"hub: {one.name}: {one.reason.say('ru') if one.reason else ''}", file=sys.stderr)
+            print("hub: the demo needs every plugin at work: see `hub plugin list`", file=sys.stderr)
+            return 2
         journal = folder / "register.jsonl"
         say("Запускаю кассу-эмулятор, симуляторы и хаб …")
         address = stack.enter_context(_register(journal))

@@ -7,7 +7,6 @@ reason on its card; every other plugin goes on.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -17,9 +16,9 @@ import pluggy
 import structlog
 
 from hub import PROJECT, hookspecs
-from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Source, describe
-from hub.contracts.settings import PluginSettings
+from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Source
 from hub.fiscal import Order, Receipt, Text
+from hub.testing.shape import class_problems
 
 GROUP = "hub.plugins"
 log = structlog.get_logger("hub.plugins")
@@ -115,7 +114,10 @@ def _call(call: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
 
 def installed() -> list[EntryPoint]:
     """Every entry point of the group, in order of name."""
-    return sorted(entry_points(group=GROUP), key=lambda one: one.name)
+    own = "kassahub"
+    # Ours first: a stranger's plugin must not take the name of a bundled one, and with it its settings and secrets.
+    return sorted(entry_points(group=GROUP), key=lambda one: (
+        one.dist is None or one.dist.name.lower() != own, one.name))
 
 
 def discover(off: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> Catalogue:
@@ -175,10 +177,16 @@ def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, mod
                 provides.append(f"{attribute[:-1]}:{kind.name}")
         elif caller.name == "hub_demos":
             for demo in implementation():
+                if not (isinstance(demo, type) and issubclass(demo, Demo)):
+                    raise TypeError(f"hub_demos must give Demo classes, not {demo!r}")
+                _new(catalogue.demos, demo.source, "demo", name)
                 found.append((catalogue.demos, demo.source, demo))
                 provides.append(f"demo:{demo.source}")
         elif caller.name == "hub_simulators":
             for simulator, main in implementation().items():
+                if not callable(main):
+                    raise TypeError(f"simulator {simulator!r} is not callable")
+                _new(catalogue.simulators, simulator, "simulator", name)
                 found.append((catalogue.simulators, simulator, main))
                 provides.append(f"simulator:{simulator}")
         else:
@@ -191,20 +199,29 @@ def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, mod
     return provides
 
 
+def _new(have: Mapping[str, Any], key: str, what: str, plugin: str) -> None:
+    """ValueError when a name is taken."""
+    if key in have:
+        raise ValueError(f"{what} {key!r} is already provided by another plugin than {plugin}")
+
+
 def check_class(kind: Any, base: type) -> None:
-    """TypeError with the reason when a class cannot serve as ``base``: for discovery and ``hub plugin check``."""
+    """TypeError with the reasons when a class cannot serve as ``base``: the same eyes as ``hub plugin check``, but
+    for the naming of secrets, which is an author's affair."""
     label = getattr(kind, "__name__", repr(kind))
     if not isinstance(kind, type) or not issubclass(kind, base):
         raise TypeError(f"{label} is not a {base.__name__}")
-    missing = sorted(getattr(kind, "__abstractmethods__", ()))
-    if missing:
-        raise TypeError(f"{label} lacks {', '.join(missing)}")
-    if not re.fullmatch(r"[a-z][a-z0-9_]{1,31}", getattr(kind, "name", "")):
-        raise TypeError(f"{label}.name must be lower case, two to 32 characters, not {getattr(kind, 'name', None)!r}")
-    for attribute in ("title", "summary"):
-        if not isinstance(getattr(kind, attribute, None), Text):
-            raise TypeError(f"{label}.{attribute} must be a Text")
     settings = getattr(kind, "settings", None)
-    if not (isinstance(settings, type) and issubclass(settings, PluginSettings)):
-        raise TypeError(f"{label}.settings must be a PluginSettings")
-    describe(settings)
+    names = frozenset(getattr(settings, "_declared_fields", {}))
+    problems = class_problems(kind, base.__name__.lower(), names)
+    if problems:
+        raise TypeError("; ".join(problems))
+    for method, needed in _CALLED.items():
+        call = getattr(kind, method, None)
+        if call is not None and len(inspect.signature(call).parameters) != needed:
+            raise TypeError(f"{label}.{method} must take {needed - 1} argument(s)")
+
+
+#: Methods that the core calls -> parameters with ``self``.
+_CALLED = {"receive": 2, "fetch": 2, "report": 2, "handle": 2, "fiscalise": 3, "find": 2, "settle": 2, "send": 2,
+           "poll": 2}

@@ -25,6 +25,8 @@ from hub.store.receipts import RECEIPT, RECORD, view_of
 from hub.store.vault import Vault
 
 _memory = table(Memory)
+#: Seconds that a plugin waits for the database: it may have to answer somebody.
+PATIENCE = 4.0
 _local = threading.local()
 
 
@@ -98,17 +100,24 @@ class CoreContext:
         return Client(_session())
 
     def receipt(self, key: str) -> ReceiptView | None:
-        with self._db.read() as connection:
-            row = connection.execute(
-                select(RECEIPT, RECORD.c.document.label("record_document"))
-                .join(RECORD, RECORD.c.id == RECEIPT.c.record_id, isouter=True)
-                .where(RECEIPT.c.source_id == self._source.id, RECEIPT.c.source_key == key)).mappings().first()
-        return None if row is None else view_of(dict(row), f"{self._url}/r/{row['public_id']}")
+        def look() -> dict[str, Any] | None:
+            with self._db.read() as connection:
+                row = connection.execute(
+                    select(RECEIPT, RECORD.c.document.label("record_document"))
+                    .join(RECORD, RECORD.c.id == RECEIPT.c.record_id, isouter=True)
+                    .where(RECEIPT.c.source_id == self._source.id, RECEIPT.c.source_key == key)).mappings().first()
+                return None if row is None else dict(row)
+
+        found = self._db.within(PATIENCE, look)
+        return None if found is None else view_of(found, f"{self._url}/r/{found['public_id']}")
 
     def recall(self, name: str) -> str | None:
-        with self._db.read() as connection:
-            row = connection.execute(select(_memory.c.value, _memory.c.expires_at).where(
-                _memory.c.source_id == self._source.id, _memory.c.name == name)).first()
+        def look() -> Any:
+            with self._db.read() as connection:
+                return connection.execute(select(_memory.c.value, _memory.c.expires_at).where(
+                    _memory.c.source_id == self._source.id, _memory.c.name == name)).first()
+
+        row = self._db.within(PATIENCE, look)
         if row is None or (row.expires_at is not None and row.expires_at <= utcnow()):
             return None
         key_id, _, sealed = row.value.partition(" ")
@@ -118,7 +127,7 @@ class CoreContext:
         source = self._source
         if not value:
             self._db.submit(lambda connection: connection.execute(
-                delete(_memory).where(_memory.c.source_id == source.id, _memory.c.name == name)))
+                delete(_memory).where(_memory.c.source_id == source.id, _memory.c.name == name)), within=PATIENCE)
             return
         sealed, key_id = self._vault.seal({"v": value})
         until = None if seconds is None else utcnow() + timedelta(seconds=seconds)
@@ -132,7 +141,7 @@ class CoreContext:
                 index_elements=["source_id", "name"],
                 set_={"value": statement.excluded.value, "expires_at": statement.excluded.expires_at}))
 
-        self._db.submit(work)
+        self._db.submit(work, within=PATIENCE)
 
     @contextmanager
     def lock(self, name: str, seconds: float = 30.0) -> Iterator[bool]:

@@ -37,7 +37,7 @@ from hub.contracts import (
     Unauthorised,
 )
 from hub.fiscal import Order, Text
-from hub.intake.context import SourceFacts
+from hub.intake.context import PATIENCE, SourceFacts
 from hub.intake.orders import prepare, store
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
@@ -49,6 +49,10 @@ from hub.store.vault import KeyMissing
 LARGEST_BODY = 10 * 1024 * 1024
 #: Raw requests are kept so long for the owner, then erased: they hold personal data.
 KEEP_RAW = timedelta(days=30)
+
+#: Seconds that acceptance waits for the database; then the request goes to the spool. Some senders wait 60 s, and take
+#: a timeout for a failure although it may be stored.
+ACCEPT_SECONDS = PATIENCE
 
 #: Headers that are kept beside a raw request; the others say nothing about what was sent or may hold secrets.
 KEPT_HEADERS = ("content-type", "content-length", "user-agent", "host")
@@ -145,7 +149,7 @@ class Doors:
                 put(connection, source, Event(subject="", kind="ignored"), via, raw_id, digest, "ignored",
                     reception.ignored)
 
-        self.db.submit(work)
+        self.db.submit(work, within=ACCEPT_SECONDS)
 
     def _keep(self, source: SourceFacts, request: Request, event: Event, state: str, reason: Text) -> bool:
         """Stores a request that made no event, for the owner. False while the database is away."""
@@ -159,7 +163,7 @@ class Doors:
             put(connection, source, event, "webhook", raw_id, digest, state, reason)
 
         try:
-            self.db.submit(work)
+            self.db.submit(work, within=ACCEPT_SECONDS)
         except DatabaseAway:
             return False
         return True
@@ -231,7 +235,7 @@ class Doors:
         try:
             self.db.submit(lambda connection: connection.execute(
                 update(_source).where(_source.c.id == source.id)
-                .values(wrong_secrets=_source.c.wrong_secrets + 1)))
+                .values(wrong_secrets=_source.c.wrong_secrets + 1)), within=ACCEPT_SECONDS)
         except DatabaseAway:
             pass
 
@@ -315,7 +319,7 @@ class SourceIntake:
             assert seen is not None
             return stored, seen
 
-        stored, seen = doors.db.submit(work)
+        stored, seen = doors.db.submit(work, within=ACCEPT_SECONDS)
         if stored.ring:
             doors.bell.ring("registers", f"queue:{source.queue_id}")
         if stored.outcome == "invalid":

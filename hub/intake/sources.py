@@ -14,7 +14,7 @@ from sqlalchemy import select
 from hub.contracts import Gateway, Intake, NeedsAttention, ReceiptView, Source, load
 from hub.contracts.settings import errors
 from hub.fiscal import Text, verbatim
-from hub.intake.context import CoreContext, SourceFacts, facts
+from hub.intake.context import PATIENCE, CoreContext, SourceFacts, facts
 from hub.plugins import Catalogue
 from hub.store import Database, Organisation, SourceRow
 from hub.store.vault import Vault
@@ -40,9 +40,11 @@ class Sources:
         if seen is not None and now - seen[0] < FRESH:
             return seen[1]
         try:
-            found = self._read(SourceRow.public_id == public_id)
+            found = self.db.within(PATIENCE, lambda: self._read(SourceRow.public_id == public_id))
         except Exception:
             if seen is not None:
+                with self._lock:
+                    self._seen[public_id] = (now, seen[1])
                 return seen[1]
             raise
         with self._lock:

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ LARGEST_GROUP = 256
 BUSY_SECONDS = 30
 #: How long a group waits for as many as the last one had.
 LINGER = 0.002
+#: Seconds for which calls with a bound fail at once after one of them had no answer.
+QUIET = 3.0
 
 log = structlog.get_logger("hub.store")
 
@@ -60,12 +62,15 @@ class Database:
             options["connect_args"] = {"timeout": BUSY_SECONDS, "check_same_thread": False}
         else:
             # Lock and statement waits are bounded so that a stuck peer becomes an error that is retried.
-            options["connect_args"] = {"connect_timeout": 5,
+            options["connect_args"] = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 3,
+                                       "keepalives_count": 3, "tcp_user_timeout": 20000,
                                        "options": "-c synchronous_commit=on -c lock_timeout=20000 "
                                                   "-c statement_timeout=60000 -c timezone=UTC"}
             options["pool_pre_ping"] = True
         self.engine: Engine = create_engine(url, **options)
         self._writer: _Writer | None = None
+        self._late = ThreadPoolExecutor(32, thread_name_prefix="database")
+        self._quiet_until = 0.0
         if self.is_sqlite:
             watch = _File(make_url(url).database or "")
             _sqlite_manners(self.engine, watch)
@@ -87,15 +92,46 @@ class Database:
 
     # -- writing -------------------------------------------------------------------------------------------------
 
-    def submit(self, work: Work[T]) -> T:
+    def within(self, seconds: float, call: Callable[[], T]) -> T:
+        """``call()``, or DatabaseAway when it has no answer in time: for whoever must answer somebody else.
+
+        A server that hangs keeps its connections alive, so no option of the driver ends the wait; the thread is left
+        behind in a pool of its own. After one such wait the next ones fail at once for a moment. A file answers.
+        """
+        if self.is_sqlite:
+            return call()
+        return self._in_time(self._late.submit(call), seconds)
+
+    def _in_time(self, future: Future[T], seconds: float) -> T:
+        if time.monotonic() < self._quiet_until:
+            future.cancel()
+            raise DatabaseAway("the database does not answer")
+        try:
+            return future.result(seconds)
+        except TimeoutError as problem:
+            self._quiet_until = time.monotonic() + QUIET
+            future.cancel()
+            raise DatabaseAway(f"the database did not answer within {seconds:.0f} s") from problem
+
+    def submit(self, work: Work[T], within: float | None = None) -> T:
         """Runs ``work`` in a write transaction and returns after it is durable.
 
         On SQLite several works share one commit, each inside a savepoint of its own. ``work`` must be short, do no
         I/O, and not call ``submit``; it may be called again after its first run was rolled back. What it raises is
-        raised here and its writes are gone; DatabaseAway means that nothing was kept.
+        raised here and its writes are gone; DatabaseAway means that nothing was kept. ``within`` bounds the wait in
+        seconds: then DatabaseAway may also mean that it is kept after all, later.
         """
         if self._writer is not None:
-            return self._writer.submit(work)
+            if within is None:
+                return self._writer.submit(work).result()
+            if time.monotonic() < self._quiet_until:
+                raise DatabaseAway("the database does not answer")
+            return self._in_time(self._writer.submit(work), within)
+        if within is None:
+            return self._alone(work)
+        return self.within(within, lambda: self._alone(work))
+
+    def _alone(self, work: Work[T]) -> T:
         with _translated(), self.engine.begin() as connection:
             return work(connection)
 
@@ -115,9 +151,8 @@ class Database:
         return moment.astimezone(UTC)
 
     def ping(self) -> None:
-        """Raises DatabaseAway when a trivial query fails."""
-        with self.read() as connection:
-            connection.execute(text("SELECT 1"))
+        """Raises DatabaseAway when nothing could be stored now: an empty write transaction, with little patience."""
+        self.submit(lambda connection: connection.execute(text("SELECT 1")).close(), within=2.0)
 
     def close(self) -> None:
         """Ends the writer after what is queued, and the pool."""
@@ -211,7 +246,7 @@ class _Writer:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def submit(self, work: Work[T]) -> T:
+    def submit(self, work: Work[T]) -> Future[T]:
         future: Future[T] = Future()
         with self._lock:
             # Under the lock: nothing is queued behind the end, where nobody would ever answer it.
@@ -221,7 +256,7 @@ class _Writer:
                 self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
                 self._thread.start()
             self._queue.put((work, future))
-        return future.result()
+        return future
 
     def stop(self) -> None:
         with self._lock:
@@ -266,6 +301,8 @@ class _Writer:
                 assert driver is not None
                 alone = len(group) == 1
                 for work, future in group:
+                    if future.cancelled():
+                        continue  # who asked has given up, and keeps it elsewhere
                     if not alone:
                         driver.execute("SAVEPOINT one")
                     try:
@@ -282,7 +319,7 @@ class _Writer:
                     if not alone:
                         driver.execute("RELEASE one")
         except _Alone as problem:
-            group[0][1].set_exception(problem.cause)
+            _tell(group[0][1], None, problem.cause)
             return
         except _Doubtful:
             # A full disk, or one work's own wrong statement? Each by itself finds out, and harms no other.
@@ -293,13 +330,21 @@ class _Writer:
             reason = problem if isinstance(problem, DatabaseAway) else DatabaseAway(repr(problem))
             log.warning("commit_failed", group=len(group), error=str(reason))
             for _, future in group:
-                future.set_exception(reason)
+                _tell(future, None, reason)
             return
         for future, result, error in results:
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            _tell(future, result, error)
+
+
+def _tell(future: Future[Any], result: Any, error: BaseException | None) -> None:
+    """Ends a future that somebody may have cancelled meanwhile."""
+    try:
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+    except InvalidStateError:
+        pass
 
 
 class _Doubtful(Exception):

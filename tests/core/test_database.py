@@ -186,7 +186,10 @@ def test_a_read_only_database_is_away(sqlite_db: Database) -> None:
 
     with pytest.raises(DatabaseAway, match="readonly"):
         sqlite_db.submit(lambda connection: note(connection, "x"))
-    sqlite_db.ping()
+    with sqlite_db.read() as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    with pytest.raises(DatabaseAway):
+        sqlite_db.ping()  # "ready" means that an order can be stored
 
 
 @pytest.mark.postgres

@@ -112,9 +112,11 @@ def test_a_recorded_receipt_becomes_one_letter(telling: Telling) -> None:
     row, = telling.rows()
     assert (row.notifier_id, row.about, row.state) == (number, f"recorded:{number}", "pending")
     assert f"notice:{number}" in telling.shop.bell.rings
-    assert due_targets(telling.db) == [f"delivery:{telling.shop.source_id}", f"notice:{number}"]
+    report = f"delivery:{telling.shop.source_id}"
+    assert {report, f"notice:{number}"} <= set(due_targets(telling.db))
     telling.shop.deliveries.drain(telling.shop.source_id)
-    assert due_targets(telling.db) == [f"notice:{number}"], "the source has nothing to hear any more"
+    assert report not in due_targets(telling.db), "the source has nothing to hear any more"
+    assert f"notice:{number}" in due_targets(telling.db)
     assert telling.drain.drain(number) == 1 and telling.drain.drain(number) == 0
     letter, = telling.letters
     receipt = telling.shop.receipt()
