@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
+from hub_plugins.drivers.emulator.driver import EmulatorDriver
 
 from hub import hookimpl
 from hub.contracts import Source
@@ -60,10 +61,30 @@ class Abstract(Source):
     name, title, summary, settings = "abstract", Text("A", "А"), Text("A", "А"), ToySource.settings
 
 
+class Unlike(ToySource):
+    name, poll_every = "unlike", "a"  # type: ignore[assignment]
+
+
+class Deaf(ToySource):
+    name = "deaf"
+
+    def receive(self) -> Any:  # type: ignore[override]
+        return None
+
+
+class Incapable(EmulatorDriver):
+    name, capabilities = "incapable", None  # type: ignore[assignment]
+
+
 @pytest.mark.parametrize("hooks, words", [
-    ({"hub_sources": lambda: [Nameless]}, "must be lower case"),
-    ({"hub_sources": lambda: [Abstract]}, "Abstract lacks check, fetch, receive, report, setup"),
+    ({"hub_sources": lambda: [Nameless]}, "must be a lower-case identifier"),
+    ({"hub_sources": lambda: [Abstract]}, "Abstract does not implement receive()"),
     ({"hub_sources": lambda: [ToyGateway]}, "ToyGateway is not a Source"),
+    ({"hub_sources": lambda: [Unlike]}, "TypeError"),
+    ({"hub_sources": lambda: [Deaf]}, "Deaf.receive must take 1 argument(s)"),
+    ({"hub_drivers": lambda: [Incapable]}, "capabilities"),
+    ({"hub_simulators": lambda: {"zz": 5}}, "is not callable"),
+    ({"hub_demos": lambda: [5]}, "Demo classes"),
     ({"hub_sources": lambda: None}, "TypeError"),
     ({"hub_sources": _raises}, "a plugin wants to end the hub"),
     ({"hub_sources": lambda: [ToySource], "hub_gateways": _raises}, "SystemExit"),

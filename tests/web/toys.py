@@ -23,6 +23,7 @@ from hub.contracts import (
     NeedsAttention,
     NoOrder,
     PluginSettings,
+    Polled,
     Reception,
     Refused,
     Report,
@@ -75,6 +76,7 @@ class Toy(Source):
     summary = Text("Sends orders as JSON.", "Присылает заказы в JSON.")
     settings = ToySettings
     works_without_inbound = True
+    poll_every = 60
     template = "<line.name>"
     tags = {"toy.colour": Text("The colour", "Цвет")}
     tag_prefixes = ("own_",)
@@ -98,6 +100,9 @@ class Toy(Source):
         if not order.get("paid", True):
             return NoOrder(Text("Not paid yet.", "Ещё не оплачен."))
         return order_of(order)
+
+    def poll(self, cursor: str) -> Polled:
+        return Polled((), cursor)
 
     def report(self, report: Report) -> None:
         """The toy listens to nobody."""
