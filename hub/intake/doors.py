@@ -138,7 +138,7 @@ class Doors:
 
     def store_events(self, source: SourceFacts, reception: Reception, request: Request, via: str = "webhook") -> None:
         """Durably stores the raw request and its events; ignored ones with their reason. Raises DatabaseAway."""
-        raw = raw_values(source, request)
+        raw = self._sealed(source, request)
         digest = request_digest(request)
 
         def work(connection: Connection) -> None:
@@ -153,7 +153,7 @@ class Doors:
 
     def _keep(self, source: SourceFacts, request: Request, event: Event, state: str, reason: Text) -> bool:
         """Stores a request that made no event, for the owner. False while the database is away."""
-        raw, digest = raw_values(source, request), request_digest(request)
+        raw, digest = self._sealed(source, request), request_digest(request)
         # It may have to be received again after the repair, with all it came with: secrets too, so they are sealed.
         sealed, key_id = self.sources.vault.seal(dict(request.headers))
         raw["headers"] = {**raw["headers"], SEALED: f"{key_id} {sealed}"}
@@ -167,6 +167,12 @@ class Doors:
         except DatabaseAway:
             return False
         return True
+
+    def _sealed(self, source: SourceFacts, request: Request) -> dict[str, Any]:
+        """Columns of a raw request, its body encrypted: many systems put their token into it."""
+        values = raw_values(source, request)
+        values["body"] = self.sources.vault.seal_bytes(request.body)
+        return values
 
     def receive_again(self, organisation_id: int, inbox_id: int) -> Text | None:
         """Receives a kept request once more, after the plugin or its settings were mended. None when its events are
@@ -182,7 +188,8 @@ class Doors:
             return Text("The request is no longer kept.", "Запрос больше не хранится.")
         key_id, _, sealed = str((row["headers"] or {}).get(SEALED, "")).partition(" ")
         headers = self.sources.vault.unseal(sealed, key_id) or dict(row["headers"] or {})
-        request = Request(row["method"], row["path"], row["query"], headers, bytes(row["body"]), row["remote"])
+        body = self.sources.vault.unseal_bytes(bytes(row["body"]))
+        request = Request(row["method"], row["path"], row["query"], headers, body, row["remote"])
         try:
             reception = self.sources.instance(source).receive(request)
         except Malformed as problem:
@@ -310,7 +317,7 @@ class SourceIntake:
     def submit(self, order: Order, raw: Request) -> Submission:
         doors, source = self._doors, self._source
         prepared = prepare(source, order, doors.sources.catalogue, utcnow())
-        values = raw_values(source, raw)
+        values = doors._sealed(source, raw)
 
         def work(connection: Connection) -> tuple[Any, ReceiptView]:
             raw_id = int(_INSERT_RAW.run(connection, values).fetchone()[0])

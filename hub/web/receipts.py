@@ -154,10 +154,14 @@ def raw_of(row: RawRequest | None, source: SourceRow) -> Raw | None:
     if row is None:
         return None
     hide = _secrets_of(source)
+    try:
+        body = the_hub().vault.unseal_bytes(row.body)
+    except KeyMissing as problem:
+        body = str(problem).encode()
     query = f"?{row.query}" if row.query else ""
     return Raw(masked(f"{row.method} {row.path or '/'}{query}", hide),
                {name: masked(str(value), hide) for name, value in (row.headers or {}).items() if name != SEALED},
-               masked(readable(row.body, str((row.headers or {}).get("content-type", ""))), hide), row.created_at)
+               masked(readable(body, str((row.headers or {}).get("content-type", ""))), hide), row.created_at)
 
 
 def _secrets_of(source: SourceRow) -> list[str]:

@@ -78,7 +78,8 @@ def test_a_paid_order_becomes_a_queued_receipt(shop: Shop) -> None:
     assert shop.bell.rings[-1] == f"queue:{shop.queue_id}"
     assert source(shop).last_ok_at is not None
     raw = shop.read(select(RAW))[0]
-    assert raw.body == b"deal:1" and raw.headers == {"content-type": "text/plain"}, "no header that may hold a secret"
+    assert b"deal:1" not in raw.body and shop.vault.unseal_bytes(raw.body) == b"deal:1", "encrypted at rest"
+    assert raw.headers == {"content-type": "text/plain"}, "no header that may hold a secret"
     assert shop.receipt()["raw_id"] == raw.id
 
 
@@ -318,7 +319,7 @@ def test_a_malformed_request_is_400_with_the_reason_and_its_body_is_kept(shop: S
     answer = shop.post("bad")
     assert answer.status == 400 and "number" in answer.body.decode()
     assert inbox(shop) == [("", "malformed", 1)]
-    assert shop.read(select(RAW.c.body))[0][0] == b"bad"
+    assert shop.vault.unseal_bytes(shop.read(select(RAW.c.body))[0][0]) == b"bad"
     assert due_targets(shop.db) == [f"poll:{shop.source_id}"], "nothing is drained for it"
 
 
