@@ -133,7 +133,9 @@ class RedisBell(Bell):
                                          uuid.uuid4().hex[:6], job_class=_job_class())
                 worker.stop = stop
                 worker.work(logging_level="ERROR", with_scheduler=False)
-            except (self._failure, OSError) as problem:
+            except Exception as problem:
+                # Redis away, or a stop in the middle of the worker's start: rings are a convenience, whatever breaks
+                # them must not end the process that prints.
                 log.warning("bell_away", error=str(problem))
                 stop.wait(1.0)
 
