@@ -31,6 +31,7 @@ class Vault:
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         self._keys = dict(keys)
         self.current = next(iter(self._keys))
+        self._first = Fernet(self._keys[self.current])
 
     @classmethod
     def open(cls, file: Path) -> Vault:
@@ -67,7 +68,7 @@ class Vault:
 
     def seal(self, value: Mapping[str, Any]) -> tuple[str, str]:
         """(ciphertext, key id) of a JSON object."""
-        sealed = Fernet(self._keys[self.current]).encrypt(json.dumps(dict(value), ensure_ascii=False).encode())
+        sealed = self._first.encrypt(json.dumps(dict(value), ensure_ascii=False).encode())
         return sealed.decode(), self.current
 
     def unseal(self, sealed: str, key_id: str) -> dict[str, Any]:
@@ -87,7 +88,7 @@ class Vault:
         """Raw bytes that may hold a secret (a webhook's body with its token), encrypted; nothing stays nothing."""
         if not data:
             return b""
-        return _MARK + self.current.encode() + b" " + Fernet(self._keys[self.current]).encrypt(data)
+        return _MARK + self.current.encode() + b" " + self._first.encrypt(data)
 
     def unseal_bytes(self, stored: bytes) -> bytes:
         """The bytes that :meth:`seal_bytes` took; what was never sealed comes back as it is. KeyMissing names the
