@@ -103,7 +103,7 @@ class Doors:
 
     def _receive(self, kind: Any, source: SourceFacts, request: Request, token: str) -> Answer:
         try:
-            reception = self.sources.instance(source).receive(request)
+            reception = self.sources.receiver(source).receive(request)
         except Unauthorised:
             self._unauthorised(source.plugin, source)
             return self._instead(kind, "unauthorised", request)

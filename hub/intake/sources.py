@@ -32,6 +32,7 @@ class Sources:
         self._seen: dict[str, tuple[float, SourceFacts | None]] = {}
         self._settings: dict[int, tuple[SourceFacts, dict[str, Any]]] = {}
         self._lock = threading.Lock()
+        self._kept = threading.local()
 
     def by_public_id(self, public_id: str) -> SourceFacts | None:
         """The source, or None. Raises DatabaseAway only when it was never seen."""
@@ -96,6 +97,16 @@ class Sources:
             raise NeedsAttention(Text("“{name}” is a gateway: it sends by itself.",
                                       "«{name}» — шлюз: он присылает сам.", params={"name": source.plugin}))
         return kind(settings, self.context(source))
+
+    def receiver(self, source: SourceFacts) -> Source:
+        """:meth:`instance`, kept by each thread as long as the row was read only once: requests come in crowds."""
+        kept: dict[int, tuple[SourceFacts, Source]] = self._kept.__dict__.setdefault("receivers", {})
+        seen = kept.get(source.id)
+        if seen is None or seen[0] is not source:
+            if len(kept) > 1000:
+                kept.clear()
+            seen = kept[source.id] = (source, self.instance(source))
+        return seen[1]
 
     def gateway(self, source: SourceFacts, intake: Intake) -> Gateway:
         """The gateway's plugin object."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import os
+import threading
+import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -50,9 +51,52 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+#: Each byte's letter: five of its eight bits.
+_LETTERS = b"234567abcdefghijklmnopqrstuvwxyz" * 8
+#: Prefixes of ids that stand in addresses without a login: they are random as a whole.
+_UNGUESSABLE = frozenset({"rcp", "src"})
+_POOL_BYTES = 4096
+
+
+class _Random:
+    """Random bytes, fetched from the system many at once: each call there lets another thread have its turn, which
+    on the way of every request costs more than the bytes. Never shared with a forked child."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes = b""
+        self._at = 0
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._lock = threading.Lock()
+        self._bytes, self._at = b"", 0
+
+    def take(self, count: int) -> bytes:
+        """Bytes that were never given before."""
+        with self._lock:
+            if self._at + count > len(self._bytes):
+                self._bytes, self._at = os.urandom(_POOL_BYTES), 0
+            self._at += count
+            return self._bytes[self._at - count:self._at]
+
+
+_random = _Random()
+
+
 def new_public_id(prefix: str) -> str:
-    """``rcp_`` and 16 characters of 80 random bits: opaque, unguessable enough, fine in a URL."""
-    return f"{prefix}_{base64.b32encode(os.urandom(10)).decode().lower()}"
+    """``rcp_`` and 16 characters, fine in a URL: 80 random bits, or 40 of the clock before 40 random ones.
+
+    Rows that come together stand together in the index then, and a commit writes few of its pages instead of one for
+    each row. Nothing relies on the order.
+    """
+    if prefix in _UNGUESSABLE:
+        return f"{prefix}_{_random.take(16).translate(_LETTERS).decode()}"
+    clock = (time.time_ns() // 1_000_000).to_bytes(6, "big")[1:]
+    bits = int.from_bytes(clock, "big")
+    led = bytes([bits >> shift & 31 for shift in range(35, -1, -5)])
+    return f"{prefix}_{(led + _random.take(8)).translate(_LETTERS).decode()}"
 
 
 class Base(DeclarativeBase):
@@ -82,7 +126,7 @@ class Row:
 class OrgRow(Row):
     """A row that belongs to an organisation; others point at it by (organisation_id, id)."""
 
-    organisation_id: Mapped[int] = mapped_column(Id, index=True)
+    organisation_id: Mapped[int] = mapped_column(Id)
 
 
 def org_args(*references: tuple[str, str], extra: tuple[Any, ...] = ()) -> tuple[Any, ...]:

@@ -13,12 +13,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
@@ -27,6 +26,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.orm import Session
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Work = Callable[[Connection], T]
 
 #: Most writes in one group: bounds how long the first of them waits.
@@ -34,6 +34,9 @@ LARGEST_GROUP = 256
 BUSY_SECONDS = 30
 #: How long a group waits for as many as the last one had.
 LINGER = 0.002
+#: Pages of SQLite's log before they go into the file. Random keys touch the same pages again and again: the longer the
+#: log, the less is written twice. 4 KB each, so 32 MB on disk.
+CHECKPOINT_PAGES = 8000
 #: Seconds for which calls with a bound fail at once after one of them had no answer.
 QUIET = 3.0
 
@@ -102,7 +105,7 @@ class Database:
             return call()
         return self._in_time(self._late.submit(call), seconds)
 
-    def _in_time(self, future: Future[T], seconds: float) -> T:
+    def _in_time(self, future: _Promise[T], seconds: float) -> T:
         if time.monotonic() < self._quiet_until:
             future.cancel()
             raise DatabaseAway("the database does not answer")
@@ -116,7 +119,7 @@ class Database:
     def submit(self, work: Work[T], within: float | None = None) -> T:
         """Runs ``work`` in a write transaction and returns after it is durable.
 
-        On SQLite several works share one commit, each inside a savepoint of its own. ``work`` must be short, do no
+        On SQLite several works share one commit, and none sees another's failure. ``work`` must be short, do no
         I/O, and not call ``submit``; it may be called again after its first run was rolled back. What it raises is
         raised here and its writes are gone; DatabaseAway means that nothing was kept. ``within`` bounds the wait in
         seconds: then DatabaseAway may also mean that it is kept after all, later.
@@ -196,7 +199,7 @@ def _sqlite_manners(engine: Engine, file: _File) -> None:
         cursor = connection.cursor()
         _switch_to_wal(cursor)
         for pragma in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}",
-                       "temp_store=MEMORY", "cache_size=-8000"):
+                       "temp_store=MEMORY", "cache_size=-16000", f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -232,6 +235,49 @@ def _translated() -> Iterator[None]:
         raise
 
 
+class _Promise(Protocol[T_co]):
+    """What can be waited for: a pool's future, a ticket of the writer."""
+
+    def result(self, timeout: float | None = None) -> T_co:
+        """The value, or what was raised; TimeoutError."""
+
+    def cancel(self) -> bool:
+        """Whoever asked has given up."""
+
+
+class _Ticket(Generic[T]):
+    """One work's place in the writer's line. A future would do the same with five locks instead of one, and each
+    acceptance pays for it."""
+
+    __slots__ = ("_done", "_error", "_value", "abandoned", "work")
+
+    def __init__(self, work: Work[T]) -> None:
+        self.work = work
+        self.abandoned = False
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    def tell(self, value: Any, error: BaseException | None) -> None:
+        """Ends the wait; called once, by the writer."""
+        self._value, self._error = value, error
+        self._done.release()
+
+    def result(self, timeout: float | None = None) -> T:
+        """The work's value, after its commit; what it raised; TimeoutError. Asked for by one thread, once."""
+        if not self._done.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimeoutError
+        if self._error is not None:
+            raise self._error
+        value: T = self._value
+        return value
+
+    def cancel(self) -> bool:
+        self.abandoned = True
+        return True
+
+
 class _Writer:
     """The thread that commits what has gathered.
 
@@ -241,13 +287,18 @@ class _Writer:
 
     def __init__(self, engine: Engine, file: _File) -> None:
         self._engine, self._file = engine, file
-        self._queue: SimpleQueue[tuple[Work[Any], Future[Any]] | None] = SimpleQueue()
+        self._connection: Connection | None = None
+        self._waiting: list[_Ticket[Any]] = []
+        #: The writer sleeps until so many wait: one wake-up for a group, not one for each that joins it.
+        self._wanted = 1
+        self._wake = threading.Lock()
+        self._wake.acquire()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._stopped = False
 
-    def submit(self, work: Work[T]) -> Future[T]:
-        future: Future[T] = Future()
+    def submit(self, work: Work[T]) -> _Ticket[T]:
+        ticket = _Ticket(work)
         with self._lock:
             # Under the lock: nothing is queued behind the end, where nobody would ever answer it.
             if self._stopped:
@@ -255,71 +306,105 @@ class _Writer:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
                 self._thread.start()
-            self._queue.put((work, future))
-        return future
+            self._waiting.append(ticket)
+            if len(self._waiting) >= self._wanted:
+                self._nudge()
+        return ticket
 
     def stop(self) -> None:
         with self._lock:
             self._stopped = True
-            self._queue.put(None)
+            self._nudge()
         if self._thread is not None:
             self._thread.join(BUSY_SECONDS + 5)
+
+    def _nudge(self) -> None:
+        """Wakes the writer; under the lock."""
+        self._wanted = LARGEST_GROUP + 1
+        if self._wake.locked():
+            self._wake.release()
+
+    def _gather(self, wanted: int, seconds: float | None) -> bool:
+        """Sleeps until ``wanted`` works wait or the time is up; whether any waits."""
+        with self._lock:
+            if len(self._waiting) < wanted and not self._stopped:
+                self._wake.acquire(blocking=False)  # what woke the last group is spent
+                self._wanted = wanted
+            else:
+                return bool(self._waiting)
+        self._wake.acquire(timeout=-1 if seconds is None else seconds)
+        with self._lock:
+            self._wanted = LARGEST_GROUP + 1
+            return bool(self._waiting)
 
     def _run(self) -> None:
         expected = 0
         while True:
-            first = self._queue.get()
-            if first is None:
-                return
-            group, last = [first], False
             # Whoever was served together comes back together: a moment's wait saves an fsync for each.
-            patience = time.monotonic() + LINGER if expected > 1 else 0.0
-            while len(group) < LARGEST_GROUP:
-                try:
-                    wait = patience - time.monotonic() if len(group) < expected else 0.0
-                    one = self._queue.get(timeout=wait) if wait > 0 else self._queue.get_nowait()
-                except Empty:
-                    break
-                if one is None:
-                    last = True
-                    break
-                group.append(one)
+            if self._gather(1, None) and expected > 1:
+                self._gather(expected, LINGER)
+            with self._lock:
+                group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
+                if not group and self._stopped:
+                    self._close()
+                    return
             expected = len(group)
-            self._commit(group)
-            if last:
-                return
+            if group:
+                self._commit(group)
 
-    def _commit(self, group: list[tuple[Work[Any], Future[Any]]]) -> None:
-        results: list[tuple[Future[Any], Any, BaseException | None]] = []
+    @contextmanager
+    def _own(self) -> Iterator[Connection]:
+        """The writer's connection, always the same one: another's cache of pages would be stale after each commit.
+        A new one after any failure."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(hub_write=True)
+        try:
+            yield self._connection
+        except BaseException:
+            self._close()
+            raise
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _commit(self, group: list[_Ticket[Any]], apart: bool = False) -> None:
+        """Runs a group in one transaction. At first without savepoints, since nearly always all goes well; when one
+        work raises, everything is rolled back and run again with each ``apart``."""
+        results: list[tuple[_Ticket[Any], Any, BaseException | None]] = []
+        alone = len(group) == 1
         try:
             if self._file.replaced():
+                self._close()
                 self._engine.dispose()
-            with _translated(), self._engine.connect().execution_options(hub_write=True) as connection, \
-                    connection.begin():
+            with _translated(), self._own() as connection, connection.begin():
                 # Savepoints straight on the driver: SQLAlchemy's own bookkeeping for them costs more than they do.
                 driver = connection.connection.driver_connection
                 assert driver is not None
-                alone = len(group) == 1
-                for work, future in group:
-                    if future.cancelled():
+                for ticket in group:
+                    if ticket.abandoned:
                         continue  # who asked has given up, and keeps it elsewhere
-                    if not alone:
+                    if apart:
                         driver.execute("SAVEPOINT one")
                     try:
-                        results.append((future, work(connection), None))
+                        results.append((ticket, ticket.work(connection), None))
                     except (OperationalError, InterfaceError) as problem:
                         if alone:
                             raise
                         raise _Doubtful from problem
                     except BaseException as problem:
-                        if alone:
-                            raise _Alone(problem) from problem
+                        if not apart:
+                            raise _Raised(problem) from problem
                         driver.execute("ROLLBACK TO one")
-                        results.append((future, None, problem))
-                    if not alone:
+                        results.append((ticket, None, problem))
+                    if apart:
                         driver.execute("RELEASE one")
-        except _Alone as problem:
-            _tell(group[0][1], None, problem.cause)
+        except _Raised as problem:
+            if alone:
+                group[0].tell(None, problem.cause)
+            else:
+                self._commit(group, apart=True)
             return
         except _Doubtful:
             # A full disk, or one work's own wrong statement? Each by itself finds out, and harms no other.
@@ -329,30 +414,19 @@ class _Writer:
         except BaseException as problem:
             reason = problem if isinstance(problem, DatabaseAway) else DatabaseAway(repr(problem))
             log.warning("commit_failed", group=len(group), error=str(reason))
-            for _, future in group:
-                _tell(future, None, reason)
+            for ticket in group:
+                ticket.tell(None, reason)
             return
-        for future, result, error in results:
-            _tell(future, result, error)
-
-
-def _tell(future: Future[Any], result: Any, error: BaseException | None) -> None:
-    """Ends a future that somebody may have cancelled meanwhile."""
-    try:
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)
-    except InvalidStateError:
-        pass
+        for ticket, result, error in results:
+            ticket.tell(result, error)
 
 
 class _Doubtful(Exception):
     """One work of a group met an error that may be everybody's; the transaction is rolled back."""
 
 
-class _Alone(Exception):
-    """Carries what a single work raised past the transaction's rollback."""
+class _Raised(Exception):
+    """Carries what a work raised past the transaction's rollback."""
 
     def __init__(self, cause: BaseException) -> None:
         self.cause = cause

@@ -9,12 +9,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, literal_column
+from sqlalchemy import Connection, Dialect, literal_column
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.types import TypeEngine
+
+from hub.store.base import Moment
 
 Processor = Callable[[Any], Any] | None
+#: SQL, (name, processor, constant) of each parameter in its order, whether they go by position.
+_Prepared = tuple[str, list[tuple[str, Processor, Any]], bool]
+
+
+def _processor(kind: TypeEngine[Any], dialect: Dialect) -> Processor:
+    """What turns a value into the driver's. Times have a faster one on SQLite, with the same result."""
+    if dialect.name == "sqlite" and isinstance(kind, Moment):
+        return _sqlite_moment
+    return kind.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _sqlite_moment(value: datetime | None) -> str | None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError(f"a time without a zone: {value!r}")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 class Hot:
@@ -27,33 +48,31 @@ class Hot:
 
     def __init__(self, statement: Any) -> None:
         self._statement = statement
-        self._compiled: dict[str, tuple[str, list[str] | None, dict[str, Any], dict[str, Processor]]] = {}
+        self._compiled: dict[str, _Prepared] = {}
 
-    def _prepare(self, connection: Connection) -> tuple[str, list[str] | None, dict[str, Any], dict[str, Processor]]:
+    def _prepare(self, connection: Connection) -> _Prepared:
         dialect = connection.dialect
         compiled = self._statement.compile(dialect=dialect)
-        processors: dict[str, Processor] = {}
-        constants: dict[str, Any] = {}
+        binds: dict[str, tuple[str, Processor, Any]] = {}
         for bind, name in compiled.bind_names.items():
-            processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            processors[name] = processor
-            if not bind.required and bind.effective_value is not None:
-                constants[name] = processor(bind.effective_value) if processor else bind.effective_value
-        prepared = (str(compiled), list(compiled.positiontup) if compiled.positional else None, constants, processors)
-        self._compiled[dialect.name] = prepared
+            processor = _processor(bind.type, dialect)
+            constant = bind.effective_value if not bind.required else None
+            if constant is not None and processor is not None:
+                constant = processor(constant)
+            binds[name] = (name, processor, constant)
+        order = [binds[name] for name in compiled.positiontup] if compiled.positional else list(binds.values())
+        prepared = self._compiled[dialect.name] = (str(compiled), order, bool(compiled.positional))
         return prepared
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
         """Executes in the connection's transaction. Raises IntegrityError or OperationalError of SQLAlchemy."""
-        sql, order, constants, processors = self._compiled.get(connection.dialect.name) or self._prepare(connection)
-        bound = dict(constants)
-        for name, value in values.items():
-            processor = processors.get(name)
-            bound[name] = processor(value) if processor is not None else value
+        sql, order, positional = self._compiled.get(connection.dialect.name) or self._prepare(connection)
+        bound = [constant if name not in values else values[name] if processor is None else processor(values[name])
+                 for name, processor, constant in order]
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(sql, tuple([bound.get(name) for name in order]) if order is not None else
-                           {name: bound.get(name) for name in processors})
+            cursor.execute(sql, bound if positional else {one[0]: value for one, value in zip(order, bound,
+                                                                                              strict=True)})
         except Exception as problem:
             raise self._translated(connection, sql, problem) from problem
         return cursor

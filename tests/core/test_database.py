@@ -80,7 +80,7 @@ def test_waiting_works_share_one_commit(sqlite_db: Database) -> None:
     writer = sqlite_db._writer
     assert writer is not None
     release = threading.Thread(target=lambda: (
-        wait_until(lambda: writer._queue.qsize() == 30), hold.set()))
+        wait_until(lambda: len(writer._waiting) == 30), hold.set()))
     release.start()
     at_once(*calls)
     release.join()
