@@ -1,7 +1,32 @@
 """What a receipt is, by law. Pure: no I/O, no database, no Flask."""
 
 from hub.fiscal.build import Terms, build, left_of, return_of, shorten
-from hub.fiscal.codes import Country, Ffd, Form, Kind, Measure, Method, Subject, Tag, TaxSystem, measure_of_okei
+from hub.fiscal.codes import (
+    AgentSign,
+    CorrectionType,
+    Country,
+    Ffd,
+    Form,
+    Kind,
+    Measure,
+    Method,
+    PlannedStatus,
+    Subject,
+    Tag,
+    TaxSystem,
+    measure_of_okei,
+)
+from hub.fiscal.details import (
+    Agent,
+    BuyerDetails,
+    CashlessDetail,
+    Correction,
+    Fraction,
+    IndustryProperty,
+    OperationalProperty,
+    Supplier,
+    UserProperty,
+)
 from hub.fiscal.money import Money, NotANumber, decimal, quantity, spread, total
 from hub.fiscal.order import Cashier, Customer, Order, OrderLine, Payment
 from hub.fiscal.problems import Invalid, Problem
@@ -10,8 +35,10 @@ from hub.fiscal.receipt import FiscalRecord, Receipt, ReceiptLine
 from hub.fiscal.text import Text, verbatim
 
 __all__ = [
-    "Cashier", "Country", "Customer", "Ffd", "FiscalRecord", "Form", "Invalid", "Kind", "Measure", "Method", "Money",
-    "NotANumber", "Order", "OrderLine", "Payment", "Problem", "Receipt", "ReceiptLine", "Subject", "Tag",
-    "TaxSystem", "Terms", "Text", "build", "decimal", "left_of", "measure_of_okei", "qr_text", "quantity", "read_qr",
+    "Agent", "AgentSign", "BuyerDetails", "Cashier", "CashlessDetail", "Correction", "CorrectionType", "Country",
+    "Customer", "Ffd", "FiscalRecord", "Form", "Fraction", "IndustryProperty", "Invalid", "Kind", "Measure",
+    "Method", "Money", "NotANumber", "OperationalProperty", "Order", "OrderLine", "Payment", "PlannedStatus",
+    "Problem", "Receipt", "ReceiptLine", "Subject", "Supplier", "Tag", "TaxSystem", "Terms", "Text",
+    "UserProperty", "build", "decimal", "left_of", "measure_of_okei", "qr_text", "quantity", "read_qr",
     "return_of", "shorten", "spread", "total", "verbatim",
 ]

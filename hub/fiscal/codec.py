@@ -11,8 +11,8 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import fields, is_dataclass
-from datetime import datetime
+from dataclasses import Field, fields, is_dataclass
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -48,6 +48,8 @@ def _pair(kind: Any) -> Pair:
         return (lambda value: [value.amount, value.currency], lambda value: Money(value[0], value[1]))
     if kind is Decimal:
         return str, Decimal
+    if kind is date:
+        return date.isoformat, date.fromisoformat
     if kind is datetime:
         return datetime.isoformat, datetime.fromisoformat
     if isinstance(kind, type) and issubclass(kind, Enum):
@@ -62,15 +64,29 @@ def _pair(kind: Any) -> Pair:
     return _same, _same
 
 
+_STATED = object()
+
+
+def _absent(one: Field[Any]) -> Any:
+    """The value of a field that means "not given": None, an empty tuple or False; such a one is not written."""
+    return one.default if one.default is None or one.default == () or one.default is False else _STATED
+
+
 def _dataclass(kind: type) -> Pair:
     hints = typing.get_type_hints(kind)
-    parts = [(one.name, *_pair(hints[one.name])) for one in fields(kind)]
+    parts = [(one.name, *_pair(hints[one.name]), _absent(one)) for one in fields(kind)]
 
     def write(value: Any) -> dict[str, Any]:
-        return {name: writer(getattr(value, name)) for name, writer, _ in parts}
+        out = {}
+        for name, writer, _, absent in parts:
+            one = getattr(value, name)
+            # Most of what a line may say it does not: only what is said is stored.
+            if one is not absent:
+                out[name] = writer(one)
+        return out
 
     def read(data: Mapping[str, Any]) -> Any:
-        return kind(**{name: reader(data[name]) for name, _, reader in parts if name in data})
+        return kind(**{name: reader(data[name]) for name, _, reader, _ in parts if name in data})
 
     return write, read
 

@@ -122,6 +122,35 @@ class Form(Enum):
     OTHER = 1217
 
 
+class CorrectionType(Enum):
+    """Why a correction is made, tag 1173."""
+
+    OWN = 0
+    BY_ORDER = 1
+
+
+class AgentSign(Enum):
+    """Agent's sign, tags 1057 and 1222; the value is its bit."""
+
+    BANK_PAYING_AGENT = 1
+    BANK_PAYING_SUBAGENT = 2
+    PAYING_AGENT = 4
+    PAYING_SUBAGENT = 8
+    ATTORNEY = 16
+    COMMISSION_AGENT = 32
+    ANOTHER = 64
+
+
+class PlannedStatus(Enum):
+    """What the sale makes of a marked item, tag 2003."""
+
+    PIECE_SOLD = 1
+    MEASURED_SOLD = 2
+    PIECE_RETURNED = 3
+    MEASURED_RETURNED = 4
+    UNCHANGED = 255
+
+
 class Measure(IntEnum):
     """Measure of quantity, tag 2108 (FFD 1.2)."""
 

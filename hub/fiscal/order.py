@@ -8,7 +8,18 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from hub.fiscal.codes import Form, Kind, Measure, Method, Subject, TaxSystem
+from hub.fiscal.codes import Form, Kind, Measure, Method, PlannedStatus, Subject, TaxSystem
+from hub.fiscal.details import (
+    Agent,
+    BuyerDetails,
+    CashlessDetail,
+    Correction,
+    Fraction,
+    IndustryProperty,
+    OperationalProperty,
+    Supplier,
+    UserProperty,
+)
 from hub.fiscal.money import Money
 
 
@@ -20,11 +31,16 @@ class Customer:
     email: str = ""
     phone: str = ""
     inn: str = ""
+    details: BuyerDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
     """One position. ``price`` is per unit before ``discount``, which is money off the whole line.
+
+    ``discount_percent`` and ``markup_percent`` say the same as ``discount`` and ``markup`` in percent of price x
+    quantity; give one of each pair. ``removed`` lines are kept and shown but neither counted nor printed;
+    ``discount_removed`` is a discount that was taken back: shown, not counted.
 
     ``amount`` is the sum after discount when the source states it (it wins over price x quantity); None leaves
     it to be computed. ``vat`` is a key of :mod:`hub.fiscal.vat` or ``""`` for the organisation's default.
@@ -42,6 +58,22 @@ class OrderLine:
     measure: Measure = Measure.PIECE
     marking: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    discount_percent: Decimal | None = None
+    markup: Money | None = None
+    markup_percent: Decimal | None = None
+    removed: bool = False
+    discount_removed: Money | None = None
+    department: int = 0
+    unit: str = ""
+    excise: Money | None = None
+    country: str = ""
+    declaration: str = ""
+    additional: str = ""
+    agent: Agent | None = None
+    supplier: Supplier | None = None
+    fraction: Fraction | None = None
+    planned_status: PlannedStatus | None = None
+    industry: tuple[IndustryProperty, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +119,15 @@ class Order:
     base_key: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
+    discount_percent: Decimal | None = None
+    markup: Money | None = None
+    markup_percent: Decimal | None = None
+    correction: Correction | None = None
+    agent: Agent | None = None
+    supplier: Supplier | None = None
+    settlement_address: str = ""
+    additional: str = ""
+    user_property: UserProperty | None = None
+    industry: tuple[IndustryProperty, ...] = ()
+    operational: OperationalProperty | None = None
+    cashless: tuple[CashlessDetail, ...] = ()

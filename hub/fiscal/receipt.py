@@ -7,7 +7,17 @@ from datetime import datetime
 from decimal import Decimal
 
 from hub.fiscal import vat as vat_rates
-from hub.fiscal.codes import Country, Ffd, Form, Kind, Measure, Method, Subject, TaxSystem
+from hub.fiscal.codes import Country, Ffd, Form, Kind, Measure, Method, PlannedStatus, Subject, TaxSystem
+from hub.fiscal.details import (
+    Agent,
+    CashlessDetail,
+    Correction,
+    Fraction,
+    IndustryProperty,
+    OperationalProperty,
+    Supplier,
+    UserProperty,
+)
 from hub.fiscal.money import Money, total
 from hub.fiscal.order import Cashier, Customer, Payment
 
@@ -17,7 +27,9 @@ class ReceiptLine:
     """One position as it is printed: ``amount = round(price x quantity)``, both after discount, VAT inside.
 
     ``shortened`` keeps the full name when it was cut to tag 1030's 128 characters. ``returns`` is, in a return made
-    of a receipt, the index of the line there.
+    of a receipt, the index of the line there. ``discount`` and ``markup`` are what is already inside price and
+    amount, for the paper; ``country`` is tag 1230 (three digits), ``declaration`` 1231, ``excise`` 1229, ``additional``
+    1191, ``unit`` 1197 (FFD below 1.2).
     """
 
     name: str
@@ -32,6 +44,20 @@ class ReceiptLine:
     marking: str = ""
     shortened: str = ""
     returns: int | None = None
+    discount: Money | None = None
+    markup: Money | None = None
+    discount_removed: Money | None = None
+    department: int = 0
+    unit: str = ""
+    excise: Money | None = None
+    country: str = ""
+    declaration: str = ""
+    additional: str = ""
+    agent: Agent | None = None
+    supplier: Supplier | None = None
+    fraction: Fraction | None = None
+    planned_status: PlannedStatus | None = None
+    industry: tuple[IndustryProperty, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +65,9 @@ class Receipt:
     """A fiscal document we ask for; complete, checked and immutable.
 
     ``key`` is the receipt's own 16-character key, which may travel in tag 1192 when that is free.
-    ``change`` is what the buyer got back from cash; payments are stated net of it.
+    ``change`` is what the buyer got back from cash; payments are stated net of it. ``removed`` lines are kept and
+    shown, never printed or counted. A ``correction`` makes it a correction receipt (document 31). ``additional`` is tag
+    1192 when the source claims it: then the key cannot travel there.
     """
 
     key: str
@@ -60,6 +88,16 @@ class Receipt:
     seller_inn: str = ""
     settled_at: datetime | None = None
     change: Money | None = None
+    correction: Correction | None = None
+    agent: Agent | None = None
+    supplier: Supplier | None = None
+    settlement_address: str = ""
+    additional: str = ""
+    user_property: UserProperty | None = None
+    industry: tuple[IndustryProperty, ...] = ()
+    operational: OperationalProperty | None = None
+    cashless: tuple[CashlessDetail, ...] = ()
+    removed: tuple[ReceiptLine, ...] = ()
 
     @property
     def total(self) -> Money:

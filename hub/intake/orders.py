@@ -87,11 +87,16 @@ def _template(text: str) -> templating.Template:
     return templating.compile(text)
 
 
+#: Fields of an order that make its receipt another one.
+CONTENT = ("kind", "currency", "lines", "payments", "discount", "discount_percent", "markup", "markup_percent",
+           "tax_system", "correction")
+
+
 def content_hash(order: Order) -> str:
     """What makes two orders under one key the same: kind, currency, lines, payments, discount. Not the buyer's
     spelling, not the template's tags, not times."""
     data = codec.to_json(replace(order, lines=tuple(replace(line, tags={}) for line in order.lines)))
-    facts = {name: data[name] for name in ("kind", "currency", "lines", "payments", "discount", "tax_system")}
+    facts = {name: data.get(name) for name in CONTENT}
     return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
