@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from hub.intake.doors import Doors
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
 from hub.plugins import Catalogue, discover
-from hub.store import Database
+from hub.store import Database, leases
 from hub.store.receipts import Personal
 from hub.store.vault import Vault
 
@@ -62,7 +61,7 @@ def public_url(config: Config) -> str:
 
 def holder() -> str:
     """This process's name in leases. A restarted process is another holder, even under the same number."""
-    return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
+    return leases.process()
 
 
 def on_stop(stop: Callable[[], None]) -> None:

@@ -6,8 +6,6 @@ is told again under the same delivery id.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -40,7 +38,7 @@ class Rounds(ABC):
 
     def __init__(self, db: Database, bell: Bell) -> None:
         self.db, self.bell = db, bell
-        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.holder = leases.process()
 
     @abstractmethod
     def _mine(self, number: int) -> Any:
@@ -55,7 +53,9 @@ class Rounds(ABC):
         """Works off what has to be told; how many rows came to an end or were put off one by one."""
         target = f"{self.kind}:{number}"
         self.bell.silence(target)
-        if leases.acquire(self.db, target, self.holder, LEASE_SECONDS) is None:
+        if leases.acquire(self.db, target, self.holder, LEASE_SECONDS, lambda connection: connection.execute(
+                update(DELIVERY).where(self._mine(number), DELIVERY.c.state == "claimed")
+                .values(claimed_until=self.db.now(connection))).close()) is None:
             return 0
         done, started, more = 0, time.monotonic(), False
         try:

@@ -118,7 +118,7 @@ class Workshop:
                 if self._stopping:
                     return
             try:
-                for target in due_targets(self.db):
+                for target in [*due_targets(self.db), *leases.orphans(self.db)]:
                     self.ring(target)
             except DatabaseAway as problem:
                 log.warning("database_away", error=str(problem))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 import uuid
@@ -147,7 +145,7 @@ class CoreContext:
     def lock(self, name: str, seconds: float = 30.0) -> Iterator[bool]:
         """A lease in the database: workers on other machines see it too. It ends by itself after ``seconds``."""
         full = f"source:{self._source.id}:{name}"[:96]
-        holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        holder = f"{leases.process()}:{uuid.uuid4().hex[:8]}"
         deadline = time.monotonic() + 5.0
         got = False
         while not (got := leases.acquire(self._db, full, holder, seconds) is not None):

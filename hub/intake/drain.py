@@ -7,8 +7,6 @@ receipt that exists.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,7 +58,7 @@ class Drains:
     def __init__(self, sources: Sources, bell: Bell) -> None:
         self.sources, self.bell = sources, bell
         self.db: Database = sources.db
-        self.holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.holder = leases.process()
 
     # -- draining ------------------------------------------------------------------------------------------------
 
@@ -68,7 +66,9 @@ class Drains:
         """Works off what waits for a source; how many events were settled."""
         target = f"source:{source_id}"
         self.bell.silence(target)
-        if leases.acquire(self.db, target, self.holder, LEASE_SECONDS) is None:
+        if leases.acquire(self.db, target, self.holder, LEASE_SECONDS, lambda connection: connection.execute(
+                update(_inbox).where(_inbox.c.source_id == source_id, _inbox.c.state == "claimed")
+                .values(claimed_until=self.db.now(connection))).close()) is None:
             return 0
         done, more = 0, False
         try:

@@ -6,7 +6,12 @@ new holder and is checked by whatever the lease protects.
 
 from __future__ import annotations
 
+import os
+import socket
+from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 
 from sqlalchemy import Connection, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -20,9 +25,48 @@ _lease = table(Lease)
 _register = table(Register)
 
 
-def acquire(db: Database, name: str, holder: str, seconds: float) -> int | None:
+def process() -> str:
+    """This process's name in leases: ``host|boot and process namespace|pid.start``. A restarted process is another
+    one, even under the same number; :func:`dead` can tell on the same machine."""
+    return f"{socket.gethostname()[:24]}|{_machine()}|{os.getpid()}.{_started(os.getpid()) or 0}"
+
+
+def dead(holder: str) -> bool:
+    """Whether the process that :func:`process` named has certainly ended: it ran here, since this boot, in this
+    namespace, and is no more. False for everything else, whose leases are waited out."""
+    host, machine, rest = (*holder.split("|"), "", "")[:3]
+    number, _, started = rest.partition(".")
+    started = started.partition(":")[0]
+    if not _machine() or (host, machine) != (socket.gethostname()[:24], _machine()) or not number.isdigit():
+        return False
+    return started.isdigit() and started != "0" and (_started(int(number)) or 0) != int(started)
+
+
+@cache
+def _machine() -> str:
+    """The boot and the process namespace; an empty text where the system does not tell."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+        return f"{boot[:8]}.{Path('/proc/self/ns/pid').readlink().name.strip('pid:[]')}"
+    except OSError:
+        return ""
+
+
+def _started(number: int) -> int | None:
+    """When a process started, in the kernel's ticks since boot; None when there is none (or it only waits to be
+    reaped: it writes nothing any more)."""
+    try:
+        fields = Path(f"/proc/{number}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def acquire(db: Database, name: str, holder: str, seconds: float,
+            orphaned: Callable[[Connection], None] | None = None) -> int | None:
     """The fence when ``holder`` has the named lease for ``seconds`` from now (also when it already had it), else
-    None."""
+    None. A lease whose holder is certainly dead is taken at once; ``orphaned`` then frees what it had claimed, in the
+    same transaction."""
 
     def work(connection: Connection) -> int | None:
         now = db.now(connection)
@@ -37,8 +81,17 @@ def acquire(db: Database, name: str, holder: str, seconds: float) -> int | None:
             .values(holder=holder, until=until, fence=_lease.c.fence + 1).returning(_lease.c.fence)).scalar()
         if taken is not None:
             return int(taken)
-        if connection.execute(select(_lease.c.name).where(_lease.c.name == name)).first() is not None:
-            return None
+        held = connection.execute(select(_lease.c.holder, _lease.c.fence).where(_lease.c.name == name)).first()
+        if held is not None:
+            if not dead(held.holder):
+                return None
+            taken = connection.execute(
+                update(_lease).where(_lease.c.name == name, _lease.c.holder == held.holder,
+                                     _lease.c.fence == held.fence)
+                .values(holder=holder, until=until, fence=_lease.c.fence + 1).returning(_lease.c.fence)).scalar()
+            if taken is not None and orphaned is not None:
+                orphaned(connection)
+            return None if taken is None else int(taken)
         connection.execute(insert(_lease).values(name=name, holder=holder, fence=1, until=until))
         return 1
 
@@ -46,6 +99,14 @@ def acquire(db: Database, name: str, holder: str, seconds: float) -> int | None:
         return db.submit(work)
     except IntegrityError:
         return None
+
+
+def orphans(db: Database) -> list[str]:
+    """Names of the leases whose holder is certainly dead: their work need not wait until they end."""
+    with db.read() as connection:
+        rows = connection.execute(select(_lease.c.name, _lease.c.holder).where(
+            _lease.c.holder != "", _lease.c.until > db.now(connection))).all()
+    return [row.name for row in rows if dead(row.holder)]
 
 
 def release(db: Database, name: str, holder: str) -> None:
@@ -71,6 +132,17 @@ def acquire_register(db: Database, register_id: int, holder: str, seconds: float
                                         _register.c.lease_holder == ""))
             .values(lease_holder=holder, lease_until=until, lease_fence=_register.c.lease_fence + 1)
             .returning(_register.c.lease_fence)).scalar()
+        if row is None:
+            # Whoever died here sends nothing more; what its last command still does, the new owner waits out.
+            held = connection.execute(select(_register.c.lease_holder, _register.c.lease_fence).where(
+                _register.c.id == register_id, _register.c.archived_at.is_(None))).first()
+            if held is not None and dead(held.lease_holder):
+                row = connection.execute(
+                    update(_register).where(_register.c.id == register_id,
+                                            _register.c.lease_holder == held.lease_holder,
+                                            _register.c.lease_fence == held.lease_fence)
+                    .values(lease_holder=holder, lease_until=until, lease_fence=_register.c.lease_fence + 1)
+                    .returning(_register.c.lease_fence)).scalar()
         return None if row is None else int(row)
 
     return db.submit(work)

@@ -18,6 +18,14 @@ _FORM_WORDS = {"cash": Text("cash", "наличными"), "electronic": Text("e
                "prepaid": Text("offset of a prepayment", "зачёт предоплаты"), "credit": Text("on credit", "в кредит"),
                "other": Text("in kind", "встречным предоставлением")}
 
+#: How the site and the hub speak: which side begins, and who decides what is printed.
+WAYS = {"rest": Text("the site prints through the hub (REST cash register)",
+                     "сайт печатает через хаб (касса REST)"),
+        "poll": Text("the hub asks the site for checks, in place of the old application",
+                     "хаб забирает чеки с сайта вместо старого приложения"),
+        "orders": Text("the hub reads paid orders and decides which receipts are due",
+                       "хаб читает оплаченные заказы и сам решает, какие нужны чеки")}
+
 #: Codes of the operators that a site builds receipt links for (bitrix-site §3.1).
 OFD = {"": Text("do not set", "не задавать"), "bx_firstofd": Text("First OFD", "Первый ОФД"),
        "bx_platformaofd": Text("Platforma OFD", "Платформа ОФД"), "bx_yarusofd": Text("Yarus", "Ярус"),
@@ -96,6 +104,11 @@ _REGISTER = Text("The register on the site", "Касса на сайте")
 class BitrixSettings(PluginSettings):
     """Everything an owner sets for one site. Only the VAT table matters for shops without REST access."""
 
+    way = setting(
+        fields.String(load_default="rest"), label=Text("How receipts come", "Как приходят чеки"), choices=WAYS,
+        group=_SITE,
+        help=Text("One way for a pay system, never two: they would print one payment twice.",
+                  "Для платёжной системы — один способ, не два: иначе одна оплата напечатается дважды."))
     rest_url = setting(
         fields.String(load_default="", validate=_webhook), label=Text("REST webhook", "Вебхук REST"), secret=True,
         group=_SITE, example="https://shop.example/rest/1/abcdefgh12345678/",

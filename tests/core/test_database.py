@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -279,3 +281,44 @@ def test_a_copy_of_the_file_taken_in_mid_work_opens(sqlite_db: Database, tmp_pat
     copy = Database(f"sqlite:///{tmp_path / 'copy.db'}")
     assert notes(copy) == ["before"]
     copy.close()
+
+
+_HOLDER = """
+import sys
+from hub.store import Database, leases
+db = Database(sys.argv[1])
+assert leases.acquire(db, "source:7", leases.process(), 60.0)
+assert leases.acquire_register(db, int(sys.argv[2]), leases.process() + ":" + sys.argv[2], 60.0)
+print(leases.process(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_held_here_is_free_at_once(shop: Shop) -> None:
+    db, register = shop.db, shop.add_register()
+    freed: list[int] = []
+    child = subprocess.Popen([sys.executable, "-c", _HOLDER, db.url, str(register)], text=True,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdin is not None and child.stdout is not None
+    name = child.stdout.readline().strip()
+    assert name and not leases.dead(name) and leases.orphans(db) == []
+    assert leases.acquire(db, "source:7", leases.process(), 60.0) is None, "its holder lives"
+    assert leases.acquire_register(db, register, leases.process(), 60.0) is None
+    child.kill()
+    child.wait(10)
+    child.stdin.close()
+    child.stdout.close()
+    assert leases.dead(name) and leases.orphans(db) == ["source:7"]
+    assert leases.acquire(db, "source:7", leases.process(), 60.0, lambda connection: freed.append(1)) == 2
+    assert leases.acquire_register(db, register, leases.process(), 60.0) == 2
+    assert freed == [1] and leases.orphans(db) == []
+
+
+def test_nobody_is_called_dead_on_a_guess() -> None:
+    mine = leases.process()
+    host, machine, number = mine.split("|")
+    for one in ("", "another-host:1", mine, f"{mine}:7", f"{host}|{machine}|1.0", f"elsewhere|{machine}|999999999.5",
+                f"{host}|other.boot|999999999.5", f"{host}||999999999.5", f"{host}|{machine}|x.5"):
+        assert not leases.dead(one), one
+    pid = number.partition(".")[0]
+    assert leases.dead(f"{host}|{machine}|{pid}.1"), "the number was given to another process since"
