@@ -24,6 +24,10 @@ CHECKS = (
 )
 
 
+#: Tests mostly wait for processes, sockets and the disk: one worker more than there are cores.
+SIDE_BY_SIDE = ("-n", str(min(8, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
+
+
 class Skips:
     """Counts what passed and keeps why tests were skipped."""
 
@@ -64,7 +68,7 @@ def main(arguments: list[str]) -> int:
         return 0 if clean else 1
     skips = Skips()
     os.chdir(ROOT)
-    status = int(pytest.main([*arguments], plugins=[skips]))
+    status = int(pytest.main([*SIDE_BY_SIDE, *arguments], plugins=[skips]))
     in_ci = os.environ.get("CI", "").lower() in ("1", "true", "yes")
     if skips.reasons:
         print("\nNot run on this machine" + (" (a failure under CI):" if in_ci else ":"))
