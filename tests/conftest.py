@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -66,6 +67,15 @@ class Cluster:
     def stop(self) -> None:
         """Ends every session at once, as a failover does; what was committed stays."""
         self._call("pg_ctl", "-D", self.data, "-w", "-m", "fast", "stop")
+
+    def signal(self, number: int) -> None:
+        """A signal to the server and all its sessions: SIGSTOP is a machine that hangs, its connections alive."""
+        first = (self.data / "postmaster.pid").read_text().split()[0]
+        for one in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                parent = one.read_text("utf-8", "replace").rpartition(")")[2].split()[1]
+                if first in (one.parent.name, parent):
+                    os.kill(int(one.parent.name), number)
 
     def url(self, name: str) -> str:
         """A database's address."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +32,7 @@ from hub.store import (
     utcnow,
 )
 from hub.store.vault import KeyMissing, Vault
+from tests.conftest import Cluster
 from tests.core.support import (
     RECEIPT,
     Shop,
@@ -377,6 +380,33 @@ def test_a_request_that_finds_no_database_is_kept_on_disk_and_imported(
     shop.drains.drain(shop.source_id)
     assert shop.states() == {"1": "queued"}
     assert shop.read(select(INBOX.c.via))[0][0] == "spool"
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("seen_before", [True, False])
+def test_a_database_server_that_hangs_keeps_no_sender_waiting(
+        postgresql: Cluster, tmp_path: Path, seen_before: bool) -> None:
+    """Its connections stay alive, so no option of the driver ends the wait: the doors do, in a sender's patience."""
+    db = Database(postgresql.create(f"hangs{seen_before:d}", "hub_template"))
+    shop = Shop(db, tmp_path)
+    facts = shop.facts()
+    shop.other.orders["deal:1"] = order("1")
+    if seen_before:
+        assert shop.post("quiet").body == b"ok"
+    shop.sources.forget()
+    postgresql.signal(signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        answer = shop.doors.answer("toy", facts.public_id, facts.token, request("deal:1"))
+        assert answer is not None and answer.status == 200
+        assert shop.doors.spool.count() == 1
+        assert time.monotonic() - started < 15, "the shortest patience of a shop is 20 seconds"
+    finally:
+        postgresql.signal(signal.SIGCONT)
+    wait_until(lambda: shop.doors.import_spool() == 1)
+    wait_until(lambda: shop.drains.drain(shop.source_id))
+    assert shop.states() == {"1": "queued"}
+    db.close()
 
 
 def test_a_spooled_request_survives_an_import_that_fails(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
