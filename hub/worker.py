@@ -9,11 +9,14 @@ import structlog
 
 from hub.bell import Role
 from hub.config import Config
+from hub.delivery.alarm_notices import AlarmNotices
+from hub.delivery.alarms import Watch
 from hub.delivery.drain import Deliveries
 from hub.delivery.notices import Notices
 from hub.dispatch.owner import Keepers
 from hub.dispatch.workshop import Ticker, Workshop
 from hub.intake.drain import Drains
+from hub.intake.exchange import Exchanges
 from hub.runtime import Runtime, holder, on_stop
 from hub.store import DatabaseAway
 from hub.store.schema import wait_until_current
@@ -37,23 +40,29 @@ def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
     workshop: Workshop | None = None
     ticker: Ticker | None = None
     keepers: Keepers | None = None
+    exchanges: Exchanges | None = None
     if "jobs" in roles:
         drains = Drains(runtime.sources, runtime.bell)
         deliveries = Deliveries(runtime.sources, runtime.bell, runtime.doors)
         notices = Notices(runtime.db, runtime.bell, runtime.vault, runtime.catalogue, runtime.sources.public_url)
+        alarms = AlarmNotices(runtime.db, runtime.bell, runtime.vault, runtime.catalogue, runtime.sources.public_url)
         workshop = Workshop(runtime.db, runtime.bell, {
-            "source": drains.drain, "poll": drains.poll, "delivery": deliveries.drain, "notice": notices.drain})
+            "source": drains.drain, "poll": drains.poll, "delivery": deliveries.drain, "notice": notices.drain,
+            "alarm": alarms.drain})
         runtime.bell.listen(workshop.ring)
         workshop.start()
-        ticker = Ticker(runtime.db, name, runtime.doors.import_spool)
+        ticker = Ticker(runtime.db, name, runtime.doors.import_spool, Watch(runtime.db, runtime.bell).look)
         ticker.start()
+        exchanges = Exchanges(runtime.sources, runtime.bell)
+        runtime.bell.listen(exchanges.ring)
+        exchanges.start()
     if "registers" in roles:
         keepers = Keepers(runtime.db, runtime.vault, runtime.catalogue, runtime.bell, name, config.data_dir)
         runtime.bell.listen(keepers.ring)
         threading.Thread(target=_keep, args=(keepers, stop), name="keepers", daemon=True).start()
     log.info("working", roles=",".join(roles), bell=runtime.bell.rung_over)
     runtime.bell.serve(roles, stop)
-    return _stop(runtime, keepers, ticker, workshop)
+    return _stop(runtime, keepers, ticker, workshop, exchanges)
 
 
 def _keep(keepers: Keepers, stop: threading.Event) -> None:
@@ -67,14 +76,17 @@ def _keep(keepers: Keepers, stop: threading.Event) -> None:
         stop.wait(KEEP_SECONDS)
 
 
-def _stop(runtime: Runtime, keepers: Keepers | None, ticker: Ticker | None, workshop: Workshop | None) -> int:
-    """In order: registers finish what they have in hand, then drains end, then the database closes."""
+def _stop(runtime: Runtime, keepers: Keepers | None, ticker: Ticker | None, workshop: Workshop | None,
+          exchanges: Exchanges | None) -> int:
+    """In order: registers finish what they have in hand, conversations and drains end, then the database closes."""
     deadline = time.monotonic() + STOP_SECONDS
     clean = True
     if keepers is not None:
         clean = keepers.stop(STOP_SECONDS) and clean
     if ticker is not None:
         ticker.stop()
+    if exchanges is not None:
+        clean = exchanges.stop() and clean
     if workshop is not None:
         clean = workshop.stop(max(5.0, deadline - time.monotonic())) and clean
     if ticker is not None:

@@ -6,6 +6,7 @@ plugin reads back before it writes twice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,9 +23,14 @@ from hub.dispatch.actions import MANUAL
 from hub.fiscal import Text
 from hub.intake.context import SourceFacts
 from hub.intake.doors import Doors, SourceIntake
+from hub.intake.exchange import still_true
 from hub.intake.sources import Sources
 from hub.store import DatabaseAway, utcnow
 from hub.store.receipts import DELIVERY, view
+from hub.store.vault import KeyMissing
+
+#: So long a source is remembered as one whose reports travel in its conversation.
+CONVERSATION_SECONDS = 5.0
 
 log = structlog.get_logger("hub.delivery")
 
@@ -37,6 +43,27 @@ class Deliveries(Rounds):
     def __init__(self, sources: Sources, bell: Bell, doors: Doors) -> None:
         super().__init__(sources.db, bell)
         self.sources, self.doors = sources, doors
+        self._talks: dict[int, tuple[float, bool]] = {}
+
+    def drain(self, number: int) -> int:
+        """As ever, but for a source that holds a conversation: its reports travel there (hub.intake.exchange)."""
+        if self._in_conversation(number):
+            self.bell.silence(f"delivery:{number}")
+            return 0
+        return super().drain(number)
+
+    def _in_conversation(self, number: int) -> bool:
+        seen = self._talks.get(number)
+        if seen is None or time.monotonic() - seen[0] >= CONVERSATION_SECONDS:
+            try:
+                source = self.sources.by_id(number)
+                kind = None if source is None else self.sources.catalogue.sources.get(source.plugin)
+                answer = source is not None and kind is not None and kind.exchanges \
+                    and self.sources.instance(source).exchanging()
+            except (NeedsAttention, KeyMissing):
+                answer = False  # the drain says what is wrong
+            seen = self._talks[number] = (time.monotonic(), answer)
+        return seen[1]
 
     def _mine(self, number: int) -> Any:
         return and_(DELIVERY.c.source_id == number, DELIVERY.c.target == "source")
@@ -67,7 +94,7 @@ class Deliveries(Rounds):
                 if about == "recorded":
                     self.sources.catalogue.settled(seen)
                 plugin = self._plugin(source)
-                if about not in plugin.reports or not _still_true(about, seen.state):
+                if about not in plugin.reports or not still_true(about, seen.state):
                     self._end(row, "skipped", f"{about}: not reported")
                     return True
                 plugin.report(Report(seen, row["public_id"], int(row["tries"])))
@@ -98,10 +125,3 @@ class Deliveries(Rounds):
         self.db.submit(lambda connection: connection.execute(
             update(DELIVERY).where(DELIVERY.c.id == row["id"])
             .values(state=state, due_at=due, claimed_until=None, error=reason.to_json())))
-
-
-def _still_true(about: str, state: str) -> bool:
-    """Whether what was to be told still holds: an invalid receipt that was mended is told when it is recorded."""
-    if about == "recorded":
-        return state in ("recorded", "confirmed")
-    return about == state

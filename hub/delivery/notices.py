@@ -7,6 +7,7 @@ sent, has the same key: the delivery's public id. The buyer's contact, and sente
 from __future__ import annotations
 
 import textwrap
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,13 +21,13 @@ from hub.bell import Bell
 from hub.contracts import NeedsAttention, Notice, Notifier, TryLater
 from hub.delivery.rounds import Rounds, Row
 from hub.dispatch import steps
-from hub.fiscal import FiscalRecord, Kind, Receipt, Text, codec
+from hub.fiscal import Country, FiscalRecord, Kind, Receipt, Text, codec
 from hub.fiscal.money import quantity_text
 from hub.fiscal.paper import as_text, clean, paper
 from hub.intake.sources import validated
 from hub.plugins import Catalogue
 from hub.store import Database, DatabaseAway, NotifierRow, table, utcnow
-from hub.store.receipts import BUYER, DELIVERY, RECEIPT, RECORD, whole_receipt
+from hub.store.receipts import BUYER, DELIVERY, RECEIPT, RECORD, REGISTER, ofd_url, whole_receipt
 from hub.store.vault import KeyMissing, Vault
 
 NOTIFIER = table(NotifierRow)
@@ -60,17 +61,16 @@ class _Desk:
     misses: int = 0
 
 
-class Notices(Rounds):
-    """Notices to buyers: "notice:<notifier id>"."""
-
-    kind = "notice"
+class Letters(Rounds):
+    """What all drains of notices share: the notifier of a target, and what becomes of one that fails."""
 
     def __init__(self, db: Database, bell: Bell, vault: Vault, catalogue: Catalogue, public_url: str) -> None:
         super().__init__(db, bell)
         self.vault, self.catalogue, self.public_url = vault, catalogue, public_url
 
-    def _mine(self, number: int) -> Any:
-        return and_(DELIVERY.c.notifier_id == number, DELIVERY.c.target == "buyer")
+    @abstractmethod
+    def _notice(self, row: Row, notifier: Notifier) -> tuple[str, Notice | str]:
+        """What it is about (for the log), and the notice or the reason why there is none."""
 
     def _teller(self, number: int) -> Callable[[Row], bool] | None:
         with self.db.session() as session:
@@ -133,25 +133,6 @@ class Notices(Rounds):
             log.info("notice_sent", tries=row["tries"])
             return True
 
-    def _notice(self, row: Row, notifier: Notifier) -> tuple[str, Notice | str]:
-        """The receipt's public id, and the notice or the reason why there is none."""
-        with self.db.read() as connection:
-            found = connection.execute(
-                select(RECEIPT.c.public_id, RECEIPT.c.document, RECORD.c.document.label("record"))
-                .join(RECORD, RECORD.c.id == RECEIPT.c.record_id)
-                .where(RECEIPT.c.id == row["receipt_id"])).mappings().first()
-            buyer = connection.execute(select(BUYER).where(BUYER.c.receipt_id == row["receipt_id"])).mappings().first()
-        if found is None or found["document"] is None:
-            return "", "the receipt is gone"
-        contact = str(buyer["contact"]) if buyer is not None else ""
-        if not contact:
-            return found["public_id"], "the buyer left no contact"
-        if not notifier.reaches(contact):
-            return found["public_id"], "the buyer's contact is of another kind"
-        return found["public_id"], notice_of(
-            whole_receipt(found["document"], buyer), codec.opened(FiscalRecord, found["record"]), contact,
-            str(row["public_id"]), f"{self.public_url}/r/{found['public_id']}")
-
     # -- outcomes ------------------------------------------------------------------------------------------------
 
     def _sent(self, desk: _Desk, row: Row) -> None:
@@ -159,7 +140,7 @@ class Notices(Rounds):
         desk.misses = desk.failures = 0
 
         def work(connection: Any) -> None:
-            connection.execute(update(DELIVERY).where(DELIVERY.c.id == row["id"]).values(
+            connection.execute(update(self.rows).where(self.rows.c.id == row["id"]).values(
                 state="done", done_at=now, claimed_until=None, error=None, note=""))
             connection.execute(update(NOTIFIER).where(NOTIFIER.c.id == desk.row.id).values(
                 last_ok_at=now, failures=0, last_error=None))
@@ -174,7 +155,7 @@ class Notices(Rounds):
         state = "given_up" if retry.give_up(tries) else "pending"
         log.warning("notice_later", tries=tries)
         self.db.submit(lambda connection: connection.execute(
-            update(DELIVERY).where(DELIVERY.c.id == row["id"])
+            update(self.rows).where(self.rows.c.id == row["id"])
             .values(state=state, due_at=utcnow() + retry.delay(tries, after), claimed_until=None,
                     error=reason.to_json())))
         self._hold(desk.row, desk.failures, reason, after, rest=desk.misses >= DOWN)
@@ -189,25 +170,63 @@ class Notices(Rounds):
             connection.execute(update(NOTIFIER).where(NOTIFIER.c.id == row.id).values(
                 failures=failures, last_error=reason.to_json(), last_error_at=now))
             if rest:
-                connection.execute(update(DELIVERY).where(
-                    DELIVERY.c.notifier_id == row.id, DELIVERY.c.state.in_(("pending", "claimed")),
-                    DELIVERY.c.due_at < due).values(due_at=due))
+                connection.execute(update(self.rows).where(
+                    self.rows.c.notifier_id == row.id, self.rows.c.state.in_(("pending", "claimed")),
+                    self.rows.c.due_at < due).values(due_at=due))
 
         self.db.submit(work)
+
+
+class Notices(Letters):
+    """Notices to buyers: "notice:<notifier id>"."""
+
+    kind = "notice"
+
+    def _mine(self, number: int) -> Any:
+        return and_(DELIVERY.c.notifier_id == number, DELIVERY.c.target == "buyer")
+
+    def _notice(self, row: Row, notifier: Notifier) -> tuple[str, Notice | str]:
+        """The receipt's public id, and the notice or the reason why there is none."""
+        with self.db.read() as connection:
+            found = connection.execute(
+                select(RECEIPT.c.public_id, RECEIPT.c.state, RECEIPT.c.document, RECORD.c.document.label("record"),
+                       REGISTER.c.identity)
+                .join(RECORD, RECORD.c.id == RECEIPT.c.record_id)
+                .join(REGISTER, REGISTER.c.id == RECORD.c.register_id, isouter=True)
+                .where(RECEIPT.c.id == row["receipt_id"])).mappings().first()
+            buyer = connection.execute(select(BUYER).where(BUYER.c.receipt_id == row["receipt_id"])).mappings().first()
+        if found is None or found["document"] is None:
+            return "", "the receipt is gone"
+        contact = str(buyer["contact"]) if buyer is not None else ""
+        if not contact:
+            return found["public_id"], "the buyer left no contact"
+        if not notifier.reaches(contact):
+            return found["public_id"], "the buyer's contact is of another kind"
+        record = codec.opened(FiscalRecord, found["record"])
+        return found["public_id"], notice_of(
+            whole_receipt(found["document"], buyer), record, contact, str(row["public_id"]),
+            f"{self.public_url}/r/{found['public_id']}",
+            ofd_url(found["state"], record, found["document"], found["identity"]))
 
 
 # -- words -----------------------------------------------------------------------------------------------------------
 
 
-def notice_of(receipt: Receipt, record: FiscalRecord, to: str, key: str, url: str) -> Notice:
-    """What a buyer is told, in Russian in both countries (a Kazakh receipt itself is printed in both languages)."""
+def notice_of(receipt: Receipt, record: FiscalRecord, to: str, key: str, url: str, ofd: str = "") -> Notice:
+    """What a buyer is told, in Russian in both countries (a Kazakh receipt itself is printed in both languages).
+
+    ``ofd`` is the operator's page, empty until the receipt is confirmed: then a Kazakh code, which is that page's
+    address, is left out as well, because a letter makes a link of it that leads nowhere yet.
+    """
     what, total = WHAT[receipt.kind], record.total.human()
     seller = clean(receipt.seller_name)
     head = f"{what} на {total}" + (f" от {seller}" if seller else "")
+    kazakh = receipt.country is Country.KZ
     text = "\n\n".join((
         f"{head}\n{record.printed_at:%d.%m.%Y %H:%M}\n{bought(receipt)}",
-        as_text(paper(receipt, record, language="ru")).rstrip(),
-        f"Этот чек на нашей странице: {url}"))
+        as_text(paper(receipt, record, language="ru", qr=bool(ofd) or not kazakh)).rstrip(),
+        f"Этот чек на нашей странице: {url}"
+        + (f"\nОн же у оператора фискальных данных: {ofd}" if ofd else "")))
     return Notice(to=to, subject=head, text=text + "\n", key=key, url=url)
 
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import structlog
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, Table, and_, or_, select, update
 
 from hub.bell import Bell
 from hub.dispatch import steps
@@ -35,6 +35,9 @@ class Rounds(ABC):
 
     #: The first word of its targets: "delivery:7".
     kind: ClassVar[str]
+    #: The table of its rows, and the columns a teller needs.
+    rows: ClassVar[Table] = DELIVERY
+    wanted: ClassVar[tuple[str, ...]] = ("id", "public_id", "receipt_id", "about", "tries")
 
     def __init__(self, db: Database, bell: Bell) -> None:
         self.db, self.bell = db, bell
@@ -54,7 +57,7 @@ class Rounds(ABC):
         target = f"{self.kind}:{number}"
         self.bell.silence(target)
         if leases.acquire(self.db, target, self.holder, LEASE_SECONDS, lambda connection: connection.execute(
-                update(DELIVERY).where(self._mine(number), DELIVERY.c.state == "claimed")
+                update(self.rows).where(self._mine(number), self.rows.c.state == "claimed")
                 .values(claimed_until=self.db.now(connection))).close()) is None:
             return 0
         done, started, more = 0, time.monotonic(), False
@@ -87,15 +90,14 @@ class Rounds(ABC):
     def _claim(self, number: int) -> list[Row]:
         def work(connection: Connection) -> list[Row]:
             now = self.db.now(connection)
-            ripe = or_(and_(DELIVERY.c.state == "pending", DELIVERY.c.due_at <= now),
-                       and_(DELIVERY.c.state == "claimed", DELIVERY.c.claimed_until <= now))
-            ids = select(DELIVERY.c.id).where(self._mine(number), ripe).order_by(DELIVERY.c.id).limit(CLAIM)
+            ripe = or_(and_(self.rows.c.state == "pending", self.rows.c.due_at <= now),
+                       and_(self.rows.c.state == "claimed", self.rows.c.claimed_until <= now))
+            ids = select(self.rows.c.id).where(self._mine(number), ripe).order_by(self.rows.c.id).limit(CLAIM)
             rows = connection.execute(
-                update(DELIVERY).where(DELIVERY.c.id.in_(ids.scalar_subquery()))
+                update(self.rows).where(self.rows.c.id.in_(ids.scalar_subquery()))
                 .values(state="claimed", claimed_until=now + timedelta(seconds=CLAIM_SECONDS),
-                        tries=DELIVERY.c.tries + 1)
-                .returning(DELIVERY.c.id, DELIVERY.c.public_id, DELIVERY.c.receipt_id, DELIVERY.c.about,
-                           DELIVERY.c.tries)).mappings().all()
+                        tries=self.rows.c.tries + 1)
+                .returning(*(self.rows.c[name] for name in self.wanted))).mappings().all()
             return sorted((dict(row) for row in rows), key=lambda one: int(one["id"]))
 
         return self.db.submit(work)
@@ -104,11 +106,11 @@ class Rounds(ABC):
         ids = [row["id"] for row in rows]
         if ids:
             self.db.submit(lambda connection: connection.execute(
-                update(DELIVERY).where(DELIVERY.c.id.in_(ids), DELIVERY.c.state == "claimed")
-                .values(state="pending", tries=DELIVERY.c.tries - 1, claimed_until=None)))
+                update(self.rows).where(self.rows.c.id.in_(ids), self.rows.c.state == "claimed")
+                .values(state="pending", tries=self.rows.c.tries - 1, claimed_until=None)))
 
     def _end(self, row: Row, state: str, note: str, error: Text | None = None) -> None:
         self.db.submit(lambda connection: connection.execute(
-            update(DELIVERY).where(DELIVERY.c.id == row["id"])
+            update(self.rows).where(self.rows.c.id == row["id"])
             .values(state=state, done_at=utcnow(), claimed_until=None, error=error.to_json() if error else None,
                     note=note)))

@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import and_, delete, exists, or_, select, update
+from sqlalchemy import String, and_, cast, delete, exists, or_, select, update
 
 from hub.bell import Bell
 from hub.dispatch.owner import mark_misfits
 from hub.intake.doors import KEEP_RAW
 from hub.store import (
+    AlarmNotice,
     Buyer,
     Database,
     DatabaseAway,
@@ -40,9 +41,11 @@ Handler = Callable[[int], int]
 LOOK_SECONDS = 1.0
 TICK_SECONDS = 2.0
 TICKER_LEASE = 15.0
+#: How often the ticker looks for what stands wrong.
+WATCH_SECONDS = 10.0
 
 _inbox, _source, _raw, _buyer, _memory = (table(one) for one in (Inbox, SourceRow, RawRequest, Buyer, Memory))
-_notifier = table(NotifierRow)
+_notifier, _notice = table(NotifierRow), table(AlarmNotice)
 
 
 class Workshop:
@@ -144,21 +147,28 @@ def due_targets(db: Database) -> list[str]:
             live, or_(_source.c.retry_at.is_(None), _source.c.retry_at <= now), waiting)).scalars().all()
         polls = connection.execute(select(_source.c.id).where(live, _source.c.next_poll_at <= now)).scalars().all()
         deliveries = connection.execute(select(_source.c.id).where(reports)).scalars().all()
+        alarms = connection.execute(select(_notifier.c.id).where(
+            or_(_notifier.c.enabled.is_(True), _notifier.c.archived_at.is_not(None)), exists(
+                select(_notice.c.id).where(_notice.c.notifier_id == _notifier.c.id, or_(
+                    and_(_notice.c.state == "pending", _notice.c.due_at <= now),
+                    and_(_notice.c.state == "claimed", _notice.c.claimed_until <= now)))))).scalars().all()
         # One that is paused waits; one that was taken away is drained so that its rows come to an end.
         notices = connection.execute(select(_notifier.c.id).where(
             or_(_notifier.c.enabled.is_(True), _notifier.c.archived_at.is_not(None)), telling)).scalars().all()
     return [f"source:{one}" for one in drains] + [f"poll:{one}" for one in polls] \
-        + [f"delivery:{one}" for one in deliveries] + [f"notice:{one}" for one in notices]
+        + [f"delivery:{one}" for one in deliveries] + [f"notice:{one}" for one in notices] \
+        + [f"alarm:{one}" for one in alarms]
 
 
 class Ticker(threading.Thread):
     """Periodic work under one lease in the database, on every rung of the ladder."""
 
-    def __init__(self, db: Database, holder: str, import_spool: Callable[[], int]) -> None:
+    def __init__(self, db: Database, holder: str, import_spool: Callable[[], int],
+                 watch: Callable[[], int] = lambda: 0) -> None:
         super().__init__(name="ticker", daemon=True)
-        self.db, self.holder, self._import_spool = db, holder, import_spool
+        self.db, self.holder, self._import_spool, self._watch = db, holder, import_spool, watch
         self._stop_asked = threading.Event()
-        self._erased = 0.0
+        self._erased = self._watched = 0.0
 
     def stop(self) -> None:
         """Ends after the tick in hand."""
@@ -183,6 +193,9 @@ class Ticker(threading.Thread):
         if leases.acquire(self.db, "ticker", self.holder, TICKER_LEASE) is None:
             return
         mark_misfits(self.db)
+        if time.monotonic() - self._watched >= WATCH_SECONDS or not self._watched:
+            self._watched = time.monotonic()
+            self._watch()
         if time.monotonic() - self._erased >= 3600 or not self._erased:
             self._erased = time.monotonic()
             self.erase()
@@ -193,9 +206,11 @@ class Ticker(threading.Thread):
         for statement in (
                 update(_raw).where(_raw.c.erase_after <= now, _raw.c.body != b"")
                 .values(body=b"", query="", headers={}),
+                # As text: PostgreSQL compares no JSON.
                 update(_buyer).where(_buyer.c.erase_after <= now, or_(
-                    _buyer.c.name != "", _buyer.c.email != "", _buyer.c.phone != "", _buyer.c.inn != ""))
-                .values(name="", email="", phone="", inn="", contact="", tags={}),
+                    _buyer.c.name != "", _buyer.c.email != "", _buyer.c.phone != "", _buyer.c.inn != "",
+                    *(cast(_buyer.c[name], String) != "{}" for name in ("tags", "details"))))
+                .values(name="", email="", phone="", inn="", contact="", tags={}, details={}),
                 # Some events carry the whole order. What an invalid receipt needs to be read again stays with it.
                 update(_inbox).where(_inbox.c.created_at <= now - KEEP_RAW, _inbox.c.done_at.is_not(None),
                                      _inbox.c.subject != "", _inbox.c.id.not_in(

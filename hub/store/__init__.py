@@ -1,9 +1,10 @@
 """The database: models by aggregate, sessions, leases, secrets, migrations. It holds the work (design.md §6)."""
 
+from hub.store.alarm import Alarm, AlarmNotice, Watcher
 from hub.store.base import Base, new_public_id, table, utcnow
 from hub.store.database import Database, DatabaseAway
 from hub.store.notifier import NotifierRow
-from hub.store.organisation import Audit, Installation, Lease, Organisation, User
+from hub.store.organisation import Audit, Installation, Lease, Organisation, Picture, User
 from hub.store.receipt import (
     Attempt,
     Buyer,
@@ -20,8 +21,9 @@ from hub.store.register import FiscalStorage, QueueRegister, Register, Shift, St
 from hub.store.source import Inbox, Memory, Queue, RawRequest, SourceRow
 
 __all__ = [
-    "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery", "Evidence", "FiscalStorage",
-    "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory", "NotifierRow", "Organisation",
-    "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record", "Register", "Shift", "Snapshot",
-    "SourceRow", "StoragePeriod", "User", "new_public_id", "table", "utcnow",
+    "Alarm", "AlarmNotice", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery",
+    "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory",
+    "NotifierRow", "Organisation", "Picture", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent",
+    "ReceiptRow", "Record", "Register", "Shift", "Snapshot", "SourceRow", "StoragePeriod", "User", "Watcher",
+    "new_public_id", "table", "utcnow",
 ]

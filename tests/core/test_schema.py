@@ -18,6 +18,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from hub.store import (
+    AlarmNotice,
     Attempt,
     Base,
     Buyer,
@@ -40,6 +41,7 @@ from hub.store import (
     SourceRow,
     StoragePeriod,
     User,
+    Watcher,
     schema,
     table,
     utcnow,
@@ -227,7 +229,9 @@ POINTERS: tuple[tuple[Any, str], ...] = (
     (Evidence, "receipt_id"), (Evidence, "register_id"), (ForeignDocument, "register_id"),
     (KeyConflict, "receipt_id"), (Delivery, "receipt_id"), (Delivery, "source_id"),
     (Delivery, "notifier_id"), (QueueRegister, "queue_id"), (QueueRegister, "register_id"),
-    (StoragePeriod, "storage_id"), (StoragePeriod, "register_id"), (Shift, "register_id"))
+    (StoragePeriod, "storage_id"), (StoragePeriod, "register_id"), (Shift, "register_id"),
+    (Watcher, "notifier_id"), (AlarmNotice, "alarm_id"), (AlarmNotice, "watcher_id"),
+    (AlarmNotice, "notifier_id"))
 
 
 def test_every_pointer_of_the_model_is_in_the_list() -> None:
@@ -280,10 +284,10 @@ def test_no_row_points_into_another_organisation(rows: Rows) -> None:
                     connection, one_table(name), organisation, known))
         with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
             rows.db.submit(lambda connection, model=model, column=column, name=name: fill(  # type: ignore[misc]
-                connection, model, rows.organisation, here, **{column: there[name]}))
+                connection, model, rows.organisation, dict(here), **{column: there[name]}))
 
         def control(connection: Any, model: Any = model, column: str = column, name: str = name) -> None:
-            fill(connection, model, rows.organisation, here, **{column: here[name]})
+            fill(connection, model, rows.organisation, dict(here), **{column: here[name]})
             raise _Undo
 
         with pytest.raises(_Undo):  # the same row is welcome with a pointer of its own organisation
