@@ -55,6 +55,7 @@ setup(
             "bitrix24 = hub_plugins.bitrix24",
             "alfacrm = hub_plugins.alfacrm",
             "email = hub_plugins.notifiers.email",
+            "telegram = hub_plugins.notifiers.telegram",
         ],
     },
 )

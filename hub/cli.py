@@ -135,6 +135,46 @@ def _plugin_show(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check(options: argparse.Namespace) -> int:
+    """0 when every file is good (exactly what it expects, or no error), 1 when not, 2 when one cannot be read."""
+    values = [_checked(name, options.language) for name in options.files]
+    marks = {"error": "✗", "warning": "!"}
+    lines: list[str] = []
+    for one in values:
+        lines.append(f"{'✓' if one['ok'] else '✗'} {one['file']}" + (f": {one['error']}" if one["error"] else ""))
+        if one["expected"] is None or not one["ok"]:
+            lines += [f"    {marks[found['level']]} {found['field']} ({found['id']}): {found['text']}"
+                      for found in one["problems"]]
+        if one["expected"] is not None and not one["ok"]:
+            found = sorted({found["id"] for found in one["problems"]})
+            lines.append(f"    expected: {', '.join(one['expected']) or '-'}; found: {', '.join(found) or '-'}")
+    _print(values, options.json, lines)
+    return 2 if any(one["error"] for one in values) else 0 if all(one["ok"] for one in values) else 1
+
+
+def _checked(name: str, say: str) -> dict[str, Any]:
+    """What was found in one file, for programs and people."""
+    from datetime import UTC, datetime
+
+    from hub.fiscal import checking
+
+    value: dict[str, Any] = {"file": name, "ok": False, "problems": [], "expected": None, "error": None}
+    try:
+        data = json.loads(Path(name).read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as problem:
+        value["error"] = str(problem)
+        return value
+    try:
+        verdict = checking.judge(data, datetime.now(UTC))
+    except checking.Unreadable as problem:
+        value["error"] = problem.text.say(say)
+        return value
+    value.update(ok=verdict.good, expected=None if verdict.expected is None else list(verdict.expected), problems=[
+        {"id": one.problem.code, "level": one.level, "field": one.problem.field, "text": one.problem.text.say(say)}
+        for one in verdict.findings])
+    return value
+
+
 def _db_upgrade(options: argparse.Namespace) -> int:
     from hub.store import Database, DatabaseAway, schema
 
@@ -188,7 +228,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"kassahub {__version__}")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="for programs")
-    common.add_argument("--language", choices=("ru", "en"), default="ru", help="of sentences")
+    common.add_argument("--language", choices=("ru", "en", "kk"), default="ru", help="of sentences")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, call: Any, help: str, into: Any = commands) -> argparse.ArgumentParser:
@@ -205,6 +245,8 @@ def parser() -> argparse.ArgumentParser:
     demo = add("demo", _demo, "start the simulators, send real orders, show the receipts, compare everything")
     demo.add_argument("--keep", help="keep the demo's data in this folder")
     add("doctor", _doctor, "what is wrong and how to mend it")
+    add("check", _check, "what a register would refuse in a receipt written as JSON").add_argument(
+        "files", nargs="+", metavar="FILE", help="docs/fiscal.md shows the form")
     simulate = commands.add_parser("simulate", help="run a simulator of another system or register")
     simulate.set_defaults(call=_simulate)
     simulate.add_argument("name")
@@ -232,7 +274,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-OWN = ("up", "web", "worker", "demo", "doctor", "simulate", "plugin", "db", "user")
+OWN = ("up", "web", "worker", "demo", "doctor", "check", "simulate", "plugin", "db", "user")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

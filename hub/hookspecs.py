@@ -63,8 +63,8 @@ def hub_commands() -> Iterable[Callable[[Any], None]]:
 
 
 @hookspec
-def hub_demos() -> Iterable[type[Demo]]:
-    """Stories for ``hub demo``: orders that a simulator sends, and what it was told."""
+def hub_demos() -> Iterable[type[Demo] | type[Scenario]]:
+    """Stories for ``hub demo``: orders that a simulator sends, and what it was told; scenarios for ``hub demo NAME``."""
 
 
 @hookspec

@@ -38,6 +38,7 @@ from hub.store import (
     Register,
     SourceRow,
     User,
+    Watcher,
     utcnow,
 )
 from hub.store.vault import KeyMissing, Vault
@@ -316,6 +317,8 @@ def change_source(session: Session, vault: Vault, actor: str, row: SourceRow, sc
     for name, value in values.items():
         setattr(row, name, value)
     row.retry_at, row.failures, row.last_error = None, 0, None
+    # The new settings may need polling, or mend what kept it waiting.
+    row.next_poll_at = utcnow()
     session.flush()
     audit(session, actor, "source.change", row.public_id, row.organisation_id, fields=sorted(values))
     rearm_source(session, row)
@@ -354,12 +357,13 @@ def rearm_source(session: Session, row: SourceRow) -> None:
 
 
 def add_notifier(session: Session, vault: Vault, actor: str, organisation_id: int, plugin: str, title: str,
-                 schema: type[PluginSettings], given: Mapping[str, Any]) -> NotifierRow:
-    """Enables a notifier: buyers of receipts recorded from now on are told through it. Raises Wrong."""
+                 schema: type[PluginSettings], given: Mapping[str, Any], to_buyers: bool = True) -> NotifierRow:
+    """Enables a notifier: with ``to_buyers``, buyers of receipts recorded from now on are told through it. Raises
+    Wrong."""
     opened, secret = split_secrets(schema, checked_settings(schema, given))
     sealed, key_id = vault.seal(secret)
     row = NotifierRow(organisation_id=organisation_id, plugin=plugin, title=title.strip()[:128] or plugin,
-                      settings=opened, secrets=sealed, key_id=key_id)
+                      settings=opened, secrets=sealed, key_id=key_id, to_buyers=to_buyers)
     session.add(row)
     session.flush()
     audit(session, actor, "notifier.add", row.public_id, organisation_id, plugin=plugin)
@@ -381,6 +385,24 @@ def change_notifier(session: Session, vault: Vault, actor: str, row: NotifierRow
     row.settings_version += 1
     audit(session, actor, "notifier.change", row.public_id, row.organisation_id)
     notifier_works(session, row)
+
+
+def add_watcher(session: Session, actor: str, notifier: NotifierRow, *, title: str, address: str, language: str = "ru",
+                quiet_from: int = 0, quiet_until: int = 0, muted: Sequence[str] = ()) -> Watcher:
+    """A person is told of alarms through a notifier, of those that are raised from now on."""
+    row = Watcher(organisation_id=notifier.organisation_id, notifier_id=notifier.id, title=title[:128],
+                  address=address[:128], language=language, quiet_from=quiet_from, quiet_until=quiet_until,
+                  muted=list(muted))
+    session.add(row)
+    session.flush()
+    audit(session, actor, "watcher.add", row.public_id, notifier.organisation_id)
+    return row
+
+
+def remove_watcher(session: Session, actor: str, row: Watcher) -> None:
+    """The person is told nothing any more."""
+    row.archived_at = utcnow()
+    audit(session, actor, "watcher.remove", row.public_id, row.organisation_id)
 
 
 def notifier_works(session: Session, row: NotifierRow) -> None:

@@ -6,13 +6,15 @@ paper with a torn edge and a soft shadow on a transparent ground, so that it lie
 
 from __future__ import annotations
 
+import base64
 import html
 import io
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from hub.fiscal.paper import Gap, Line, Paper, QrCode, Row, Rule
+from hub.fiscal.paper import Gap, Line, Logo, Paper, QrCode, Row, Rule
+from hub.fiscal.paper_rows import cells, drawn
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw, ImageFont
@@ -25,21 +27,25 @@ TOOTH = 6
 RULE_SPACE, GAP = 15, 7
 QR_SHARE = 0.5
 QR_SPACE = 16
+#: The owner's picture: as wide as the paper at most, and no higher than this.
+LOGO_HEIGHT, LOGO_SPACE = 110, 12
+#: A picture that is larger than this, in bytes or in dots, is not drawn: it would cost more than a receipt is worth.
+LARGEST_LOGO, MOST_DOTS = 256 * 1024, 4_000_000
 #: Size of the font whose characters are CELL wide.
 _FONT = 15
 
 INK, PAPER = (30, 32, 38), (253, 252, 249)
 
 
-def css() -> str:
-    """The stylesheet of :func:`as_html`, to be served or inlined once per page."""
-    return files("hub").joinpath("assets", "paper.css").read_text(encoding="utf-8")
+def css(name: str = "paper") -> str:
+    """The stylesheet of :func:`as_html` (``paper``) or of hub.paper_a4 (``sheet``), to be served or inlined."""
+    return files("hub").joinpath("assets", f"{name}.css").read_text(encoding="utf-8")
 
 
 def as_html(paper: Paper) -> str:
     """An ``<article class="paper">``: every text escaped, the QR code an inline SVG with its text as its name."""
     rows = "\n".join(_html_row(row) for row in paper.rows)
-    return (f'<article class="paper paper-{paper.width}" lang="{paper.language}" '
+    return (f'<article class="paper paper-{paper.width}" lang="{paper.language}" dir="ltr" '
             f'aria-label="{html.escape(paper.title)}"><div class="paper-sheet">\n{rows}\n</div></article>\n')
 
 
@@ -49,7 +55,9 @@ def _html_row(row: Row) -> str:
     if isinstance(row, Gap):
         return '<p class="paper-gap"></p>'
     if isinstance(row, QrCode):
-        return f'<figure class="paper-qr">{_svg(row.text)}</figure>'
+        return f'<figure class="paper-qr">{svg(row.text)}</figure>'
+    if isinstance(row, Logo):
+        return logo_html(row.data)
     names = ["paper-row"]
     if row.align != "left" and not row.right:
         names.append(f"paper-{row.align}")
@@ -68,9 +76,64 @@ def _qr(text: str) -> Any:
     return segno.make(text, error="m", micro=False)
 
 
-def _svg(text: str) -> str:
-    drawn: str = _qr(text).svg_inline(border=0, omitsize=True, svgclass="paper-code", lineclass=None)
-    return drawn.replace("<svg ", f'<svg role="img" aria-label="{html.escape(text)}" ', 1)
+def svg(text: str) -> str:
+    """A QR code as an inline picture whose name is its text."""
+    code: str = _qr(text).svg_inline(border=0, omitsize=True, svgclass="paper-code", lineclass=None)
+    return code.replace("<svg ", f'<svg role="img" aria-label="{html.escape(text)}" ', 1)
+
+
+# -- the owner's picture ---------------------------------------------------------------------------------------------
+
+
+def logo_kind(data: bytes) -> str:
+    """``png`` or ``jpeg`` when ``data`` is a picture that paper can bear; else an empty text."""
+    kind = "png" if data.startswith(b"\x89PNG\r\n") else "jpeg" if data.startswith(b"\xff\xd8\xff") else ""
+    return kind if kind and len(data) <= LARGEST_LOGO and _opened(data) is not None else ""
+
+
+@lru_cache(maxsize=16)
+def _opened(data: bytes) -> Image.Image | None:
+    """The picture in shades of grey, with what of it is clear; None for what is none, or far too large."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as found:
+            if found.width * found.height > MOST_DOTS:
+                return None
+            return found.convert("RGBA").convert("LA")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def logo_html(data: bytes) -> str:
+    """The picture inside the page itself: no request to anybody. Nothing when it cannot be drawn."""
+    kind = logo_kind(data)
+    if not kind:
+        return ""
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return f'<figure class="paper-logo"><img alt="" src="{source}"></figure>'
+
+
+def logo_size(data: bytes, across: int, most: int = LOGO_HEIGHT) -> tuple[int, int]:
+    """Width and height of the picture in CSS pixels, at most ``across`` wide; (0, 0) when it cannot be drawn."""
+    found = _opened(data) if logo_kind(data) else None
+    if found is None:
+        return 0, 0
+    share = min(1.0, across / found.width, most / found.height)
+    return max(1, round(found.width * share)), max(1, round(found.height * share))
+
+
+def paste_logo(sheet: Image.Image, data: bytes, place: tuple[int, int], size: tuple[int, int]) -> None:
+    """Draws the picture on a sheet; ``place`` and ``size`` in dots."""
+    from PIL import Image
+
+    found = _opened(data)
+    if found is not None and size[0]:
+        shown = found.resize(size, Image.Resampling.LANCZOS)
+        sheet.paste(shown.convert("L").convert("RGB"), place, shown.getchannel("A"))
+
+
+# -- PNG -------------------------------------------------------------------------------------------------------------
 
 
 def as_png(paper: Paper, scale: int = 2) -> bytes:
@@ -86,7 +149,11 @@ def as_png(paper: Paper, scale: int = 2) -> bytes:
     draw = ImageDraw.Draw(sheet)
     top = EDGE_Y
     for row, high in rows:
-        _draw(draw, row, top * scale, paper.width, scale)
+        if isinstance(row, Logo):
+            wide, tall = logo_size(row.data, paper.width * CELL)
+            paste_logo(sheet, row.data, (((width - wide) * scale) // 2, top * scale), (wide * scale, tall * scale))
+        else:
+            _draw(draw, row, top * scale, paper.width, scale)
         top += high
     out = io.BytesIO()
     _laid_down(sheet, scale).save(out, "PNG", compress_level=7)
@@ -100,6 +167,9 @@ def _height(row: Row, columns: int) -> int:
         return GAP
     if isinstance(row, QrCode):
         return _module(row.text, columns) * len(_qr(row.text).matrix) + 2 * QR_SPACE - 4
+    if isinstance(row, Logo):
+        tall = logo_size(row.data, columns * CELL)[1]
+        return tall + LOGO_SPACE if tall else 0
     return LEADING * 2 if row.double else LEADING
 
 
@@ -109,14 +179,14 @@ def _module(text: str, columns: int) -> int:
 
 
 @lru_cache(maxsize=16)
-def _font(dots: int, bold: bool) -> ImageFont.FreeTypeFont:
+def font_of(dots: int, bold: bool) -> ImageFont.FreeTypeFont:
     from PIL import ImageFont
 
     data = files("hub").joinpath("assets", "DejaVuSansMono-Bold.ttf" if bold else "DejaVuSansMono.ttf").read_bytes()
     return ImageFont.truetype(io.BytesIO(data), dots, layout_engine=ImageFont.Layout.BASIC)
 
 
-def _draw(draw: ImageDraw.ImageDraw, row: Row, top: int, columns: int, scale: int) -> None:
+def _draw(draw: ImageDraw.ImageDraw, row: Line | Rule | Gap | QrCode, top: int, columns: int, scale: int) -> None:
     left, across = EDGE_X * scale, columns * CELL * scale
     if isinstance(row, Gap):
         return
@@ -130,35 +200,58 @@ def _draw(draw: ImageDraw.ImageDraw, row: Row, top: int, columns: int, scale: in
         return
     if isinstance(row, QrCode):
         module = _module(row.text, columns) * scale
-        matrix = _qr(row.text).matrix
-        start, top = left + (across - len(matrix) * module) // 2, top + QR_SPACE * scale
-        for y, bits in enumerate(matrix):
-            for x, bit in enumerate(bits):
-                if bit:
-                    draw.rectangle((start + x * module, top + y * module, start + (x + 1) * module - 1,
-                                    top + (y + 1) * module - 1), fill=INK)
+        draw_code(draw, row.text, left + (across - len(_qr(row.text).matrix) * module) // 2, top + QR_SPACE * scale,
+                  module)
         return
     _write(draw, row, left, top, across, scale)
+
+
+def code_size(text: str) -> int:
+    """Modules on a side of a QR code."""
+    return len(_qr(text).matrix)
+
+
+def draw_code(draw: ImageDraw.ImageDraw, text: str, left: int, top: int, module: int) -> int:
+    """A QR code with its upper left corner at a place, ``module`` dots a module; its side in dots."""
+    matrix = _qr(text).matrix
+    for y, bits in enumerate(matrix):
+        for x, bit in enumerate(bits):
+            if bit:
+                draw.rectangle((left + x * module, top + y * module, left + (x + 1) * module - 1,
+                                top + (y + 1) * module - 1), fill=INK)
+    return len(matrix) * module
 
 
 def _write(draw: ImageDraw.ImageDraw, row: Line, left: int, top: int, across: int, scale: int) -> None:
     """Characters stand in cells of equal width, so that columns align as they do on a real head."""
     cell = CELL * scale * (2 if row.double else 1)
-    font = _font(_FONT * scale * (2 if row.double else 1), row.bold)
+    font = font_of(_FONT * scale * (2 if row.double else 1), row.bold)
     base = top + round(cell * 1.72)
 
     def put(text: str, x: int) -> None:
-        for index, one in enumerate(text):
-            if one != " ":
-                draw.text((x + index * cell, base), one, font=font, fill=INK, anchor="ls")
+        write_cells(draw, text, x, base, cell, font)
 
     if row.right or row.align == "left":
         put(row.left, left)
     elif row.align == "right":
-        put(row.left, left + across - len(row.left) * cell)
+        put(row.left, left + across - cells(row.left) * cell)
     else:
-        put(row.left, left + (across - len(row.left) * cell) // 2)
-    put(row.right, left + across - len(row.right) * cell)
+        put(row.left, left + (across - cells(row.left) * cell) // 2)
+    put(row.right, left + across - cells(row.right) * cell)
+
+
+def write_cells(draw: ImageDraw.ImageDraw, text: str, x: int, base: int, cell: int,
+                font: ImageFont.FreeTypeFont) -> None:
+    """Each letter with its marks in the middle of its own cells, so that nothing it holds moves its neighbours."""
+    for cluster, columns in drawn(text):
+        if cluster != " ":
+            if len(cluster) == 1 and columns == 1:
+                draw.text((x, base), cluster, font=font, fill=INK, anchor="ls")
+            else:
+                middle = x + cell * columns // 2
+                for one in cluster:
+                    draw.text((middle, base), one, font=font, fill=INK, anchor="ms")
+        x += cell * columns
 
 
 def _laid_down(sheet: Image.Image, scale: int) -> Image.Image:

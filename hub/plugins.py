@@ -51,6 +51,8 @@ class Catalogue:
     notifiers: dict[str, type[Notifier]] = field(default_factory=dict)
     simulators: dict[str, Callable[[list[str]], int]] = field(default_factory=dict)
     demos: dict[str, type[Demo]] = field(default_factory=dict)
+    #: Demos of their own name, by that name.
+    scenarios: dict[str, type[Scenario]] = field(default_factory=dict)
     plugins: list[PluginInfo] = field(default_factory=list)
     modules: dict[str, Any] = field(default_factory=dict)
     _implementations: dict[str, list[tuple[str, Callable[..., Any]]]] = field(default_factory=dict)
@@ -177,6 +179,11 @@ def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, mod
                 provides.append(f"{attribute[:-1]}:{kind.name}")
         elif caller.name == "hub_demos":
             for demo in implementation():
+                if isinstance(demo, type) and issubclass(demo, Scenario):
+                    _new(catalogue.scenarios, demo.name, "demo", name)
+                    found.append((catalogue.scenarios, demo.name, demo))
+                    provides.append(f"demo:{demo.name}")
+                    continue
                 if not (isinstance(demo, type) and issubclass(demo, Demo)):
                     raise TypeError(f"hub_demos must give Demo classes, not {demo!r}")
                 _new(catalogue.demos, demo.source, "demo", name)

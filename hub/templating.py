@@ -29,6 +29,7 @@ from operator import itemgetter
 
 from hub.fiscal import Money, Order, OrderLine, Text
 from hub.fiscal.money import quantity_text
+from hub.fiscal.reckoning import line_sum, reckon
 
 #: Sections within sections.
 DEEPEST = 8
@@ -323,21 +324,20 @@ STANDARD_TAGS: dict[str, Text] = {
 
 
 def values_of(order: Order, line: OrderLine, organisation: str, more: Mapping[str, str] | None = None, *,
-              zone: tzinfo | None = None) -> dict[str, str]:
+              zone: tzinfo | None = None, total: Money | None = None) -> dict[str, str]:
     """The value of every tag for one line: the standard ones, over them ``more`` (the tags of hook ``hub_tags``),
     over them the order's, over all the line's own. Keys come out in lower case. ``zone`` is where the day of payment
-    is told; without it that of ``settled_at`` itself. Checks nothing: what is wrong with an order, ``build`` says.
+    is told; without it that of ``settled_at`` itself. ``total`` is :func:`total_of` the order where many lines are
+    named. Checks nothing: what is wrong with an order, ``build`` says.
     """
     settled = order.settled_at
     if settled is not None and zone is not None and settled.tzinfo is not None:
         settled = settled.astimezone(zone)
-    sums = [_sum(one) for one in order.lines]
-    off = order.discount.amount if order.discount else 0
     values = {
         "customer": order.customer.name, "customer.email": order.customer.email,
         "customer.phone": order.customer.phone, "order.number": order.number,
         "order.date": settled.strftime("%d.%m.%Y") if settled else "", "order.note": order.note, "note": order.note,
-        "order.total": Money(sum(one.amount for one in sums) - off, order.currency).plain(),
+        "order.total": (total_of(order) if total is None else total).plain(),
         "line.name": line.name, "line.quantity": quantity_text(line.quantity), "line.price": line.price.plain(),
         "line.sum": _sum(line).plain(), "organisation": organisation, "cashier": order.cashier.name,
     }
@@ -346,8 +346,21 @@ def values_of(order: Order, line: OrderLine, organisation: str, more: Mapping[st
     return values
 
 
+def total_of(order: Order) -> Money:
+    """What the order's lines come to, with all discounts and markups; zero while its currencies are mixed."""
+    try:
+        return Money(sum(one.amount for one in reckon(order, order.currency, _unsaid).values()), order.currency)
+    except ValueError:
+        return Money(0, order.currency)
+
+
 def _sum(line: OrderLine) -> Money:
-    if line.amount is not None:
-        return line.amount
-    whole = line.price.times(line.quantity)
-    return Money(whole.amount - (line.discount.amount if line.discount else 0), whole.currency)
+    currency = line.price.currency
+    try:
+        return Money(line_sum("", line, currency, _unsaid).amount, currency)
+    except ValueError:
+        return line.amount or line.price
+
+
+def _unsaid(*_: object, **__: object) -> None:
+    """What is wrong with an order, building says."""

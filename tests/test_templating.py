@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.fiscal import Cashier, Customer, Form, Money, Order, OrderLine, Payment, Text
-from hub.templating import DEEPEST, MOST_PLANS, STANDARD_TAGS, TemplateError, compile, escape, values_of
+from hub.templating import DEEPEST, MOST_PLANS, STANDARD_TAGS, TemplateError, compile, escape, total_of, values_of
 
 VALUES = {"customer": "Маша", "legal": "", "note": "", "order.number": "A-17", "pay.ctt.tariff_name": "Базовый",
           "custom_predmet": "английский", "blank": " \t\n", "dash": "- 5 -"}
@@ -211,6 +212,17 @@ def test_the_standard_tags_of_an_order() -> None:
         "line.sum": "1800.00", "organisation": "Школа", "cashier": "Анна"}
     assert (values["room"], values["legal"]) == ("5", "ООО")
     assert all(name == name.lower() for name in values)
+
+
+def test_sums_are_told_as_they_are_reckoned() -> None:
+    line = OrderLine("Урок", Money(10_000), Decimal(2), discount_percent=Decimal(10), markup=Money(500))
+    gone = OrderLine("Книга", Money(30_000), removed=True)
+    order = Order("k", "1", (line, gone), (), discount_percent=Decimal(50))
+    values = values_of(order, line, "")
+    assert (values["line.sum"], values["order.total"]) == ("185.00", "92.50")
+    assert values_of(order, line, "", total=total_of(order)) == values
+    mixed = replace(order, lines=(line, replace(line, price=Money(1, "USD"), amount=Money(2))))
+    assert values_of(mixed, mixed.lines[1], "")["order.total"] == "0.00"
 
 
 def test_who_wins_over_whom() -> None:

@@ -1,13 +1,15 @@
-"""A source's part in ``hub demo``: what happens over there, and what is known there afterwards."""
+"""A source's part in ``hub demo`` (:class:`Demo`), and demos of their own name (:class:`Scenario`): what happens over
+there, and what is known there afterwards."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from hub.fiscal import Money
+from hub.contracts.source import Finding
+from hub.fiscal import Money, Text
 
 
 class RunningSimulator(Protocol):
@@ -20,6 +22,9 @@ class RunningSimulator(Protocol):
 
     def do(self, action: str, **params: Any) -> Any:
         """An act of a person over there."""
+
+    def faults(self, *faults: Any) -> None:
+        """Bad days to come, of hub.testing.simulator.Fault; replaces those that wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +56,92 @@ class Demo(ABC):
     @abstractmethod
     def told(self, simulator: RunningSimulator) -> Mapping[str, int]:
         """Order number -> number of the fiscal document, as the other side has been told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What one thing that happened over there must come to. ``case`` is its line in the report, ``role`` the source,
+    ``number`` what the receipt calls ``order_number``; several may share it (a prepayment and its settlement).
+
+    ``printed`` False: refused with a reason. ``told`` False: the other side has no way to take the answer any more (its
+    order is gone); then the owner is told why."""
+
+    case: str
+    role: str
+    number: str
+    total: Money
+    back: bool = False
+    printed: bool = True
+    told: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the other side knows of one number: the fiscal documents, and why there is none."""
+
+    documents: tuple[int, ...] = ()
+    refused: str = ""
+
+
+class Stage(Protocol):
+    """What a :class:`Scenario` plays on: simulators, a register and a hub, all processes of their own."""
+
+    #: By role, as :attr:`Scenario.simulators` names them.
+    sites: Mapping[str, RunningSimulator]
+    #: The emulated register's hands: ``do("power_off")``, ``do("fault", kind=...)``.
+    register: RunningSimulator
+    #: Its factory number.
+    serial: str
+
+    def address(self, role: str) -> str:
+        """The source's address."""
+
+    def set_up(self, role: str) -> None:
+        """The button "set up" on the source's page."""
+
+    def look(self, role: str) -> None:
+        """Polls the source now, and waits until that is done."""
+
+    def states(self, role: str) -> Mapping[str, tuple[str, ...]]:
+        """Order number -> the states of its receipts in the hub."""
+
+    def findings(self, role: str) -> tuple[Finding, ...]:
+        """What the source's page says that needs a person."""
+
+    def wait(self, true: Callable[[], Any], what: str) -> None:
+        """Until it is true. Raises TimeoutError with ``what`` when patience ends."""
+
+    def say(self, words: str) -> None:
+        """A line for whoever looks on."""
+
+
+class Scenario(ABC):
+    """A named demo, ``hub demo NAME``: one or more sources with a simulator each, and a day at them.
+
+    Made once for each run. The core furnishes the hub, calls ``play``, waits until everything expected has its end,
+    and holds the other side, the database and the register's journal against each other.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[Text]
+    #: Role -> the words after ``hub simulate``. Each role is a simulator and a source.
+    simulators: ClassVar[Mapping[str, tuple[str, ...]]]
+
+    @abstractmethod
+    def source(self, role: str, stage: Stage) -> tuple[str, Mapping[str, Any]]:
+        """(plugin's source, its settings) for the running simulator of a role."""
+
+    @abstractmethod
+    def play(self, stage: Stage) -> tuple[Expected, ...]:
+        """The day. May wait in between; what it gives back is waited for by the core."""
+
+    def nudge(self, stage: Stage) -> None:  # noqa: B027 - most systems need none
+        """Called while waiting, for systems that ask by themselves."""
+
+    @abstractmethod
+    def told(self, stage: Stage) -> Mapping[tuple[str, str], Told]:
+        """(role, number) -> what the other side knows now."""
+
+    def faults(self, stage: Stage) -> tuple[str, ...]:
+        """What else is not as it should be at the end, one sentence each."""
+        return ()

@@ -32,6 +32,10 @@ class Notifier(ABC):
     title: ClassVar[Text]
     summary: ClassVar[Text]
     settings: ClassVar[type[PluginSettings]]
+    #: Whether it can reach buyers by the contact they leave. The owner's people give an address of their own.
+    buyers: ClassVar[bool] = True
+    #: What a person's address is, for the form ("chat number"); empty: an e-mail address.
+    address: ClassVar[Text | None] = None
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self.config = settings

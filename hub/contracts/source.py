@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from hub.contracts.http import Answer, Client, Request
+from hub.contracts.http import Answer, Client, Reply, Request
 from hub.contracts.settings import PluginSettings
 from hub.fiscal import FiscalRecord, Order, Problem, Text
+
+if TYPE_CHECKING:
+    from hub.contracts.exchange import Call, Exchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ State = Literal["accepted", "queued", "printing", "recorded", "confirmed", "inva
 
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
-    """A receipt as its source may see it."""
+    """A receipt as its source may see it. ``url`` is our own page of it, which works at once. ``ofd_url`` is the tax
+    data operator's, empty until the receipt is ``confirmed``; so is ``record.url``."""
 
     key: str
     state: State
@@ -90,6 +94,7 @@ class ReceiptView:
     url: str = ""
     order_number: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
+    ofd_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,36 @@ class Report:
     receipt: ReceiptView
     delivery: str
     attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterView:
+    """A register that serves the source's queue, as far as the hub knows it: empty texts for what it has not said.
+    ``ready`` is False when it is switched off or asks for a person."""
+
+    serial: str
+    storage_number: str = ""
+    registration_number: str = ""
+    ready: bool = True
+
+
+Colour = Literal["green", "amber", "red", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing on a source's page that only its plugin can know: a lamp, or what needs a person.
+
+    ``name`` (a word or two) makes it a lamp; ``words`` say what happened, why, and what to do. ``mend`` is an action's
+    id for :meth:`Source.mend`, ``button`` the words on its button, ``copy`` something to paste over there.
+    """
+
+    colour: Colour
+    words: Text
+    name: Text | None = None
+    mend: str = ""
+    button: Text | None = None
+    copy: str = ""
 
 
 class SourceContext(Protocol):
@@ -129,6 +164,9 @@ class SourceContext(Protocol):
     def receipt(self, key: str) -> ReceiptView | None:
         """The receipt of this source under that source key."""
 
+    def registers(self) -> tuple[RegisterView, ...]:
+        """The registers that may print this source's receipts."""
+
     def recall(self, name: str) -> str | None:
         """What :meth:`remember` kept, unless it has expired. Shared by all workers, encrypted at rest."""
 
@@ -155,6 +193,8 @@ class Source(ABC):
     works_without_inbound: ClassVar[bool] = False
     #: Seconds between polls; 0 when it does not poll.
     poll_every: ClassVar[int] = 0
+    #: Whether it may hold long polls (hub.contracts.exchange); :meth:`exchanging` says whether these settings do.
+    exchanges: ClassVar[bool] = False
     #: States that are reported back.
     reports: ClassVar[frozenset[str]] = frozenset({"recorded", "invalid", "refused"})
     #: Default receipt template of a line's name; empty keeps the line's own name.
@@ -185,6 +225,48 @@ class Source(ABC):
     def poll(self, cursor: str) -> Polled:
         """What happened since ``cursor`` (empty at first). Overlaps rather than misses; repeats are harmless."""
         raise NotImplementedError(f"{self.name} does not poll")
+
+    def polling(self) -> int:
+        """Seconds between polls with these settings; 0 when they need none."""
+        return self.poll_every
+
+    def state(self) -> tuple[Finding, ...]:
+        """What the source's page shows of the other side beside the core's own lamps, worst first.
+
+        From what is known here: the page waits for it, so it asks nobody.
+        """
+        return ()
+
+    def mend(self, action: str) -> Text:
+        """What a finding's button does; the sentence says what came of it.
+
+        ``action`` is one that :meth:`state` gave, perhaps a while ago: what is mended already is no error. Raises
+        TryLater or NeedsAttention; LookupError for an action that never was.
+        """
+        raise LookupError(action)
+
+    def serves(self) -> str:
+        """What this source prints for (a host, an account), so that the page can warn when two sources print for one.
+        Empty when the settings do not say. Asks nobody."""
+        return ""
+
+    def exchanging(self) -> bool:
+        """Whether a conversation is held with these settings. Then reports travel in its calls, and :meth:`report` is
+        not asked."""
+        return self.exchanges
+
+    def next_call(self, state: str, reports: tuple[Report, ...]) -> Call | None:
+        """The next call of the conversation: ``state`` is what the last ``called`` gave (empty at first), ``reports``
+        is everything that the other side has not acknowledged, oldest first. None: nothing to call about now.
+
+        Runs in a worker's thread, with the database behind ``context``. Raises TryLater or NeedsAttention.
+        """
+        raise NotImplementedError(f"{self.name} holds no conversation")
+
+    def called(self, state: str, call: Call, reply: Reply) -> Exchanged:
+        """What a whole answer meant, whatever its status. A call that brought no whole answer is the core's to repeat.
+        Raises TryLater or NeedsAttention when nothing can be made of it: then the state stays as it was."""
+        raise NotImplementedError(f"{self.name} holds no conversation")
 
     @abstractmethod
     def report(self, report: Report) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from hub.bell import Bell
 from hub.contracts import Bookmark
 from hub.dispatch import claims
+from hub.dispatch.approval import returns_need_approval
 from hub.dispatch.commands import ORDERS
 from hub.fiscal import (
     Cashier,
@@ -33,12 +33,11 @@ from hub.fiscal import (
 from hub.fiscal.build import left_of
 from hub.fiscal.codes import Country, Method, Subject
 from hub.fiscal.vat import rates_on
-from hub.intake.context import facts
-from hub.intake.orders import content_hash, prepare, store
+from hub.intake.context import facts, serving
+from hub.intake.orders import DEADLINE, content_hash, prepare, store
 from hub.plugins import Catalogue
 from hub.store import (
     Attempt,
-    Audit,
     Database,
     ForeignDocument,
     Inbox,
@@ -51,8 +50,10 @@ from hub.store import (
     table,
     utcnow,
 )
+from hub.store.audit import noted
 from hub.store.receipts import (
     BUYER,
+    CANCELLABLE,
     RECEIPT,
     buyer_values,
     change,
@@ -67,33 +68,25 @@ from hub.store.vault import Vault
 
 #: The only buttons that are safe in a state (page.md, "States of a receipt").
 SAFE: Mapping[str, frozenset[str]] = {
-    "accepted": frozenset({"cancel"}), "queued": frozenset({"cancel"}), "printing": frozenset(),
+    "accepted": frozenset({"approve", "cancel"}), "queued": frozenset({"cancel"}), "printing": frozenset(),
     "recorded": frozenset({"return"}), "confirmed": frozenset({"return"}),
     "invalid": frozenset({"retry", "cancel"}), "refused": frozenset({"retry", "cancel"}),
     "uncertain": frozenset({"resolve"}), "cancelled": frozenset()}
 
 ATTEMPT, FOREIGN, REGISTER, INBOX = table(Attempt), table(ForeignDocument), table(Register), table(Inbox)
-RECORD, CONFLICT, AUDIT = table(Record), table(KeyConflict), table(Audit)
+RECORD, CONFLICT = table(Record), table(KeyConflict)
 
 #: A source that no plugin stands behind: receipts that people make on the page belong to it.
 MANUAL = "manual"
-
-
-def _audit(connection: Connection, organisation_id: int, actor: str, action: str, object_id: str,
-           **details: Any) -> None:
-    connection.execute(insert(AUDIT).values(
-        organisation_id=organisation_id, actor=actor, action=action, object_id=object_id, details=details,
-        at=utcnow(), public_id=new_public_id("aud"), created_at=utcnow(), row_version=1))
 
 
 def cancel(db: Database, organisation_id: int, receipt_id: int, actor: str) -> bool:
     """Cancels a receipt that nobody prints yet: a conditional update, so a register that was faster wins."""
 
     def work(connection: Connection) -> bool:
-        done = change(connection, organisation_id, receipt_id, ("queued", "invalid", "refused"), "cancelled", actor,
-                      "cancelled")
+        done = change(connection, organisation_id, receipt_id, CANCELLABLE, "cancelled", actor, "cancelled")
         if done:
-            _audit(connection, organisation_id, actor, "receipt.cancel", str(receipt_id))
+            noted(connection, organisation_id, actor, "receipt.cancel", str(receipt_id))
             source_id = connection.execute(select(RECEIPT.c.source_id).where(RECEIPT.c.id == receipt_id)).scalar_one()
             tell(connection, organisation_id, receipt_id, int(source_id), "cancelled")
         return done
@@ -111,11 +104,11 @@ def retry(db: Database, bell: Bell, organisation_id: int, receipt_id: int, actor
                                         RECEIPT.c.organisation_id == organisation_id)).first()
         if row is None or row.state not in ("invalid", "refused"):
             return False, ""
-        _audit(connection, organisation_id, actor, "receipt.retry", str(receipt_id))
+        noted(connection, organisation_id, actor, "receipt.retry", str(receipt_id))
         if row.state == "refused":
             now = utcnow()
             change(connection, organisation_id, receipt_id, ("refused",), "queued", actor, "again", due_at=now,
-                   reason=None, deadline=now + timedelta(minutes=5))
+                   reason=None, deadline=now + DEADLINE)
             return True, f"queue:{row.queue_id}"
         if row.inbox_id is None:
             return False, ""
@@ -178,7 +171,7 @@ def resolve_printed(db: Database, bell: Bell, organisation_id: int, receipt_id: 
         told = claims.notifiers(connection, organisation_id)
         claims.record(connection, attempt.register_id, receipt_id, attempt.id, record, receipt, actor, "resolved",
                       told)
-        _audit(connection, organisation_id, actor, "receipt.resolve", str(receipt_id), document=document_number)
+        noted(connection, organisation_id, actor, "receipt.resolve", str(receipt_id), document=document_number)
         return None, [f"delivery:{attempt.source_id}", *(f"notice:{one}" for one in told)]
 
     problem, targets = db.submit(work)
@@ -199,7 +192,7 @@ def resolve_not_printed(db: Database, bell: Bell, organisation_id: int, receipt_
             state="not_printed", ended_at=now, outcome={"outcome": "resolved", "actor": actor}))
         change(connection, organisation_id, receipt_id, ("uncertain",), "queued", actor, "resolved_not_printed",
                due_at=now, reason=None)
-        _audit(connection, organisation_id, actor, "receipt.resolve_not_printed", str(receipt_id))
+        noted(connection, organisation_id, actor, "receipt.resolve_not_printed", str(receipt_id))
         return int(attempt.queue_id)
 
     queue_id = db.submit(work)
@@ -232,14 +225,15 @@ def _printed(connection: Connection, organisation_id: int, receipt_id: int) -> R
 
 
 def make_return(db: Database, bell: Bell, organisation_id: int, receipt_id: int,
-                quantities: dict[int, Decimal] | None, form: Form | None, actor: str) -> int:
-    """A return of a printed receipt, whole or by lines and quantities; the new receipt's id. Raises Invalid.
+                quantities: dict[int, Decimal] | None, form: Form | None, actor: str, by_owner: bool = True) -> int:
+    """A return of a printed receipt, whole or by lines and quantities; the new receipt's id. Raises Invalid. One that
+    is not made ``by_owner`` waits for the owner where the settings say so.
 
     Two people who press the button at once make one return of the same goods: what is left is counted and the return
     stored in one transaction, under a key that counts the returns so far.
     """
 
-    def work(connection: Connection) -> tuple[int, int]:
+    def work(connection: Connection) -> tuple[int, str]:
         base_row = connection.execute(select(RECEIPT).where(RECEIPT.c.id == receipt_id).with_for_update()) \
             .mappings().one()
         base = _printed(connection, organisation_id, receipt_id)
@@ -252,35 +246,40 @@ def make_return(db: Database, bell: Bell, organisation_id: int, receipt_id: int,
         public = connection.execute(select(SourceRow.public_id).where(
             SourceRow.id == base_row["source_id"])).scalar_one()
         receipt = return_of(base, receipt_key(public, source_key), quantities, form, earlier)
-        receipt_id_ = _store_return(connection, dict(base_row), receipt, source_key, actor)
-        _audit(connection, organisation_id, actor, "receipt.return", str(receipt_id), made=receipt_id_)
-        return receipt_id_, int(base_row["queue_id"])
+        waits = not by_owner and returns_need_approval(connection, base_row["source_id"])
+        receipt_id_ = _store_return(connection, dict(base_row), receipt, source_key, actor, waits)
+        noted(connection, organisation_id, actor, "receipt.return", str(receipt_id), made=receipt_id_)
+        return receipt_id_, "" if waits else f"queue:{base_row['queue_id']}"
 
-    new_id, queue_id = db.submit(work)
-    bell.ring("registers", f"queue:{queue_id}")
+    new_id, target = db.submit(work)
+    if target:
+        bell.ring("registers", target)
     return new_id
 
 
 def _store_return(connection: Connection, base: Mapping[str, Any], receipt: Receipt, source_key: str,
-                  actor: str) -> int:
+                  actor: str, waits: bool) -> int:
     now = utcnow()
+    state = "accepted" if waits else "queued"
     buyer = connection.execute(select(BUYER).where(BUYER.c.receipt_id == base["id"])).mappings().first()
     order = replace(whole_order(base["order_data"], dict(buyer) if buyer else None), key=source_key,
                     kind=receipt.kind)
     new_id = int(connection.execute(insert(RECEIPT).values(
         organisation_id=base["organisation_id"], source_id=base["source_id"], source_key=source_key,
-        content_hash=content_hash(order), order_number=base["order_number"], receipt_key=receipt.key, state="queued",
+        content_hash=content_hash(order), order_number=base["order_number"], receipt_key=receipt.key, state=state,
         kind=receipt.kind.name, country=base["country"], ffd=base["ffd"], currency=base["currency"],
         total=receipt.total.amount, internet=base["internet"], tax_system=base["tax_system"],
         settlement_place=base["settlement_place"], document=strip_receipt(receipt), order_data=strip_order(order),
         snapshot_id=base["snapshot_id"], queue_id=base["queue_id"], base_id=base["id"], depends_on_id=base["id"],
-        priority=100, deadline=now + timedelta(minutes=5), due_at=now, state_at=now, tries=0, problems=[],
+        priority=100, deadline=None if waits else now + DEADLINE, due_at=now, state_at=now, tries=0, problems=[],
         public_id=new_public_id("rcp"), created_at=now, row_version=1).returning(RECEIPT.c.id)).scalar_one())
     connection.execute(insert(BUYER).values(
         organisation_id=base["organisation_id"], receipt_id=new_id, public_id=new_public_id("buy"),
         created_at=now, row_version=1, **buyer_values(order, receipt.contact)))
-    happened(connection, (base["organisation_id"], new_id), "", "queued", actor, "returned",
+    happened(connection, (base["organisation_id"], new_id), "", state, actor, "returned",
              {"base": base["public_id"]}, now)
+    if waits:
+        happened(connection, (base["organisation_id"], new_id), state, state, "hub", "needs_approval", None, now)
     return new_id
 
 
@@ -298,7 +297,7 @@ def order_register(db: Database, bell: Bell, organisation_id: int, register_id: 
         connection.execute(update(REGISTER).where(
             REGISTER.c.id == register_id, REGISTER.c.organisation_id == organisation_id)
             .values(command=command, command_params={**params, "actor": actor}))
-        _audit(connection, organisation_id, actor, f"register.order.{command}", str(register_id))
+        noted(connection, organisation_id, actor, f"register.order.{command}", str(register_id))
 
     db.submit(work)
     bell.ring("registers", f"register:{register_id}")
@@ -329,7 +328,7 @@ def submit_test_order(db: Database, bell: Bell, catalogue: Catalogue, vault: Vau
         row, organisation = session.execute(
             select(SourceRow, Organisation).join(Organisation, Organisation.id == SourceRow.organisation_id)
             .where(SourceRow.id == source_id)).one()
-        source = facts(row, organisation, vault)
+        source = facts(row, organisation, vault, serving(session, row.queue_id))
     currency = str(source.organisation["currency"])
     country = Country(source.organisation["country"])
     vat = source.organisation["default_vat"]

@@ -160,7 +160,7 @@ _CLAIM = {
 _QUEUES = (select(QUEUE_REGISTER.c.queue_id).where(QUEUE_REGISTER.c.register_id == bindparam("register"))
            .order_by(QUEUE_REGISTER.c.rank, QUEUE_REGISTER.c.id))
 _BUYER = select(BUYER).where(BUYER.c.receipt_id == bindparam("receipt_id"))
-_BUYER_COLUMNS = ("name", "email", "phone", "inn", "contact")
+_BUYER_COLUMNS = ("name", "email", "phone", "inn", "contact", "details")
 _HOT_BUYER = Hot(select(*(BUYER.c[name] for name in _BUYER_COLUMNS))
                  .where(BUYER.c.receipt_id == bindparam("receipt_id")))
 _INSERT_ATTEMPT = Hot(insert(ATTEMPT).values({name: bindparam(name) for name in (
@@ -176,7 +176,7 @@ def queues(connection: Connection, register_id: int) -> tuple[int, ...]:
 
 _NOTIFIERS = (select(NOTIFIER.c.id).where(
     NOTIFIER.c.organisation_id == bindparam("organisation"), NOTIFIER.c.enabled.is_(True),
-    NOTIFIER.c.archived_at.is_(None)).order_by(NOTIFIER.c.id))
+    NOTIFIER.c.to_buyers.is_(True), NOTIFIER.c.archived_at.is_(None)).order_by(NOTIFIER.c.id))
 
 
 def notifiers(connection: Connection, organisation_id: int) -> tuple[int, ...]:
@@ -236,8 +236,8 @@ def claim(connection: Connection, owner: Owner, fit: Fit, served: Sequence[int],
         return None
     receipt_id, organisation_id, source_id, queue_id, document, tries, public_id = row
     buyer = _HOT_BUYER.run(connection, {"receipt_id": receipt_id}).fetchone()
-    receipt = whole_receipt(unjson(document), {**dict(zip(_BUYER_COLUMNS, buyer, strict=True)), "tags": {}}
-                            if buyer else None)
+    receipt = whole_receipt(unjson(document), {
+        **dict(zip(_BUYER_COLUMNS, (*buyer[:-1], unjson(buyer[-1])), strict=True)), "tags": {}} if buyer else None)
     # Every claim counts one try, so the tries are the attempts.
     attempt_id = open_attempt(connection, owner, "receipt", bookmark, now, receipt_id=receipt_id, number=tries,
                               external_id=f"{receipt.key}-{tries}")

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from hub.contracts import Identity, RegisterGone, Status
 from hub.dispatch.claims import FOREIGN, PERIOD, REGISTER, STORAGE, Owner
-from hub.fiscal import TaxSystem, Text
+from hub.fiscal import Text, fit
 from hub.registers.health import status_json
 from hub.store import Database, Organisation, QueueRegister, Register, new_public_id, table, utcnow
 from hub.store.receipts import RECEIPT, RECORD
@@ -132,17 +132,6 @@ def trouble(db: Database, register_id: int, reason: Text, code: str) -> None:
 NO_REGISTER = Text("No register serves this queue. Add a register, or let one serve the queue.",
                    "Эту очередь не обслуживает ни одна касса. Добавьте кассу или назначьте её очереди.")
 NEVER_ANSWERED = Text("The register “{title}” has not answered yet.", "Касса «{title}» ещё не отвечала.")
-MISFITS = {
-    "tax": Text("“{title}” is registered for other tax systems than {asked}.",
-                "«{title}» зарегистрирована на другие системы налогообложения, не {asked}."),
-    "ffd": Text("“{title}” works by FFD {has}, the receipt needs {asked}.",
-                "«{title}» работает по ФФД {has}, а чеку нужен {asked}."),
-    "country": Text("“{title}” does not fiscalise for {asked}.", "«{title}» не фискализирует для {asked}."),
-    "internet": Text("“{title}” is registered for settlements on the Internet only.",
-                     "«{title}» зарегистрирована только для расчётов в интернете."),
-    "place": Text("“{title}” is registered at “{has}”, the receipt is for “{asked}”.",
-                  "«{title}» зарегистрирована по месту «{has}», а чек для «{asked}»."),
-}
 
 
 def misfit(receipt: Mapping[str, Any], register: Mapping[str, Any]) -> Text | None:
@@ -150,17 +139,12 @@ def misfit(receipt: Mapping[str, Any], register: Mapping[str, Any]) -> Text | No
     identity, title = register["identity"] or {}, register["title"]
     if not identity:
         return NEVER_ANSWERED.with_(title=title)
-    if identity.get("tax_systems") and receipt["tax_system"] and not receipt["tax_system"] & identity["tax_systems"]:
-        asked = TaxSystem(receipt["tax_system"]).name
-        return MISFITS["tax"].with_(title=title, asked=asked)
-    if identity.get("ffd") and identity["ffd"] < receipt["ffd"]:
-        return MISFITS["ffd"].with_(title=title, has=identity["ffd"], asked=receipt["ffd"])
-    if identity.get("internet") is True and not receipt["internet"]:
-        return MISFITS["internet"].with_(title=title)
-    place = identity.get("settlement_place", "")
-    if place and receipt["settlement_place"] and not receipt["internet"] and place != receipt["settlement_place"]:
-        return MISFITS["place"].with_(title=title, has=place, asked=receipt["settlement_place"])
-    return None
+    wanted = fit.Asked(tax_system=receipt["tax_system"], ffd=receipt["ffd"], internet=receipt["internet"],
+                       settlement_place=receipt["settlement_place"])
+    has = fit.Registration(title, "", identity.get("tax_systems", 0), identity.get("ffd", ""),
+                           identity.get("internet"), identity.get("settlement_place", ""))
+    first = next(fit.of(wanted, has), None)
+    return first.text if first is not None else None
 
 
 def explain_waiting(db: Database, most: int = 200) -> Iterator[tuple[int, Text | None]]:

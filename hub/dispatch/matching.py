@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hub.contracts import Found, StoredDocument
-from hub.fiscal import Receipt, Text
+from hub.fiscal import Country, Receipt, Text
+from hub.fiscal.codes import Tag
+from hub.fiscal.document import property_text
+from hub.fiscal.tlv import fitted
 
 Decision = Literal["recorded", "not_printed", "uncertain"]
 
@@ -40,28 +43,44 @@ KEY_ALONE = Text("A document carries this receipt's key but another content.",
 def is_ours(receipt: Receipt, document: StoredDocument, carries_key: bool) -> bool:
     """Whether a document can be this receipt: everything that can be read agrees. On a model that carries keys a
     document without one is nobody's word but a cashier's."""
-    if document.what != "receipt" or document.record is None:
+    if document.what != _what(receipt) or document.record is None:
         return False
     if document.kind is not receipt.kind or document.total != receipt.total:
         return False
-    if (document.key or carries_key) and document.key != receipt.key:
+    if (document.key or carries_key) and document.key != _carried(receipt):
         return False
-    if document.cashier and receipt.cashier.name and document.cashier != receipt.cashier.name:
+    if document.cashier and receipt.cashier.name and _printed(document.cashier) != _printed(receipt.cashier.name):
         return False
     if document.lines is not None:
-        wanted = sorted((line.name, line.amount.amount) for line in receipt.lines)
-        if sorted((line.name, line.amount.amount) for line in document.lines) != wanted:
+        wanted = sorted((_printed(line.name), line.amount.amount) for line in receipt.lines)
+        if sorted((_printed(line.name), line.amount.amount) for line in document.lines) != wanted:
             return False
     return True
+
+
+def _what(receipt: Receipt) -> str:
+    return "receipt" if receipt.correction is None else "correction"
+
+
+def _carried(receipt: Receipt) -> str:
+    """What a document that is ours has in tag 1192. A correction has the sign of the receipt it corrects there, and a
+    source may claim it: then the receipt's own key could not travel."""
+    plain = receipt.correction is None and not receipt.additional
+    return receipt.key if plain or receipt.country is not Country.RU else property_text(receipt)
+
+
+def _printed(text: str) -> str:
+    """A name as storages keep it, in CP866: a guillemet that became a quote makes no stranger of a receipt."""
+    return fitted(text, Tag.ITEM_NAME)
 
 
 def cannot_be_ours(receipt: Receipt, document: StoredDocument, carries_key: bool) -> bool:
     """Whether a document that does not match is surely somebody else's: it carries another receipt's key, or, on a
     model that would have carried ours, none, and its sum or kind is another."""
-    if document.what != "receipt":
+    if document.what != _what(receipt):
         return True
     if document.key:
-        return document.key != receipt.key
+        return document.key != _carried(receipt)
     differs = document.kind is not receipt.kind or document.total != receipt.total
     return carries_key and differs
 

@@ -1,6 +1,6 @@
 """What a receipt is, by law. Pure: no I/O, no database, no Flask."""
 
-from hub.fiscal.build import Terms, build, left_of, return_of, shorten
+from hub.fiscal.build import Terms, build, shorten
 from hub.fiscal.codes import (
     AgentSign,
     CorrectionType,
@@ -11,6 +11,7 @@ from hub.fiscal.codes import (
     Measure,
     Method,
     PlannedStatus,
+    Rounding,
     Subject,
     Tag,
     TaxSystem,
@@ -32,13 +33,14 @@ from hub.fiscal.order import Cashier, Customer, Order, OrderLine, Payment
 from hub.fiscal.problems import Invalid, Problem
 from hub.fiscal.qr import qr_text, read_qr
 from hub.fiscal.receipt import FiscalRecord, Receipt, ReceiptLine
+from hub.fiscal.returns import left_of, return_of
 from hub.fiscal.text import Text, verbatim
 
 __all__ = [
     "Agent", "AgentSign", "BuyerDetails", "Cashier", "CashlessDetail", "Correction", "CorrectionType", "Country",
     "Customer", "Ffd", "FiscalRecord", "Form", "Fraction", "IndustryProperty", "Invalid", "Kind", "Measure",
     "Method", "Money", "NotANumber", "OperationalProperty", "Order", "OrderLine", "Payment", "PlannedStatus",
-    "Problem", "Receipt", "ReceiptLine", "Subject", "Supplier", "Tag", "TaxSystem", "Terms", "Text",
+    "Problem", "Receipt", "ReceiptLine", "Rounding", "Subject", "Supplier", "Tag", "TaxSystem", "Terms", "Text",
     "UserProperty", "build", "decimal", "left_of", "measure_of_okei", "qr_text", "quantity", "read_qr",
     "return_of", "shorten", "spread", "total", "verbatim",
 ]

@@ -5,19 +5,36 @@ A broken rule is a :class:`Problem` with a sentence; all that can be found are f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from hub.fiscal import contact as contacts
+from hub.fiscal import rules
 from hub.fiscal import vat as vat_rates
-from hub.fiscal.codes import LONGEST, Country, Ffd, Form, Subject, Tag, TaxSystem
-from hub.fiscal.money import LARGEST, Money, spread, total, unit_prices
+from hub.fiscal.codes import (
+    LONGEST,
+    Country,
+    Ffd,
+    Form,
+    Measure,
+    Method,
+    PlannedStatus,
+    Rounding,
+    Subject,
+    Tag,
+    TaxSystem,
+)
+from hub.fiscal.marking import planned_status
+from hub.fiscal.money import LARGEST, Money, total, unit_prices
 from hub.fiscal.order import Cashier, Order, OrderLine, Payment
 from hub.fiscal.problems import Invalid, Problem
 from hub.fiscal.receipt import Receipt, ReceiptLine
+from hub.fiscal.reckoning import SUMLESS, Sum, keep_whole, line_sum, pieces, reckon, rounded
+from hub.fiscal.returns import left_of, return_of
 
 #: Largest quantity of a line (fiscal-domain §4).
 MOST = Decimal(99_999_999)
@@ -25,17 +42,29 @@ MOST = Decimal(99_999_999)
 #: Where a moment in UTC becomes a day when the terms name no zone; Kazakhstan has only one.
 ZONES = {Country.RU: "Europe/Moscow", Country.KZ: "Asia/Almaty"}
 
-#: Problems after which the sum of the lines means nothing, so that payments cannot be held against it.
-_SUMLESS = frozenset({"no_lines", "discount_too_big", "line_sum_differs", "price_negative", "quantity_not_positive"})
+#: Sums that a line may state.
+_SUMS = ("price", "discount", "amount", "markup", "discount_removed", "excise")
+
+#: Problems that leave a whole receipt, so that the rules can say what else is wrong with it.
+_STANDS = frozenset({"contact_missing", "contact_wrong", "name_missing", "tax_system_missing", "marking_quantity",
+                     "subject_needs_ffd12"})
+_LINE = re.compile(r"^lines\[(\d+)\]")
+
+#: What may pay a receipt of zero: the whole of it was settled before or is a gift (fiscal-domain §4).
+_FREE = frozenset({Form.PREPAID, Form.OTHER})
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What the organisation, its source and its registers say about every receipt.
 
-    ``electronic_only`` and ``internet`` are what applies when the order does not say. ``zone`` (IANA) is where the
-    day of settlement is told; without it a moment that carries its own offset is a day there, and a moment in UTC
-    one in the country's main zone.
+    ``electronic_only`` and ``internet`` are what applies when the order does not say, ``method`` and ``subject``
+    when a line does not. ``zone`` (IANA) is where the day of settlement is told; without it a moment that carries
+    its own offset is a day there, and a moment in UTC one in the country's main zone.
+
+    ``rounding`` changes the lines themselves, so no register is told of it: one of Russia gets lines whose sums add
+    up to the whole rouble (tag 1020 is the sum of tags 1043; a total below it would be refused), one of Kazakhstan
+    gets lines or a total in whole tenge with its own rounding off (RoundType 0).
     """
 
     country: Country = Country.RU
@@ -50,6 +79,10 @@ class Terms:
     seller_inn: str = ""
     cashier: Cashier = Cashier()
     zone: str = ""
+    method: Method = Method.FULL_PAYMENT
+    subject: Subject = Subject.COMMODITY
+    settlement_address: str = ""
+    rounding: Rounding = Rounding.NONE
 
     def day_of(self, moment: datetime) -> date:
         """The day of settlement, which decides the VAT rates."""
@@ -71,8 +104,12 @@ def build(order: Order, terms: Terms, key: str, now: datetime, name: Namer = pla
     """The receipt that ``order`` asks for, or :class:`Invalid` with all problems.
 
     ``key`` becomes the receipt's own key (tag 1192 when free), ``now`` decides the VAT when the order has no date.
+    A correction takes the rates of the day that it corrects; a return follows its original, so any rate that was
+    valid then or before may stand in it (fiscal-domain §11.4), and so in a correction that takes back a wrong receipt.
+    A total of zero is legal only as full offset (§4): when the order names PREPAID or OTHER payments of zero.
     """
-    return _Build(order, terms, terms.day_of(order.settled_at or now), name).receipt(key, now)
+    day = order.correction.day if order.correction else terms.day_of(order.settled_at or now)
+    return _Build(order, terms, day, name).receipt(key, now)
 
 
 def shorten(text: str, limit: int = LONGEST[Tag.ITEM_NAME]) -> str:
@@ -97,35 +134,56 @@ class _Build:
     def receipt(self, key: str, now: datetime) -> Receipt:
         order, terms = self.order, self.terms
         self.currencies()
-        if not order.lines:
+        if all(one.removed for one in order.lines):
             self.wrong("no_lines", "lines")
         tax_system = order.tax_system or terms.tax_system
         if terms.country is Country.RU and tax_system is None:
             self.wrong("tax_system_missing", "tax_system")
-        amounts = self.amounts()
-        lines = [line for index, one in enumerate(order.lines) for line in self.line(index, one, amounts[index])]
+        exact = reckon(order, self.currency, self.wrong)
+        sums = self.rounded(exact)
+        made = [(index, line) for index, one in sums.items() for line in self.line(index, order.lines[index], one)]
         contact, internet, electronic = self.contact()
-        payments, change = self.payments(Money(sum(amounts), self.currency))
+        payments, change = self.payments(Money(sum(one.amount for one in sums.values()), self.currency))
+        if not _STANDS.issuperset(one.code for one in self.problems):
+            raise Invalid(self.problems)
+        receipt = Receipt(
+            key=key, kind=order.kind, lines=tuple(line for _, line in made), payments=payments,
+            country=terms.country, ffd=terms.ffd, tax_system=tax_system, customer=order.customer, contact=contact,
+            cashier=order.cashier if order.cashier.name else terms.cashier, internet=internet,
+            electronic_only=electronic, settlement_place=order.settlement_place or terms.settlement_place,
+            settlement_address=order.settlement_address or terms.settlement_address, sender_email=terms.sender_email,
+            seller_name=terms.seller_name, seller_inn=terms.seller_inn, settled_at=order.settled_at or now,
+            change=change, correction=order.correction, agent=order.agent, supplier=order.supplier,
+            additional=order.additional, user_property=order.user_property, industry=order.industry,
+            operational=order.operational, cashless=order.cashless,
+            removed=tuple(self.removed(one) for one in order.lines if one.removed))
+        self.judge(receipt, [index for index, _ in made], terms.day_of(now))
         if self.problems:
             raise Invalid(self.problems)
-        return Receipt(
-            key=key, kind=order.kind, lines=tuple(lines), payments=payments, country=terms.country, ffd=terms.ffd,
-            tax_system=tax_system, customer=order.customer, contact=contact,
-            cashier=order.cashier if order.cashier.name else terms.cashier, internet=internet,
-            electronic_only=electronic,
-            settlement_place=order.settlement_place or terms.settlement_place, sender_email=terms.sender_email,
-            seller_name=terms.seller_name, seller_inn=terms.seller_inn, settled_at=order.settled_at or now,
-            change=change)
+        return receipt
+
+    def judge(self, receipt: Receipt, origins: list[int], today: date) -> None:
+        """Adds what the rules of a receipt find, on the order's lines: ``origins`` is where each line comes from."""
+        known = {one.code for one in self.problems}
+        if "contact_wrong" in known:
+            known.add("contact_missing")
+        seen = set()
+        for one in rules.check(receipt, self.day, today):
+            place = _LINE.sub(lambda match: f"lines[{origins[int(match[1])]}]", one.field)
+            if one.code not in known and (one.code, place) not in seen:
+                seen.add((one.code, place))
+                self.problems.append(replace(one, field=place))
 
     # -- sums ----------------------------------------------------------------------------------------------------
 
     def currencies(self) -> None:
         """Raises at once when any sum is in another currency: nothing can be reckoned then."""
         order = self.order
-        sums: list[tuple[str, Money | None]] = [("discount", order.discount)]
+        sums: list[tuple[str, Money | None]] = [("discount", order.discount), ("markup", order.markup)]
         for index, line in enumerate(order.lines):
-            sums += [(f"lines[{index}].{name}", getattr(line, name)) for name in ("price", "discount", "amount")]
+            sums += [(f"lines[{index}].{name}", getattr(line, name)) for name in _SUMS]
         sums += [(f"payments[{index}]", one.amount) for index, one in enumerate(order.payments)]
+        sums += [(f"cashless[{index}]", one.amount) for index, one in enumerate(order.cashless)]
         named = [("currency", order.currency)] if order.currency != self.currency else [
             (place, sum_.currency) for place, sum_ in sums if sum_ is not None and sum_.currency != self.currency]
         for place, currency in named:
@@ -133,33 +191,22 @@ class _Build:
         if named:
             raise Invalid(self.problems)
 
-    def amounts(self) -> list[int]:
-        """Each line's sum in minor units after its own discount and its share of the order's."""
-        sums = [self.amount(f"lines[{index}]", line) for index, line in enumerate(self.order.lines)]
-        off = self.order.discount
-        if off is None or not off.amount or any(one < 0 for one in sums):
-            return sums
-        if off.amount < 0 or off.amount > sum(sums):
-            self.wrong("discount_too_big", "discount", discount=off, amount=Money(sum(sums), self.currency))
-            return sums
-        return [one - part for one, part in zip(sums, spread(off.amount, sums), strict=True)]
+    def rounded(self, exact: dict[int, Sum]) -> dict[int, Sum]:
+        """The sums to print: rounded as the terms say, unless what was paid fits only the sums as they are.
 
-    def amount(self, place: str, line: OrderLine) -> int:
-        """A line's sum after its own discount: what the source states, if that is what it comes to."""
-        whole = line.price.times(line.quantity)
-        off = line.discount or Money(0, self.currency)
-        if off and off > whole:
-            self.wrong("discount_too_big", f"{place}.discount", discount=off, amount=whole)
-            return 0
-        computed = whole - off
-        stated = line.amount
-        if stated is None:
-            return computed.amount
-        # A source that states the sum rounds its unit price: half a kopeck a unit is its rounding.
-        if abs((computed - stated).amount) > max(1, int(line.quantity)):
-            self.wrong("line_sum_differs", f"{place}.amount", name=line.name, price=line.price,
-                       quantity=line.quantity, computed=computed, stated=stated)
-        return stated.amount
+        Money that was paid is a fact: an online payment of 100.50 stays a receipt of 100.50, and cash of 100.50 is
+        100 and 50 kopecks of change.
+        """
+        rounding = self.terms.rounding if self.order.rounding is None else self.order.rounding
+        if rounding is not Rounding.NONE and not any(one.code in SUMLESS for one in self.problems) \
+                and all(one.amount >= 0 for one in exact.values()):
+            sums = rounded(exact, rounding)
+            payments = self.order.payments
+            due, paid = sum(one.amount for one in sums.values()), sum(one.amount.amount for one in payments)
+            cash = sum(one.amount.amount for one in payments if one.form is Form.CASH)
+            if due <= paid and (paid == due or cash >= paid - due):
+                exact = sums
+        return keep_whole(exact, self.order.lines, self.currency, self.wrong)
 
     def payments(self, due: Money) -> tuple[tuple[Payment, ...], Money | None]:
         """The payments by form, net of change, and the change; held against ``due``, the sum of the lines."""
@@ -170,8 +217,10 @@ class _Build:
             merged[one.form] = merged.get(one.form, Money(0, self.currency)) + one.amount
         if not merged and due:
             self.wrong("no_payments", "payments")
-        if any(problem.code in _SUMLESS for problem in self.problems):
+        if any(problem.code in SUMLESS for problem in self.problems):
             return (), None
+        if not due and merged and not any(merged.values()) and merged.keys() <= _FREE:
+            return tuple(Payment(form, merged[form]) for form in Form if form in merged), None
         if due.amount <= 0:
             self.wrong("nothing_to_pay", "lines", total=due)
         if due.amount > LARGEST:
@@ -191,7 +240,7 @@ class _Build:
 
     # -- lines ---------------------------------------------------------------------------------------------------
 
-    def line(self, index: int, one: OrderLine, amount: int) -> list[ReceiptLine]:
+    def line(self, index: int, one: OrderLine, found: Sum) -> list[ReceiptLine]:
         place = f"lines[{index}]"
         full = " ".join(self.name(self.order, one).split())
         if not full:
@@ -201,34 +250,75 @@ class _Build:
             return []
         if one.quantity > MOST:
             self.wrong("too_large", f"{place}.quantity", field=full, value=one.quantity)
-        if one.price.amount < 0 or amount < 0:
+        if one.price.amount < 0 or found.amount < 0:
             self.wrong("price_negative", f"{place}.price", name=full, price=one.price)
             return []
-        if one.marking and one.quantity != 1:
+        if one.marking and one.quantity != 1 and one.measure is Measure.PIECE and one.fraction is None:
             self.wrong("marking_quantity", f"{place}.quantity", name=full, quantity=one.quantity)
-        if one.subject.value >= Subject.EXCISE_UNMARKED.value and self.terms.ffd is not Ffd.V1_2:
-            self.wrong("subject_needs_ffd12", f"{place}.subject", name=full, subject=one.subject.value,
+        subject = one.subject or self.terms.subject
+        if subject.value >= Subject.EXCISE_UNMARKED.value and self.terms.ffd is not Ffd.V1_2:
+            self.wrong("subject_needs_ffd12", f"{place}.subject", name=full, subject=subject.value,
                        ffd=self.terms.ffd.value)
         rate = self.rate(place, one, full)
         if rate is None:
             return []
+        parts = unit_prices(Money(found.amount, self.currency), one.quantity)
+        if len(parts) > 1 and one.marking:
+            # A problem of its own says so: one code cannot stand in two lines.
+            parts = [(one.price, one.quantity, Money(found.amount, self.currency))]
+        weights = [sum_.amount for _, _, sum_ in parts]
+        inside = zip(*(self.shares(amount, weights) for amount in (
+            found.discount, found.markup, one.excise.amount if one.excise else 0)), strict=True)
+        return [self.printed(one, full, rate, part, tuple(sums), first=not number)
+                for number, (part, sums) in enumerate(zip(parts, inside, strict=True))]
+
+    def shares(self, amount: int, weights: list[int]) -> list[Money | None]:
+        """A discount, markup or excise over the parts of one line; None where there is none."""
+        return [Money(part, self.currency) if part else None for part in pieces(amount, weights)]
+
+    def printed(self, one: OrderLine, full: str, rate: vat_rates.VatRate, part: tuple[Money, Decimal, Money],
+                inside: tuple[Money | None, ...], *, first: bool) -> ReceiptLine:
+        """One line as it is printed: ``part`` is (price, quantity, sum), ``inside`` (discount, markup, excise)."""
+        price, count, amount = part
+        discount, markup, excise = inside
         name = shorten(full)
-        return [ReceiptLine(name, price, count, sum_, rate.key, rate.inside(sum_), one.method, one.subject,
-                            one.measure, one.marking, full if name != full else "")
-                for price, count, sum_ in unit_prices(Money(amount, self.currency), one.quantity)]
+        return ReceiptLine(
+            name, price, count, amount, rate.key, rate.inside(amount), one.method or self.terms.method,
+            one.subject or self.terms.subject, one.measure, one.marking, full if name != full else "",
+            discount=discount, markup=markup, discount_removed=one.discount_removed if first else None,
+            department=one.department, unit=one.unit, excise=excise, country=one.country, declaration=one.declaration,
+            additional=one.additional, agent=one.agent, supplier=one.supplier, fraction=one.fraction,
+            planned_status=self.status(one), industry=one.industry)
+
+    def status(self, one: OrderLine) -> PlannedStatus | None:
+        """Tag 2003: what the line says, else what its kind makes of a marked item (FFD 1.2)."""
+        if one.planned_status is not None or not one.marking or self.terms.ffd is not Ffd.V1_2:
+            return one.planned_status
+        return planned_status(self.order.kind, one)
+
+    def removed(self, one: OrderLine) -> ReceiptLine:
+        """A line that was taken out, as it would have been: it is only shown, so nothing of it is a problem."""
+        found = line_sum("", one, self.currency, lambda *_, **__: None)
+        key = one.vat or self.terms.default_vat
+        rate = vat_rates.rate(key if vat_rates.known(key, self.terms.country) else "none", self.terms.country)
+        full = " ".join(self.name(self.order, one).split())
+        amount = Money(found.amount, self.currency)
+        inside = (*self.shares(found.discount, [1]), *self.shares(found.markup, [1]), one.excise)
+        return self.printed(one, full, rate, (one.price, one.quantity, amount), inside, first=True)
 
     def rate(self, place: str, one: OrderLine, name: str) -> vat_rates.VatRate | None:
         country = self.terms.country
         key = one.vat or self.terms.default_vat
-        valid = [rate.key for rate in vat_rates.rates_on(self.day, country)]
-        if not vat_rates.known(key, country):
-            self.wrong("vat_unknown", f"{place}.vat", name=name, vat=key, day=self.day, valid=", ".join(valid))
-            return None
-        rate = vat_rates.for_method(vat_rates.rate(key, country), one.method)
-        if not rate.valid_on(self.day):
-            self.wrong("vat_outdated", f"{place}.vat", name=name, vat=rate.key, day=self.day, valid=", ".join(valid))
-            return None
-        return rate
+        if vat_rates.known(key, country):
+            rate = vat_rates.for_method(vat_rates.rate(key, country), one.method or self.terms.method)
+            if rate.valid_on(self.day) or (self.order.kind.is_return and rate.since <= self.day):
+                return rate
+            code, key = "vat_outdated", rate.key
+        else:
+            code = "vat_unknown"
+        valid = ", ".join(rate.key for rate in vat_rates.rates_on(self.day, country))
+        self.wrong(code, f"{place}.vat", name=name, vat=key, day=self.day, valid=valid)
+        return None
 
     # -- the buyer -----------------------------------------------------------------------------------------------
 
@@ -239,91 +329,13 @@ class _Build:
         electronic = (terms.electronic_only if self.order.electronic_only is None
                       else self.order.electronic_only)
         found = contacts.contact(customer.email, customer.phone)
-        if not found and (internet or electronic):
+        if not found and (electronic or (internet and terms.country is Country.RU)):
             given = customer.email.strip() or customer.phone.strip()
             if given:
                 self.wrong("contact_wrong", "customer", contact=given)
             else:
                 self.wrong("contact_missing", "customer")
         return found, internet, electronic
-
-
-def left_of(receipt: Receipt, earlier: Iterable[Receipt] = ()) -> list[tuple[Decimal, Money]]:
-    """What of each line (quantity, sum) its earlier returns have left to return.
-
-    A return that was not made of the receipt by ``return_of`` (a source sent it) does not say which lines it gives
-    back: its lines count for the same goods, at the nearest price.
-    """
-    left = [(line.quantity, line.amount) for line in receipt.lines]
-    for back in (line for one in earlier for line in one.lines):
-        index = back.returns
-        if index is None:
-            same = [index for index, line in enumerate(receipt.lines) if _goods(line) == _goods(back)]
-            index = min(same, default=None, key=lambda one: (
-                left[one][0] < back.quantity, abs((receipt.lines[one].price - back.price).amount)))
-        if index is not None and index < len(left):
-            count, amount = left[index]
-            left[index] = (max(count - back.quantity, Decimal(0)), max(amount - back.amount, Money(0, amount.currency)))
-    return left
-
-
-def _goods(line: ReceiptLine) -> tuple[object, ...]:
-    return line.name, line.vat, line.method, line.subject, line.measure, line.marking
-
-
-def return_of(receipt: Receipt, key: str, quantities: Mapping[int, Decimal] | None = None,
-              form: Form | None = None, earlier: Sequence[Receipt] = ()) -> Receipt:
-    """The return of ``receipt``: of all that is left of it, or of ``quantities`` (the line's index -> how much).
-
-    ``earlier`` are the returns already made of it. The returns of all parts add up to the whole, by line and by form
-    of payment; where rounding a fraction would miss that, a part's price gives way, so that each line holds
-    ``amount = round(price x quantity)``. ``form`` says how the money goes back; without it what is left of the
-    payments is shared in proportion. Problems: more than is left, nothing returned, nothing of worth returned.
-    """
-    problems: list[Problem] = []
-    lines: list[ReceiptLine] = []
-    left = left_of(receipt, earlier)
-    for index in (quantities or {}).keys() - set(range(len(left))):
-        problems.append(Problem("return_exceeds", f"lines[{index}].quantity",
-                                {"name": index, "wanted": (quantities or {})[index], "left": 0}))
-    for index, line in enumerate(receipt.lines):
-        count, rest = left[index]
-        wanted = count if quantities is None else quantities.get(index, Decimal(0))
-        if wanted < 0 or wanted > count:
-            problems.append(Problem("return_exceeds", f"lines[{index}].quantity",
-                                    {"name": line.name, "wanted": wanted, "left": count}))
-        elif wanted:
-            lines += _part(replace(line, returns=index), wanted,
-                           rest if wanted == count else min(line.price.times(wanted), rest), receipt.country)
-    if not lines and not problems:
-        problems.append(Problem("no_lines", "lines"))
-    back = total((line.amount for line in lines), receipt.currency)
-    if not back and not problems:
-        problems.append(Problem("nothing_to_pay", "lines", {"total": back}))
-    if problems:
-        raise Invalid(problems)
-    if form is not None:
-        payments: tuple[Payment, ...] = (Payment(form, back),)
-    else:
-        paid = [one.amount.amount for one in receipt.payments]
-        rests = [max(0, one.amount.amount - sum(done.paid(one.form).amount for done in earlier))
-                 for one in receipt.payments]
-        shares = spread(back.amount, rests if sum(rests) >= back.amount else paid)
-        payments = tuple(Payment(one.form, Money(share, receipt.currency))
-                         for one, share in zip(receipt.payments, shares, strict=True) if share)
-    return Receipt(
-        key=key, kind=receipt.kind.opposite, lines=tuple(lines), payments=payments, country=receipt.country,
-        ffd=receipt.ffd, tax_system=receipt.tax_system, customer=receipt.customer, contact=receipt.contact,
-        cashier=receipt.cashier, internet=receipt.internet, electronic_only=receipt.electronic_only,
-        settlement_place=receipt.settlement_place, sender_email=receipt.sender_email,
-        seller_name=receipt.seller_name, seller_inn=receipt.seller_inn, settled_at=receipt.settled_at)
-
-
-def _part(line: ReceiptLine, count: Decimal, amount: Money, country: Country) -> list[ReceiptLine]:
-    parts = ([(line.price, count, amount)] if line.price.times(count) == amount else unit_prices(amount, count))
-    rate = vat_rates.rate(line.vat, country)
-    return [replace(line, price=price, quantity=number, amount=sum_, vat_amount=rate.inside(sum_))
-            for price, number, sum_ in parts]
 
 
 __all__ = ["ZONES", "Namer", "Terms", "build", "left_of", "plain_name", "return_of", "shorten"]

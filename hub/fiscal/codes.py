@@ -122,6 +122,19 @@ class Form(Enum):
     OTHER = 1217
 
 
+class Rounding(StrEnum):
+    """How an organisation rounds what the buyer pays (fiscal-domain §4; webkassa §4, arithmetic 1).
+
+    ``DOWN`` takes the total down to whole roubles, ``POSITIONS`` each line and ``TOTAL`` the total to the nearest whole
+    tenge, half away from zero.
+    """
+
+    NONE = "none"
+    DOWN = "down"
+    POSITIONS = "positions"
+    TOTAL = "total"
+
+
 class CorrectionType(Enum):
     """Why a correction is made, tag 1173."""
 

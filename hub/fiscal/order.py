@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from hub.fiscal.codes import Form, Kind, Measure, Method, PlannedStatus, Subject, TaxSystem
+from hub.fiscal.codes import Form, Kind, Measure, Method, PlannedStatus, Rounding, Subject, TaxSystem
 from hub.fiscal.details import (
     Agent,
     BuyerDetails,
@@ -43,7 +43,8 @@ class OrderLine:
     ``discount_removed`` is a discount that was taken back: shown, not counted.
 
     ``amount`` is the sum after discount when the source states it (it wins over price x quantity); None leaves
-    it to be computed. ``vat`` is a key of :mod:`hub.fiscal.vat` or ``""`` for the organisation's default.
+    it to be computed. ``vat`` is a key of :mod:`hub.fiscal.vat` or ``""`` for the organisation's default; ``method``
+    and ``subject`` None leave them to the settings too (full payment and goods when those say nothing).
     ``name`` may be empty: the receipt template then names it.
     """
 
@@ -53,8 +54,8 @@ class OrderLine:
     discount: Money | None = None
     amount: Money | None = None
     vat: str = ""
-    method: Method = Method.FULL_PAYMENT
-    subject: Subject = Subject.COMMODITY
+    method: Method | None = None
+    subject: Subject | None = None
     measure: Measure = Measure.PIECE
     marking: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -98,7 +99,8 @@ class Order:
 
     ``key`` is the source key: what makes a receipt one in that system. ``origin`` is the plugin's own note
     (ids it needs to report back), kept with the receipt and handed back unread. ``tags`` feed the template.
-    ``settled_at`` decides the VAT rates; None means now. ``internet`` None leaves it to the settings.
+    ``settled_at`` decides the VAT rates; None means now. ``internet`` and
+    ``rounding`` None leave it to the settings.
     """
 
     key: str
@@ -131,3 +133,4 @@ class Order:
     industry: tuple[IndustryProperty, ...] = ()
     operational: OperationalProperty | None = None
     cashless: tuple[CashlessDetail, ...] = ()
+    rounding: Rounding | None = None

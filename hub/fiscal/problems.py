@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any
 
+from hub.fiscal.problems_marking import MARKING_SENTENCES
+from hub.fiscal.problems_rules import RULE_SENTENCES
 from hub.fiscal.text import Text, params_from_json, params_to_json
 
 
@@ -162,5 +164,63 @@ SENTENCES: dict[str, Text] = {
         "The receipt template cannot be used: {reason}",
         "Шаблон чека не работает: {reason}",
         "Чек үлгісі жұмыс істемейді: {reason}"),
+    "discount_negative": Text(
+        "The discount of {discount} is below zero. Give what makes the price higher as a markup.",
+        "Скидка {discount} меньше нуля. То, что повышает цену, укажите наценкой.",
+        "{discount} жеңілдігі нөлден кем. Бағаны көтеретінді үстеме етіп көрсетіңіз."),
+    "markup_negative": Text(
+        "The markup of {markup} is below zero. Give what makes the price lower as a discount.",
+        "Наценка {markup} меньше нуля. То, что снижает цену, укажите скидкой.",
+        "{markup} үстемесі нөлден кем. Бағаны түсіретінді жеңілдік етіп көрсетіңіз."),
+    "given_twice": Text(
+        "{name}: the same discount or markup is given in money ({money}) and in percent ({percent} %). Leave one.",
+        "{name}: одна и та же скидка или наценка указана и суммой ({money}), и процентом ({percent} %). Оставьте "
+        "одно из двух.",
+        "{name}: бір жеңілдік немесе үстеме сомамен де ({money}), пайызбен де ({percent} %) берілген. Біреуін "
+        "қалдырыңыз."),
+    "percent_wrong": Text(
+        "{name}: {percent} % cannot be a discount or markup: a discount is 0 to 100 %, a markup 0 % or more. "
+        "Correct the order.",
+        "{name}: {percent} % не может быть скидкой или наценкой: скидка — от 0 до 100 %, наценка — от 0 %. "
+        "Исправьте заказ.",
+        "{name}: {percent} % жеңілдік не үстеме бола алмайды: жеңілдік 0-ден 100 %-ға дейін, үстеме 0 %-дан бастап. "
+        "Тапсырысты түзетіңіз."),
+    "marked_price": Text(
+        "“{name}” has one marking code and must stay one line, but no unit price times {quantity} gives {amount}. "
+        "Change its discount.",
+        "«{name}» с одним кодом маркировки должен остаться одной позицией, но никакая цена × {quantity} не даёт "
+        "{amount}. Измените скидку.",
+        "«{name}» бір таңбалау кодымен бір жол болып қалуы керек, бірақ ешбір баға × {quantity} {amount} бермейді. "
+        "Жеңілдікті өзгертіңіз."),
+    "refund_exceeds": Text(
+        "{wanted} are to go back, but only {left} can: the rest was not received, or goods were given for it. Correct "
+        "the refund, or take the goods back first.",
+        "К возврату {wanted}, а вернуть можно {left}: остальное не получено или за него отдан товар. Исправьте сумму "
+        "или сначала примите товар обратно.",
+        "Қайтаруға {wanted}, ал қайтаруға болатыны {left}: қалғаны алынбаған немесе оған тауар берілген. Соманы "
+        "түзетіңіз немесе алдымен тауарды қайтарып алыңыз."),
+    "ship_exceeds": Text(
+        "“{name}”: {wanted} are to be handed over, but only {left} are left to be. Correct the quantity.",
+        "«{name}»: к выдаче {wanted}, а не выдано {left}. Исправьте количество.",
+        "«{name}»: беруге {wanted}, ал берілмегені {left}. Санын түзетіңіз."),
+    "goods_unknown": Text(
+        "Goods are handed over or taken back, but the order does not say yet which goods there are. Add its lines first.",
+        "Товар выдан или возвращён, но в заказе ещё не указано, какой. Сначала добавьте позиции.",
+        "Тауар берілді не қайтарылды, бірақ тапсырыста қандай екені көрсетілмеген. Алдымен жолдарын қосыңыз."),
+    "goods_known": Text(
+        "The order's lines are known already and money was taken for them. Make a new order for other goods.",
+        "Позиции заказа уже известны, и деньги приняты за них. На другой товар сделайте новый заказ.",
+        "Тапсырыстың жолдары белгілі, ақша солар үшін алынған. Басқа тауарға жаңа тапсырыс жасаңыз."),
+    "event_differs": Text(
+        "The event {id} came twice with different content. The first one counts; find out which is right.",
+        "Событие {id} пришло дважды с разным содержанием. Учтено первое; выясните, какое верное.",
+        "{id} оқиғасы екі рет әртүрлі мазмұнмен келді. Біріншісі есептелді; қайсысы дұрыс екенін анықтаңыз."),
+    "payment_wrong": Text(
+        "A payment of {amount} ({form}) is not money that came or went: it must be above zero and not a credit. "
+        "Correct it.",
+        "Оплата {amount} ({form}) — не деньги: сумма должна быть больше нуля, а форма — не кредит. Исправьте оплату.",
+        "{amount} төлемі ({form}) ақша емес: сома нөлден артық, ал түрі несие болмауы керек. Түзетіңіз."),
     "plugin": Text("{words}", "{words}", "{words}"),
+    **RULE_SENTENCES,
+    **MARKING_SENTENCES,
 }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,14 +15,28 @@ import requests
 from requests.adapters import HTTPAdapter
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
 from hub import __version__
-from hub.contracts import Client, ReceiptView
-from hub.store import Database, Memory, Organisation, SourceRow, leases, new_public_id, table, utcnow
-from hub.store.receipts import RECEIPT, RECORD, view_of
+from hub.contracts import Client, ReceiptView, RegisterView
+from hub.fiscal.levels import Level, Settings
+from hub.store import (
+    Database,
+    Memory,
+    Organisation,
+    QueueRegister,
+    Register,
+    SourceRow,
+    fiscal,
+    leases,
+    new_public_id,
+    table,
+    utcnow,
+)
+from hub.store.receipts import RECEIPT, VIEWED, view_of
 from hub.store.vault import Vault
 
-_memory = table(Memory)
+_memory, _register, _served = table(Memory), table(Register), table(QueueRegister)
 #: Seconds that a plugin waits for the database: it may have to answer somebody.
 PATIENCE = 4.0
 _local = threading.local()
@@ -55,17 +69,56 @@ class SourceFacts:
     cursor: str
     version: int
     organisation: Mapping[str, Any]
+    levels: tuple[tuple[Level, Settings], ...] = ()
+    registers: Mapping[int, Settings] = field(default_factory=dict)
 
 
-def facts(row: SourceRow, organisation: Organisation, vault: Vault) -> SourceFacts:
-    """Plain values of two rows; KeyMissing when its secrets cannot be opened."""
+def facts(row: SourceRow, organisation: Organisation, vault: Vault,
+          registers: Mapping[int, Mapping[str, Any]] | None = None) -> SourceFacts:
+    """Plain values of two rows and of the ``registers`` that serve the source's queue (id -> their ``fiscal``);
+    KeyMissing when its secrets cannot be opened."""
     secret = vault.unseal(row.secrets, row.key_id)
     token = secret.pop("", "")
+    columns = {column.key: getattr(organisation, column.key) for column in table(Organisation).columns}
     return SourceFacts(
         row.id, row.organisation_id, row.public_id, row.plugin, row.title, {**row.settings, **secret}, token,
         row.template, row.queue_id, row.enabled and row.archived_at is None and organisation.archived_at is None,
-        row.cursor, row.row_version,
-        {column.key: getattr(organisation, column.key) for column in table(Organisation).columns})
+        row.cursor, row.row_version, columns,
+        ((Level.ORGANISATION, fiscal.of_organisation(columns)), (Level.SOURCE, fiscal.opened(row.fiscal))),
+        {number: fiscal.opened(one) for number, one in (registers or {}).items()})
+
+
+def serving(session: Session, queue_id: int) -> dict[int, dict[str, Any]]:
+    """The registers that serve a queue, paused ones too (they may print what waits when they go on): id -> what each
+    says of its receipts."""
+    rows = session.execute(
+        select(Register.id, Register.fiscal).join(QueueRegister, QueueRegister.register_id == Register.id)
+        .where(QueueRegister.queue_id == queue_id, Register.archived_at.is_(None))).all()
+    return {int(number): dict(said or {}) for number, said in rows}
+
+
+def memory_write(vault: Vault, source: SourceFacts, name: str, value: str,
+                 seconds: float | None = None) -> Callable[[Connection], None]:
+    """What writes a small value of a source, encrypted, inside any transaction."""
+    sealed, key_id = vault.seal({"v": value})
+    until = None if seconds is None else utcnow() + timedelta(seconds=seconds)
+
+    def work(connection: Connection) -> None:
+        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+        statement = dialect.insert(_memory).values(
+            organisation_id=source.organisation_id, source_id=source.id, name=name, value=f"{key_id} {sealed}",
+            expires_at=until, public_id=new_public_id("mem"), created_at=utcnow(), row_version=1)
+        connection.execute(statement.on_conflict_do_update(
+            index_elements=["source_id", "name"],
+            set_={"value": statement.excluded.value, "expires_at": statement.excluded.expires_at}))
+
+    return work
+
+
+def memory_opened(vault: Vault, stored: str) -> str:
+    """The value behind a row of memory."""
+    key_id, _, sealed = stored.partition(" ")
+    return str(vault.unseal(sealed, key_id).get("v", ""))
 
 
 class CoreContext:
@@ -101,13 +154,27 @@ class CoreContext:
         def look() -> dict[str, Any] | None:
             with self._db.read() as connection:
                 row = connection.execute(
-                    select(RECEIPT, RECORD.c.document.label("record_document"))
-                    .join(RECORD, RECORD.c.id == RECEIPT.c.record_id, isouter=True)
-                    .where(RECEIPT.c.source_id == self._source.id, RECEIPT.c.source_key == key)).mappings().first()
+                    VIEWED.where(RECEIPT.c.source_id == self._source.id,
+                                 RECEIPT.c.source_key == key)).mappings().first()
                 return None if row is None else dict(row)
 
         found = self._db.within(PATIENCE, look)
         return None if found is None else view_of(found, f"{self._url}/r/{found['public_id']}")
+
+    def registers(self) -> tuple[RegisterView, ...]:
+        def look() -> Any:
+            with self._db.read() as connection:
+                return connection.execute(
+                    select(_register.c.serial, _register.c.storage_number, _register.c.identity, _register.c.enabled,
+                           _register.c.alarm)
+                    .join(_served, _served.c.register_id == _register.c.id)
+                    .where(_served.c.queue_id == self._source.queue_id, _register.c.archived_at.is_(None))
+                    .order_by(_served.c.rank, _register.c.id)).all()
+
+        return tuple(RegisterView(row.serial or "", row.storage_number,
+                                  str((row.identity or {}).get("registration_number") or ""),
+                                  bool(row.enabled) and row.alarm is None)
+                     for row in self._db.within(PATIENCE, look))
 
     def recall(self, name: str) -> str | None:
         def look() -> Any:
@@ -118,8 +185,7 @@ class CoreContext:
         row = self._db.within(PATIENCE, look)
         if row is None or (row.expires_at is not None and row.expires_at <= utcnow()):
             return None
-        key_id, _, sealed = row.value.partition(" ")
-        return str(self._vault.unseal(sealed, key_id).get("v", ""))
+        return memory_opened(self._vault, row.value)
 
     def remember(self, name: str, value: str, seconds: float | None = None) -> None:
         source = self._source
@@ -127,19 +193,8 @@ class CoreContext:
             self._db.submit(lambda connection: connection.execute(
                 delete(_memory).where(_memory.c.source_id == source.id, _memory.c.name == name)), within=PATIENCE)
             return
-        sealed, key_id = self._vault.seal({"v": value})
-        until = None if seconds is None else utcnow() + timedelta(seconds=seconds)
-
-        def work(connection: Connection) -> None:
-            dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-            statement = dialect.insert(_memory).values(
-                organisation_id=source.organisation_id, source_id=source.id, name=name, value=f"{key_id} {sealed}",
-                expires_at=until, public_id=new_public_id("mem"), created_at=utcnow(), row_version=1)
-            connection.execute(statement.on_conflict_do_update(
-                index_elements=["source_id", "name"],
-                set_={"value": statement.excluded.value, "expires_at": statement.excluded.expires_at}))
-
-        self._db.submit(work, within=PATIENCE)
+        write = memory_write(self._vault, source, name, value, seconds)
+        self._db.submit(write, within=PATIENCE)
 
     @contextmanager
     def lock(self, name: str, seconds: float = 30.0) -> Iterator[bool]:

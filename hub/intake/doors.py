@@ -43,7 +43,7 @@ from hub.intake.sources import Sources
 from hub.intake.spool import Spool
 from hub.store import Database, DatabaseAway, Inbox, RawRequest, SourceRow, new_public_id, table, utcnow
 from hub.store.hot import Hot
-from hub.store.receipts import RECEIPT, change, view
+from hub.store.receipts import CANCELLABLE, RECEIPT, change, view
 from hub.store.vault import KeyMissing
 
 LARGEST_BODY = 10 * 1024 * 1024
@@ -346,7 +346,7 @@ class SourceIntake:
                 RECEIPT.c.source_id == source.id, RECEIPT.c.source_key == key)).scalar()
             if receipt_id is None:
                 return None
-            change(connection, source.organisation_id, int(receipt_id), ("queued", "invalid", "refused"), "cancelled",
+            change(connection, source.organisation_id, int(receipt_id), CANCELLABLE, "cancelled",
                    f"gateway:{source.plugin}", "cancelled")
             return view(connection, int(receipt_id))
 

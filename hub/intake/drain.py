@@ -250,7 +250,7 @@ class Drains:
                 return 0
             try:
                 plugin = self.sources.instance(source)
-                if not plugin.poll_every:
+                if not plugin.polling():
                     self.db.submit(lambda connection: connection.execute(
                         update(_source).where(_source.c.id == source_id).values(next_poll_at=None)))
                     return 0
@@ -284,7 +284,7 @@ class Drains:
         started = time.monotonic()
         while time.monotonic() - started < MOST_SECONDS:
             polled = plugin.poll(cursor)
-            due = utcnow() + timedelta(seconds=0 if polled.more else plugin.poll_every)
+            due = utcnow() + timedelta(seconds=0 if polled.more else plugin.polling())
 
             def work(connection: Connection, polled: Any = polled, due: Any = due) -> None:
                 for event in polled.events:

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import __version__, templating
-from hub.fiscal import Invalid, Order, OrderLine, Problem, Receipt, TaxSystem, Terms, codec
+from hub.fiscal import Invalid, Order, OrderLine, Problem, Receipt, Terms, codec
 from hub.fiscal import build as fiscal_build
-from hub.fiscal.codes import Country, Ffd
+from hub.fiscal.codes import Country, Ffd, Method, Subject
+from hub.fiscal.levels import Level, agreed, resolve
 from hub.intake.context import SourceFacts
 from hub.plugins import Catalogue
 from hub.store import KeyConflict, Snapshot, new_public_id, table, utcnow
@@ -56,7 +57,7 @@ class Stored:
 
     @property
     def ring(self) -> bool:
-        return self.outcome in ("accepted", "rearmed")
+        return self.outcome in ("accepted", "rearmed") and self.state == "queued"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +69,48 @@ class Prepared:
     problems: tuple[Problem, ...]
     content_hash: str
     terms: Mapping[str, Any]
+    approval: bool = False
 
 
-def terms_of(source: SourceFacts) -> Terms:
-    """What the organisation says about every receipt."""
-    organisation = source.organisation
-    return Terms(
-        country=Country(organisation["country"]), ffd=Ffd(organisation["ffd"]),
-        tax_system=TaxSystem[organisation["tax_system"]] if organisation["tax_system"] else None,
-        default_vat=organisation["default_vat"], internet=organisation["internet"],
-        electronic_only=organisation["electronic_only"], settlement_place=organisation["settlement_place"],
-        sender_email=organisation["sender_email"], seller_name=organisation["name"],
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """What organisation, source and registers say of a source's receipts. ``snapshot`` is what is kept of it with
+    each receipt; ``approval``: its returns wait for the owner."""
+
+    terms: Terms
+    snapshot: Mapping[str, Any]
+    approval: bool
+
+
+#: What was made of each source's facts last: they are read anew every few seconds, orders come faster.
+_ruled: dict[int, tuple[SourceFacts, Ruled]] = {}
+
+
+def ruled(source: SourceFacts, register_id: int | None = None) -> Ruled:
+    """The rules of a source's receipts; of one that is pinned to a register when ``register_id`` is given."""
+    seen = _ruled.get(source.id)
+    if seen is not None and seen[0] is source and register_id is None:
+        return seen[1]
+    organisation, agreement = source.organisation, agreed(source.registers, register_id)
+    effective = resolve(*source.levels, (Level.REGISTER, agreement.settings))
+    terms = effective.terms(
+        Country(organisation["country"]), Ffd(organisation["ffd"]), seller_name=organisation["name"],
         seller_inn=organisation["tax_id"], zone=organisation["zone"])
+    snapshot = {"terms": codec.to_json(terms), "template": source.template, "rules": __version__,
+                "settings": {"approve_returns": effective.approve_returns.value,
+                             "advertising": effective.advertising.value},
+                "levels": effective.origins(), "disputed": sorted(agreement.disputed)}
+    made = Ruled(terms, snapshot, effective.approve_returns.value)
+    if register_id is None:
+        if len(_ruled) > 10_000:
+            _ruled.clear()
+        _ruled[source.id] = (source, made)
+    return made
+
+
+def terms_of(source: SourceFacts, register_id: int | None = None) -> Terms:
+    """What :func:`hub.fiscal.build` needs to know beside the order."""
+    return ruled(source, register_id).terms
 
 
 @lru_cache(maxsize=256)
@@ -95,37 +126,43 @@ CONTENT = ("kind", "currency", "lines", "payments", "discount", "discount_percen
 def content_hash(order: Order) -> str:
     """What makes two orders under one key the same: kind, currency, lines, payments, discount. Not the buyer's
     spelling, not the template's tags, not times."""
-    data = codec.to_json(replace(order, lines=tuple(replace(line, tags={}) for line in order.lines)))
+    # What a line leaves to the settings is hashed as what it was before there were any: a repeat stays a repeat.
+    data = codec.to_json(replace(order, lines=tuple(
+        replace(line, tags={}, method=line.method or Method.FULL_PAYMENT, subject=line.subject or Subject.COMMODITY)
+        for line in order.lines)))
     facts = {name: data.get(name) for name in CONTENT}
     return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: datetime) -> Prepared:
-    """Builds the receipt. Pure but for plugins' hooks; never raises for what an order may hold."""
+def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: datetime,
+            register_id: int | None = None) -> Prepared:
+    """Builds the receipt, pinned to a register when ``register_id`` names one. Pure but for plugins' hooks; never
+    raises for what an order may hold."""
     problems: tuple[Problem, ...] = ()
     receipt = None
+    rules = ruled(source, register_id)
     extra = catalogue.tags(order)
     if extra:
         order = replace(order, tags={**extra, **order.tags})
     try:
         template = _template(source.template) if source.template else None
         organisation, zone = str(source.organisation["name"]), ZoneInfo(str(source.organisation["zone"]))
+        due = templating.total_of(order) if template is not None else None
 
         def name(whole: Order, line: OrderLine) -> str:
             # A source that names its lines keeps those names unless the owner's template uses the line's name.
             if template is None or (line.name and "line.name" not in template.tags):
                 return line.name
-            return template.render(templating.values_of(whole, line, organisation, zone=zone))
+            return template.render(templating.values_of(whole, line, organisation, zone=zone, total=due))
 
-        receipt = fiscal_build(order, terms_of(source), receipt_key(source.public_id, order.key), now, name)
+        receipt = fiscal_build(order, rules.terms, receipt_key(source.public_id, order.key), now, name)
         receipt = catalogue.built(receipt, order)
     except Invalid as problem:
         problems = tuple(problem.problems)
     except templating.TemplateError as problem:
         problems = (Problem("template_broken", "template", {"reason": problem.text}),)
-    terms = {"terms": codec.to_json(terms_of(source)), "template": source.template, "settings": {},
-             "rules": __version__}
-    return Prepared(order, receipt, problems, content_hash(order), terms)
+    return Prepared(order, receipt, problems, content_hash(order), rules.snapshot,
+                    rules.approval and order.kind.is_return)
 
 
 def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, actor: str, raw_id: int | None = None,
@@ -140,7 +177,7 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     if existing is not None:
         return _again(connection, source, prepared, existing, actor, raw_id, inbox_id, again)
     now = utcnow()
-    state = "queued" if prepared.receipt is not None else "invalid"
+    state = _first_state(prepared)
     values = _columns(connection, source, prepared, now)
     public_id = new_public_id("rcp")
     # ON CONFLICT, because on PostgreSQL another worker may store the same key between our look and our insert.
@@ -149,8 +186,8 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
         dialect.insert(RECEIPT).values(
             **values, organisation_id=source.organisation_id, source_id=source.id, source_key=order.key,
             public_id=public_id, state=state, queue_id=source.queue_id, raw_id=raw_id, inbox_id=inbox_id,
-            deadline=now + DEADLINE, due_at=now, state_at=now, created_at=now, priority=100, tries=0, row_version=1,
-            **_base(connection, source, order))
+            deadline=_deadline(state, now), due_at=now, state_at=now, created_at=now, priority=100, tries=0,
+            row_version=1, **_base(connection, source, order))
         .on_conflict_do_nothing(index_elements=["source_id", "source_key"]).returning(RECEIPT.c.id)).scalar()
     if receipt_id is None:
         existing = _existing(connection, source, order.key, lock=True)
@@ -162,13 +199,26 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
         created_at=now, row_version=1, **buyer_values(order, contact)))
     place = (source.organisation_id, int(receipt_id))
     happened(connection, place, "", "accepted", actor, "received", {"order": order.number}, now)
-    if state == "queued":
-        happened(connection, place, "accepted", "queued", "hub", "built", None, now)
+    if state != "invalid":
+        happened(connection, place, "accepted", state, "hub", "built" if state == "queued" else "needs_approval", None,
+                 now)
         return Stored("accepted", receipt_id, state, public_id)
     _is_invalid(connection, source, receipt_id, prepared.problems)
     happened(connection, place, "accepted", "invalid", "hub", "rules",
              {"problems": [one.to_json() for one in prepared.problems]}, now)
     return Stored("invalid", receipt_id, state, public_id, prepared.problems)
+
+
+def _first_state(prepared: Prepared) -> str:
+    """A receipt goes to the queue; a return that needs the owner's word stays ``accepted`` until it is given."""
+    if prepared.receipt is None:
+        return "invalid"
+    return "accepted" if prepared.approval else "queued"
+
+
+def _deadline(state: str, now: datetime) -> datetime | None:
+    """The law's minutes run from when the receipt may be printed: not while a person thinks."""
+    return None if state == "accepted" else now + DEADLINE
 
 
 def store_unbuilt(connection: Connection, source: SourceFacts, problem: Invalid, *, actor: str,
@@ -261,14 +311,16 @@ def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, exist
         values["raw_id"] = raw_id
     if inbox_id is not None:
         values["inbox_id"] = inbox_id
-    target = "queued" if prepared.receipt is not None else "invalid"
+    target = _first_state(prepared)
+    if target == "accepted" and state == "refused" and existing["content_hash"] == prepared.content_hash:
+        target = "queued"  # the owner has approved this very return before
     if target == state == "invalid":
         connection.execute(update(RECEIPT).where(RECEIPT.c.id == receipt_id).values(**values))
     else:
         change(connection, source.organisation_id, receipt_id, (state,), target, actor,
-               "mended" if target == "queued" else "rules",
-               None if target == "queued" else {"problems": values["problems"]},
-               deadline=now + DEADLINE, due_at=now, misfit=None, **values)
+               {"queued": "mended", "accepted": "needs_approval"}.get(target, "rules"),
+               {"problems": values["problems"]} if target == "invalid" else None,
+               deadline=_deadline(target, now), due_at=now, misfit=None, **values)
     contact = prepared.receipt.contact if prepared.receipt else ""
     connection.execute(update(BUYER).where(BUYER.c.receipt_id == receipt_id)
                        .values(**buyer_values(prepared.order, contact)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -107,6 +107,33 @@ def orphans(db: Database) -> list[str]:
         rows = connection.execute(select(_lease.c.name, _lease.c.holder).where(
             _lease.c.holder != "", _lease.c.until > db.now(connection))).all()
     return [row.name for row in rows if dead(row.holder)]
+
+
+def renew(db: Database, names: Sequence[str], holder: str, seconds: float) -> set[str]:
+    """Which of many leases are still ``holder``'s; those now run for ``seconds`` more. One statement."""
+
+    def work(connection: Connection) -> set[str]:
+        now = db.now(connection)
+        return set(connection.execute(
+            update(_lease).where(_lease.c.name.in_(names), _lease.c.holder == holder, _lease.c.until > now)
+            .values(until=now + timedelta(seconds=seconds)).returning(_lease.c.name)).scalars())
+
+    return db.submit(work) if names else set()
+
+
+def mine(db: Database, connection: Connection, name: str, holder: str) -> bool:
+    """Whether ``holder`` has the lease, inside a transaction that it protects."""
+    return connection.execute(select(_lease.c.name).where(
+        _lease.c.name == name, _lease.c.holder == holder, _lease.c.until > db.now(connection))).first() is not None
+
+
+def held(db: Database, prefix: str) -> set[str]:
+    """Names with that prefix that somebody holds who may be alive: not worth asking for now."""
+    with db.read() as connection:
+        rows = connection.execute(select(_lease.c.name, _lease.c.holder).where(
+            _lease.c.name.startswith(prefix, autoescape=True), _lease.c.holder != "",
+            _lease.c.until > db.now(connection))).all()
+    return {row.name for row in rows if not dead(row.holder)}
 
 
 def release(db: Database, name: str, holder: str) -> None:

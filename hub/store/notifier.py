@@ -1,4 +1,4 @@
-"""Enabled notifiers: ways to tell a buyer about their receipt."""
+"""Enabled notifiers: ways to tell buyers about their receipts, and the owner's people about alarms."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hub.store.base import Base, OrgRow, org_args
 
 
 class NotifierRow(OrgRow, Base):
-    """One enabled notifier: plugin and settings. ``secrets`` holds the encrypted settings; ``key_id`` names the
-    key."""
+    """One enabled notifier: plugin and settings. ``to_buyers`` says whether buyers are told through it. ``secrets``
+    holds the encrypted settings; ``key_id`` names the key."""
 
     __tablename__ = "notifier"
     PREFIX = "ntf"
@@ -25,6 +25,7 @@ class NotifierRow(OrgRow, Base):
     secrets: Mapped[str] = mapped_column(Text, default="")
     key_id: Mapped[str] = mapped_column(String(16), default="")
     enabled: Mapped[bool] = mapped_column(default=True)
+    to_buyers: Mapped[bool] = mapped_column(default=True)
     failures: Mapped[int] = mapped_column(default=0)
     last_ok_at: Mapped[datetime | None]
     last_error: Mapped[dict[str, Any] | None] = mapped_column(JSON)

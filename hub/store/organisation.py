@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKeyConstraint, Index, String, Text
+from sqlalchemy import JSON, ForeignKeyConstraint, Index, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.base import Base, Id, OrgRow, Row, org_args, utcnow
 
 
 class Organisation(Row, Base):
-    """One tax payer; owns everything below."""
+    """One tax payer; owns everything below. ``fiscal`` holds what the columns do not: see hub.store.fiscal."""
 
     __tablename__ = "organisation"
     PREFIX = "org"
@@ -29,6 +29,7 @@ class Organisation(Row, Base):
     internet: Mapped[bool] = mapped_column(default=True)
     electronic_only: Mapped[bool] = mapped_column(default=False)
     ffd: Mapped[str] = mapped_column(String(4), default="1.05")
+    fiscal: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     archived_at: Mapped[datetime | None]
 
 
@@ -50,6 +51,21 @@ class User(OrgRow, Base):
     archived_at: Mapped[datetime | None]
 
     __table_args__ = org_args()
+
+
+class Picture(OrgRow, Base):
+    """A small picture of an organisation by its name (``logo``): a PNG that was checked and drawn anew before it was
+    stored. A table of its own, so that no page reads it with the organisation."""
+
+    __tablename__ = "picture"
+    PREFIX = "pic"
+
+    name: Mapped[str] = mapped_column(String(16))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    width: Mapped[int]
+    height: Mapped[int]
+
+    __table_args__ = org_args(extra=(UniqueConstraint("organisation_id", "name"),))
 
 
 class Installation(Base):

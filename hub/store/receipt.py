@@ -81,7 +81,8 @@ class ReceiptRow(OrgRow, Base):
 
 
 class Buyer(OrgRow, Base):
-    """The buyer of a receipt and the order's tags: personal data, erased after ``erase_after``."""
+    """The buyer of a receipt and the order's tags: personal data, erased after ``erase_after``. ``details`` is a
+    hub.fiscal BuyerDetails (citizenship, document), empty when none were given."""
 
     __tablename__ = "buyer"
     PREFIX = "buy"
@@ -93,6 +94,7 @@ class Buyer(OrgRow, Base):
     inn: Mapped[str] = mapped_column(String(64), default="")
     contact: Mapped[str] = mapped_column(String(64), default="")
     tags: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     erase_after: Mapped[datetime]
 
     __table_args__ = org_args(("receipt_id", "receipt"), extra=(Index("ix_buyer_erase_after", "erase_after"),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,12 +14,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.contracts import ReceiptView
 from hub.contracts.source import State
-from hub.fiscal import Customer, FiscalRecord, Order, Problem, Receipt, Text, codec
+from hub.fiscal import BuyerDetails, Customer, FiscalRecord, Order, Problem, Receipt, Text, codec, links
 from hub.store.base import new_public_id, table, utcnow
 from hub.store.hot import Hot
 from hub.store.receipt import Buyer, Delivery, ReceiptEvent, ReceiptRow, Record
+from hub.store.register import Register
 
-RECEIPT, EVENT, BUYER, RECORD, DELIVERY = (table(one) for one in (ReceiptRow, ReceiptEvent, Buyer, Record, Delivery))
+RECEIPT, EVENT, BUYER, RECORD, DELIVERY, REGISTER = (
+    table(one) for one in (ReceiptRow, ReceiptEvent, Buyer, Record, Delivery, Register))
+
+#: States in which nothing of a receipt is under way anywhere: it may still be taken back.
+CANCELLABLE = ("accepted", "queued", "invalid", "refused")
 
 
 def receipt_key(source_public_id: str, source_key: str) -> str:
@@ -92,7 +98,8 @@ def strip_receipt(receipt: Receipt) -> dict[str, Any]:
 def _buyer(row: Mapping[str, Any] | None) -> tuple[dict[str, Any], str, dict[str, Any]]:
     if row is None:
         return codec.to_json(Customer()), "", {}
-    customer = Customer(row["name"], row["email"], row["phone"], row["inn"])
+    details = codec.opened(BuyerDetails, row["details"]) if row["details"] else None
+    customer = Customer(row["name"], row["email"], row["phone"], row["inn"], details)
     return codec.to_json(customer), row["contact"], dict(row["tags"] or {})
 
 
@@ -119,25 +126,41 @@ def buyer_values(order: Order, contact: str) -> dict[str, Any]:
     customer = order.customer
     return {"erase_after": utcnow() + Personal.keep, "name": customer.name[:256], "email": customer.email[:256],
             "phone": customer.phone[:64], "inn": customer.inn[:64], "contact": contact,
-            "tags": {key: str(value) for key, value in order.tags.items()}}
+            "tags": {key: str(value) for key, value in order.tags.items()},
+            "details": codec.envelope(customer.details) if customer.details is not None else {}}
 
 
 def view(connection: Connection, receipt_id: int, url: str = "") -> ReceiptView | None:
     """A receipt as its source may see it."""
-    row = connection.execute(select(RECEIPT, RECORD.c.document.label("record_document"),
-                                    RECORD.c.confirmed_at.label("confirmed"))
-                             .join(RECORD, RECORD.c.id == RECEIPT.c.record_id, isouter=True)
-                             .where(RECEIPT.c.id == receipt_id)).mappings().first()
+    row = connection.execute(VIEWED.where(RECEIPT.c.id == receipt_id)).mappings().first()
     return None if row is None else view_of(dict(row), url)
 
 
+#: What :func:`view_of` reads: a receipt, its fiscal record and who its register is.
+VIEWED = select(RECEIPT, RECORD.c.document.label("record_document"), REGISTER.c.identity.label("register_identity")) \
+    .join(RECORD, RECORD.c.id == RECEIPT.c.record_id, isouter=True) \
+    .join(REGISTER, REGISTER.c.id == RECORD.c.register_id, isouter=True)
+
+
+def ofd_url(state: str, record: FiscalRecord | None, document: Mapping[str, Any] | None,
+            identity: Mapping[str, Any] | None) -> str:
+    """The operator's page of a receipt that may be given to its buyer: of a ``confirmed`` one only. ``document`` is
+    the receipt as it is stored, ``identity`` what its register says of itself."""
+    inn = str(((document or {}).get("data") or {}).get("seller_inn") or "")
+    return links.for_buyer(state, record, str((identity or {}).get("ofd_name") or ""), inn)
+
+
 def view_of(row: Mapping[str, Any], url: str = "") -> ReceiptView:
-    """From a receipt row with ``record_document`` beside it."""
+    """From a row of :data:`VIEWED`."""
     record = codec.opened(FiscalRecord, row["record_document"]) if row["record_document"] else None
     origin = (row["order_data"] or {}).get("data", {}).get("origin", {})
     state: State = row["state"]
+    link = ofd_url(state, record, row["document"], row["register_identity"])
+    if record is not None and not link and record.url:
+        # The operator does not know the receipt yet: nobody gets an address that would say so.
+        record = replace(record, url="")
     return ReceiptView(
         key=row["source_key"], state=state, number=row["public_id"], record=record,
         problems=tuple(Problem.from_json(one) for one in row["problems"] or ()),
         reason=Text.from_json(row["reason"]) if row["reason"] else None, url=url,
-        order_number=row["order_number"], origin=origin)
+        order_number=row["order_number"], origin=origin, ofd_url=link)

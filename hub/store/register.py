@@ -14,7 +14,8 @@ from hub.store.base import Base, Id, OrgRow, org_args, utcnow
 class Register(OrgRow, Base):
     """One cash register, physical or cloud. ``serial`` is its unique id once it has answered.
 
-    The lease columns are only touched by hub.store.leases; ``fence`` grows with every new owner.
+    ``fiscal`` is what it says of its receipts (hub.store.fiscal). The lease columns are only touched by
+    hub.store.leases; ``fence`` grows with every new owner.
     """
 
     __tablename__ = "register"
@@ -27,6 +28,7 @@ class Register(OrgRow, Base):
     secrets: Mapped[str] = mapped_column(Text, default="")
     key_id: Mapped[str] = mapped_column(String(16), default="")
     zone: Mapped[str] = mapped_column(String(64), default="Europe/Moscow")
+    fiscal: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     enabled: Mapped[bool] = mapped_column(default=True)
     serial: Mapped[str | None] = mapped_column(String(32))
     identity: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

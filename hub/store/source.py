@@ -25,7 +25,7 @@ class Queue(OrgRow, Base):
 
 class SourceRow(OrgRow, Base):
     """One enabled order source or gateway: plugin, settings, address. ``secrets`` holds the encrypted settings and
-    the token of its address; ``key_id`` names the key."""
+    the token of its address; ``key_id`` names the key. ``fiscal`` is what it says of its receipts: hub.store.fiscal."""
 
     __tablename__ = "source"
     PREFIX = "src"
@@ -37,6 +37,7 @@ class SourceRow(OrgRow, Base):
     secrets: Mapped[str] = mapped_column(Text, default="")
     key_id: Mapped[str] = mapped_column(String(16), default="")
     template: Mapped[str] = mapped_column(Text, default="")
+    fiscal: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     queue_id: Mapped[int] = mapped_column(Id)
     enabled: Mapped[bool] = mapped_column(default=True)
     cursor: Mapped[str] = mapped_column(Text, default="")

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from hub.contracts import Client, ReceiptView
+from hub.contracts import Client, ReceiptView, RegisterView
 
 
 @dataclass
 class MemoryContext:
     """A :class:`~hub.contracts.SourceContext` that keeps everything in itself.
 
-    ``clock`` gives the time; ``receipts`` is what :meth:`receipt` answers from; ``memory`` what was remembered.
+    ``clock`` gives the time; ``receipts`` is what :meth:`receipt` answers from, ``tills``
+    what :meth:`registers` gives; ``memory`` what was remembered.
     """
 
     public_id: str = "src_test"
@@ -24,6 +25,7 @@ class MemoryContext:
     zone: str = "Europe/Moscow"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     receipts: dict[str, ReceiptView] = field(default_factory=dict)
+    tills: tuple[RegisterView, ...] = ()
     memory: dict[str, tuple[str, float | None]] = field(default_factory=dict)
     http: Callable[[], Client] = Client
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
@@ -36,6 +38,9 @@ class MemoryContext:
 
     def receipt(self, key: str) -> ReceiptView | None:
         return self.receipts.get(key)
+
+    def registers(self) -> tuple[RegisterView, ...]:
+        return self.tills
 
     def recall(self, name: str) -> str | None:
         value, until = self.memory.get(name, (None, None))

@@ -98,6 +98,9 @@ def _poll_problems(cls: type[Source]) -> list[str]:
     polls = cls.poll is not Source.poll
     if cls.poll_every < 0 or polls != bool(cls.poll_every):
         return [f"{cls.__name__}: poll() and poll_every belong together, above 0 seconds"]
-    if cls.works_without_inbound and not polls:
-        return [f"{cls.__name__} says it works without inbound access, but it does not poll"]
+    talks = cls.next_call is not Source.next_call and cls.called is not Source.called
+    if talks != cls.exchanges:
+        return [f"{cls.__name__}: exchanges, next_call() and called() belong together"]
+    if cls.works_without_inbound and not (polls or talks):
+        return [f"{cls.__name__} says it works without inbound access, but it neither polls nor exchanges"]
     return []

@@ -26,7 +26,9 @@ from hub.plugins import Catalogue
 from hub.store import Database, DatabaseAway
 from hub.store.vault import Vault
 from hub.web import (
+    approval,
     auth,
+    conditions,
     connectors,
     editor,
     filters,
@@ -39,6 +41,7 @@ from hub.web import (
     settings,
     today,
     tryit,
+    watchers,
     words,
 )
 from hub.web.doors import DoorsApp
@@ -111,28 +114,38 @@ def _assets(app: Flask) -> None:
     """One stylesheet, the paper's included; every asset's address carries its content's hash."""
     folder = files("hub.web") / "static"
     style = ((folder / "style.css").read_text("utf-8") + css()).encode()
-    stamps = {"style.css": hashlib.sha256(style).hexdigest()[:12]}
+    sheet = css("sheet").encode()
+    stamps = {"style.css": hashlib.sha256(style).hexdigest()[:12], "sheet.css": hashlib.sha256(sheet).hexdigest()[:12]}
     for name in ("htmx.min.js", "page.js", "icon.svg"):
         stamps[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12]
 
-    @app.get("/style.css")
-    def stylesheet() -> Response:
-        """The only stylesheet."""
-        answer = Response(style, mimetype="text/css")
+    def kept(content: bytes) -> Response:
+        answer = Response(content, mimetype="text/css")
         answer.cache_control.max_age, answer.cache_control.public = 365 * 86400, True
         return answer
 
+    @app.get("/style.css")
+    def stylesheet() -> Response:
+        """The only stylesheet of the pages."""
+        return kept(style)
+
+    @app.get("/sheet.css")
+    def sheet_style() -> Response:
+        """What a sheet of A4 looks like, on the screen and from the printer."""
+        return kept(sheet)
+
     def asset(name: str) -> str:
-        if name == "style.css":
-            return url_for("stylesheet", v=stamps[name])
+        if name in ("style.css", "sheet.css"):
+            return url_for("stylesheet" if name == "style.css" else "sheet_style", v=stamps[name])
         return url_for("static", filename=name, v=stamps[name])
 
     app.jinja_env.globals.update(asset=asset, languages=LANGUAGES)
 
 
 def _pages(app: Flask, catalogue: Catalogue) -> None:
-    for page in (auth.page, today.page, receipts.page, registers.page, queues.page, connectors.page,
-                 notifiers.page, editor.page, tryit.page, settings.page, public.page, ops.page):
+    for page in (auth.page, today.page, receipts.page, approval.page, registers.page, queues.page, connectors.page,
+                 conditions.page, notifiers.page, watchers.page, editor.page, tryit.page, settings.page, public.page,
+                 ops.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():
         try:

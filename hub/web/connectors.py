@@ -17,7 +17,7 @@ from hub.intake.sources import validated
 from hub.plugins import PluginInfo
 from hub.store import Inbox, Queue, RawRequest, SourceRow, utcnow
 from hub.store.vault import KeyMissing
-from hub.web import forms, notifiers, queries
+from hub.web import forms, levels, notifiers, queries
 from hub.web.auth import owner_only
 from hub.web.filters import say
 from hub.web.receipts import Raw, raw_of
@@ -191,16 +191,29 @@ def one(public_id: str) -> str:
     return _page(_one(public_id))
 
 
+@page.post("/<public_id>/receipts")
+@owner_only
+def receipt_settings(public_id: str) -> Any:
+    """What the connection's receipts say differently from the organisation's."""
+    row = _one(public_id)
+    errors = levels.save(SourceRow, row.id)
+    if errors:
+        return _page(row, wrong=errors), 422
+    flash(gettext("Saved. Receipts with errors are looked at again."), "green")
+    return redirect(url_for("connectors.one", public_id=public_id) + "#receipt-settings")
+
+
 def _page(row: SourceRow, steps: tuple[Step, ...] | None = None, check: Check | None = None,
-          failed: Any = None) -> str:
+          failed: Any = None, wrong: dict[str, Any] | None = None) -> str:
     hub = the_hub()
     with hub.db.session() as session:
         events, more = queries.events(session, row.id, request.args.get("before", type=int))
         queue = session.get_one(Queue, row.queue_id)
+        section = levels.of_source(session, row, levels.form_values() if wrong else None, wrong)
     kind = hub.catalogue.connector(row.plugin)
     return render_template(
         "connector.html", row=row, kind=kind, light=light(row), address=_address(row), queue=queue, events=events,
-        more=more, steps=steps, check=check, failed=failed, states=INBOX, reachable=reachable(),
+        more=more, steps=steps, check=check, failed=failed, states=INBOX, reachable=reachable(), section=section,
         gateway=row.plugin in hub.catalogue.gateways)
 
 

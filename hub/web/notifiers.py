@@ -136,19 +136,22 @@ def _form(kind: Kind, row: NotifierRow | None) -> Any:
     fields = forms.plugin_fields(kind.settings, values, errors, stored)
     return render_template(
         "notifier_form.html", kind=kind, row=row, fields=fields, errors=errors, check=check, title=title, kept=kept,
+        to_buyers=request.form.get("to_buyers") == "1" if request.method == "POST" else row is None or row.to_buyers,
         stray=forms.stray(fields, errors)), 422 if errors or failed else 200
 
 
 def _save(kind: Kind, row: NotifierRow | None, values: Mapping[str, Any], title: str) -> None:
     hub = the_hub()
     name = title or kind.title.say(user().language)
+    to_buyers = kind.buyers and request.form.get("to_buyers") == "1"
     with hub.db.write() as session:
         if row is None:
             new = office.add_notifier(session, hub.vault, actor(), organisation().id, kind.name, name, kind.settings,
-                                      values)
+                                      values, to_buyers)
         else:
             new = session.get_one(NotifierRow, row.id)
-            office.change_notifier(session, hub.vault, actor(), new, kind.settings, values, title=name)
+            office.change_notifier(session, hub.vault, actor(), new, kind.settings, values, title=name,
+                                   to_buyers=to_buyers)
     hub.bell.ring("jobs", f"notice:{new.id}")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_login import login_required
 from markupsafe import Markup
@@ -22,15 +22,17 @@ from hub import office
 from hub.contracts import split_secrets
 from hub.contracts.settings import MASK
 from hub.dispatch import actions
-from hub.fiscal import Form, Invalid, NotANumber, Problem, quantity
+from hub.fiscal import Form, Invalid, NotANumber, Problem, links, quantity
 from hub.fiscal import paper as papers
 from hub.intake.doors import SEALED
-from hub.paper import as_html, as_png
+from hub.paper import as_html
+from hub.paper_a4 import a4_html
 from hub.store import KeyConflict, RawRequest, ReceiptRow, SourceRow, utcnow
 from hub.store.vault import KeyMissing
 from hub.web import queries
-from hub.web.filters import language, say
-from hub.web.state import actor, found, organisation, the_hub, zone
+from hub.web.filters import say
+from hub.web.papers import WIDTHS, Choice, choice, file_of, form_of, ofd_link, ofd_of
+from hub.web.state import actor, found, is_owner, organisation, the_hub, zone
 from hub.web.today import midnight
 from hub.web.words import CAUSES, CHIPS, PERIODS, TURNS
 
@@ -69,11 +71,16 @@ def _whole(public_id: str) -> queries.Whole:
     return whole
 
 
+def chosen_for(whole: queries.Whole) -> Choice:
+    """The paper that the address asks for."""
+    return choice(request.args, whole.row.country)
+
+
 def paper_of(whole: queries.Whole) -> papers.Paper | None:
     """The receipt as paper; None while there is no receipt."""
-    if whole.receipt is None:
-        return None
-    return papers.paper(whole.receipt, whole.fiscal, language=language())  # type: ignore[arg-type]
+    chosen = chosen_for(whole)
+    form = form_of(whole, chosen)
+    return papers.on(form, WIDTHS[chosen.width]) if form is not None else None
 
 
 @page.get("/<public_id>")
@@ -88,6 +95,8 @@ def one(public_id: str) -> str:
     returnable = "return" in safe and any(actions.returnable(hub.db, org.id, whole.row.id))
     return render_template(
         "receipt.html", whole=whole, row=whole.row, paper=Markup(as_html(printed)) if printed else None,
+        choice=chosen_for(whole), ofd=ofd_of(whole), ofd_link=ofd_link(whole),
+        operator=links.operator_of(ofd_of(whole)),
         problems=[Problem.from_json(one).text for one in whole.row.problems or ()], safe=safe,
         candidates=candidates, returnable=returnable, told=told, who=namer(whole), raw=raw_of(whole.raw, whole.source),
         reason=say(whole.row.reason), same_total=[one for one in candidates if one.get("total") == whole.row.total])
@@ -126,14 +135,29 @@ def namer(whole: queries.Whole) -> Callable[[str], str]:
 @login_required
 def paper(public_id: str, kind: str) -> Response:
     """The paper as text or picture, to keep or send."""
-    printed = paper_of(_whole(public_id))
-    if printed is None or kind not in ("txt", "png"):
-        abort(404)
-    body = papers.as_text(printed).encode() if kind == "txt" else as_png(printed)
-    answer = Response(body, content_type="text/plain; charset=utf-8" if kind == "txt" else "image/png")
-    answer.headers["Content-Disposition"] = f'inline; filename="{public_id}.{kind}"'
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
+    whole = _whole(public_id)
+    chosen = chosen_for(whole)
+    return file_of(form_of(whole, chosen), chosen, kind, public_id)
+
+
+@page.get("/<public_id>/a4")
+@login_required
+def a4(public_id: str) -> str:
+    """The receipt on a sheet of A4, to be printed from the browser."""
+    whole = _whole(public_id)
+    chosen = chosen_for(whole)
+    form = found(form_of(whole, chosen))
+    return render_template("a4.html", row=whole.row, sheet=Markup(a4_html(form)), choice=chosen, place="receipts",
+                           back=url_for("receipts.one", public_id=public_id))
+
+
+@page.get("/<public_id>/a4.<kind>")
+@login_required
+def a4_file(public_id: str, kind: str) -> Response:
+    """The same sheet as a picture."""
+    whole = _whole(public_id)
+    chosen = chosen_for(whole)
+    return file_of(form_of(whole, chosen), chosen, kind, public_id, a4=True)
 
 
 # -- raw data --------------------------------------------------------------------------------------------------------
@@ -275,18 +299,22 @@ def make_return(public_id: str) -> Any:
         if not errors:
             try:
                 new = actions.make_return(hub.db, hub.bell, org.id, whole.row.id, quantities,
-                                          Form[form] if form in Form.__members__ else None, actor())
+                                          Form[form] if form in Form.__members__ else None, actor(), is_owner())
             except Invalid as problem:
                 errors = {one.field or "lines": one.text for one in problem.problems}
             else:
-                flash(gettext("The return is in the queue."), "green")
-                return _back(_public_id(new))
+                public_id, state = _made(new)
+                flash(gettext("The return waits for the owner’s approval.") if state == "accepted" else
+                      gettext("The return is in the queue."), "amber" if state == "accepted" else "green")
+                return _back(public_id)
     return render_template("return.html", whole=whole, row=whole.row, left=left, errors=errors), 422 if errors else 200
 
 
-def _public_id(receipt_id: int) -> str:
+def _made(receipt_id: int) -> tuple[str, str]:
+    """Public id and state of a receipt that was just made."""
     with the_hub().db.session() as session:
-        return session.get_one(ReceiptRow, receipt_id).public_id
+        row = session.get_one(ReceiptRow, receipt_id)
+        return row.public_id, row.state
 
 
 def _quantities(left: list[Decimal]) -> tuple[dict[int, Decimal] | None, dict[str, Any]]:

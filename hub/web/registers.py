@@ -30,7 +30,7 @@ from hub.store import (
     utcnow,
 )
 from hub.store.vault import KeyMissing
-from hub.web import forms
+from hub.web import forms, levels
 from hub.web.auth import owner_only
 from hub.web.filters import money, say
 from hub.web.lamps import lamps
@@ -184,10 +184,27 @@ def _stored_secrets(row: Register | None) -> dict[str, Any]:
 # -- one register ----------------------------------------------------------------------------------------------------
 
 
+@page.post("/<public_id>/receipts")
+@owner_only
+def receipt_settings(public_id: str) -> Any:
+    """What the register says of the receipts of its queues."""
+    with the_hub().db.session() as session:
+        row = _one(session, public_id)
+    errors = levels.save(Register, row.id)
+    if errors:
+        return _page(public_id, errors), 422
+    flash(gettext("Saved. Receipts with errors are looked at again."), "green")
+    return redirect(url_for("registers.one", public_id=public_id) + "#receipt-settings")
+
+
 @page.get("/<public_id>")
 @login_required
 def one(public_id: str) -> str:
     """One register: lamps, orders, shifts, storages, foreign documents."""
+    return _page(public_id)
+
+
+def _page(public_id: str, wrong: dict[str, Any] | None = None) -> str:
     with the_hub().db.session() as session:
         row = _one(session, public_id)
         g.zone = ZoneInfo(row.zone)
@@ -201,11 +218,12 @@ def one(public_id: str) -> str:
         alarms = session.scalars(select(Evidence).where(
             Evidence.register_id == row.id, Evidence.settled_at.is_(None)).order_by(Evidence.id)).all()
         queues = _served(session).get(row.id, [])
+        section = levels.of_register(session, row, levels.form_values() if wrong else None, wrong)
     kind = the_hub().catalogue.drivers.get(row.driver)
     return render_template(
         "register.html", row=row, kind=kind, lamps=lamps(row), shifts=shifts, storages=storages, foreign=foreign,
         alarms=[(one, evidence_words(one)) for one in alarms], queues=queues, orders=_orders(kind),
-        currency=organisation().currency)
+        currency=organisation().currency, section=section)
 
 
 @page.get("/<public_id>/lamps")

@@ -9,11 +9,17 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext
 from flask_login import login_required, login_user
+from markupsafe import Markup
 from sqlalchemy import func, select
 
-from hub import __version__, office
+from hub import __version__, house_rules, office
+from hub.fiscal import Country, Ffd
+from hub.paper import logo_html
 from hub.store import Audit, Lease, Organisation, Register, User, utcnow
+from hub.store.fiscal import COLUMNS
+from hub.web import levels
 from hub.web.auth import ORGANISATION, Person, owner_only, vat_choices
+from hub.web.filters import say
 from hub.web.state import actor, found, is_owner, organisation, public_url, reachable, the_hub, user
 
 page = Blueprint("settings", __name__, url_prefix="/settings")
@@ -36,30 +42,68 @@ def company() -> Any:
     form: dict[str, Any] = {name: getattr(org, name) for name in names}
     form.update(internet=org.internet, electronic_only=org.electronic_only)
     errors: dict[str, Any] = {}
+    given: dict[str, str] | None = None
     if request.method == "POST":
+        given = levels.form_values()
         for name in names:
             if name not in ("country", "tax_id") and name in request.form:
                 form[name] = request.form[name].strip()
         form["internet"] = request.form.get("internet") == "1"
         form["electronic_only"] = request.form.get("electronic_only") == "1"
-        errors = _change(org, {name: value for name, value in form.items() if name not in ("country", "tax_id")})
+        errors = _change(org, {name: value for name, value in form.items() if name not in ("country", "tax_id")}, given)
         if not errors:
             flash(gettext("Saved. Receipts with errors are looked at again."), "green")
             return redirect(url_for("settings.company"))
+    return _company(form, errors, given), 422 if errors else 200
+
+
+def _company(form: dict[str, Any], errors: dict[str, Any], given: dict[str, str] | None) -> str:
+    org = organisation()
+    with the_hub().db.session() as db:
+        picture = house_rules.logo(db, org.id)
     return render_template("organisation.html", form=form, errors=errors, vats=vat_choices(org.country),
-                           ffds=("1.05", "1.1", "1.2")), 422 if errors else 200
+                           ffds=("1.05", "1.1", "1.2"), more=levels.of_organisation(given, errors),
+                           logo=Markup(logo_html(picture.content)) if picture is not None else None)
 
 
-def _change(org: Organisation, values: dict[str, Any]) -> dict[str, Any]:
+def _change(org: Organisation, values: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
     if values["ffd"] not in ("1.05", "1.1", "1.2"):
         return {"ffd": gettext("Choose one of these versions.")}
+    # The values with columns of their own are in ``values``; a form of an earlier version does not state the rest.
+    own = {name: given[name] for name in given if name not in COLUMNS and name in request.form}
+    settings, errors = levels.read(own)
+    errors |= house_rules.problems(settings, Country(org.country), Ffd(values["ffd"]))
     try:
         with the_hub().db.write() as db:
-            office.update_organisation(db, actor(), db.get_one(Organisation, org.id), **values)
+            row = db.get_one(Organisation, org.id)
+            office.update_organisation(db, actor(), row, **values)
+            if errors:
+                raise office.Wrong(errors)
+            if own:
+                house_rules.say(db, actor(), row, settings)
     except office.Wrong as wrong:
-        return dict(wrong.fields)
+        return {**errors, **wrong.fields}
     the_hub().sources.forget()
     return {}
+
+
+@page.post("/logo")
+@owner_only
+def logo() -> Any:
+    """The owner's picture on receipts: a new one, or none."""
+    sent = request.files.get("logo")
+    try:
+        with the_hub().db.write() as db:
+            row = db.get_one(Organisation, organisation().id)
+            if request.form.get("drop") == "1":
+                house_rules.drop_logo(db, actor(), row)
+            else:
+                house_rules.set_logo(db, actor(), row, sent.read() if sent is not None else b"")
+    except office.Wrong as wrong:
+        flash(say(wrong.fields["logo"]), "red")
+    else:
+        flash(gettext("Saved. Receipts are shown with it from now on."), "green")
+    return redirect(url_for("settings.company") + "#logo")
 
 
 # -- people ----------------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def sentence(today: Day) -> tuple[str, str]:
 
 def needs(session: Session, organisation_id: int) -> list[Need]:
     """Everything that waits for a person, worst first."""
-    found = [*_receipts(session, organisation_id), *_evidence(session, organisation_id),
+    found = [*_receipts(session, organisation_id), *_approvals(session, organisation_id), *_evidence(session, organisation_id),
              *_registers(session, organisation_id), *_waiting(session, organisation_id),
              *_sources(session, organisation_id), *_deliveries(session, organisation_id),
              *_notifiers(session, organisation_id), *_conflicts(session, organisation_id)]
@@ -147,6 +147,24 @@ def _receipts(session: Session, organisation_id: int) -> Iterator[Need]:
         if rest > 0:
             yield Need(rank, STATES[state].colour, ngettext("One more like this", "%(num)d more like this", rest), "",
                        gettext("Show"), url_for("receipts.listed", state="person"))
+
+
+def _approvals(session: Session, organisation_id: int) -> Iterator[Need]:
+    """Returns that wait for the owner's word, oldest first: somebody waits for money."""
+    mine = (ReceiptRow.organisation_id == organisation_id, ReceiptRow.state == "accepted")
+    rows = session.scalars(select(ReceiptRow).where(*mine).order_by(ReceiptRow.id).limit(EACH)).all()
+    for row in rows:
+        yield Need(2, STATES["accepted"].colour, gettext(
+            "A return for %(sum)s waits for approval (order %(order)s)", order=row.order_number or row.source_key,
+            sum=money(row.total, row.currency) if row.total is not None else "—"),
+            gettext("It is not printed before you approve it.") if is_owner() else
+            gettext("It is not printed before the owner approves it."),
+            gettext("Look and decide") if is_owner() else gettext("Show"),
+            url_for("receipts.one", public_id=row.public_id))
+    rest = (session.scalar(select(func.count()).select_from(ReceiptRow).where(*mine)) or 0) - len(rows)
+    if rest > 0:
+        yield Need(2, STATES["accepted"].colour, ngettext("One more like this", "%(num)d more like this", rest), "",
+                   gettext("Show"), url_for("receipts.listed", state="person"))
 
 
 def _title(row: ReceiptRow) -> str:

@@ -22,7 +22,7 @@ class StateLook:
 
 
 STATES: Mapping[str, StateLook] = {
-    "accepted": StateLook(_("queued"), "grey", "dot"),
+    "accepted": StateLook(_("waits for approval"), "amber", "ring"),
     "queued": StateLook(_("queued"), "grey", "dot"),
     "printing": StateLook(_("printing"), "blue", "half"),
     "recorded": StateLook(_("recorded"), "green", "ring"),
@@ -35,8 +35,8 @@ STATES: Mapping[str, StateLook] = {
 
 #: Chips of the list of receipts: name -> (word, states).
 CHIPS: Mapping[str, tuple[LazyString, tuple[str, ...]]] = {
-    "person": (_("need a person"), ("invalid", "refused", "uncertain")),
-    "waiting": (_("queued and printing"), ("accepted", "queued", "printing")),
+    "person": (_("need a person"), ("accepted", "invalid", "refused", "uncertain")),
+    "waiting": (_("queued and printing"), ("queued", "printing")),
     "recorded": (_("recorded"), ("recorded",)),
     "confirmed": (_("confirmed by OFD"), ("confirmed",)),
     "cancelled": (_("cancelled"), ("cancelled",)),
@@ -60,6 +60,9 @@ CAUSES: Mapping[str, LazyString] = {
     "mended": _("The cause was mended; the receipt waits for a register again."),
     "conflict": _("The same order came again with other content. Nothing was printed; both are kept."),
     "cancelled": _("The receipt was cancelled before printing."),
+    "needs_approval": _("The return waits for the owner’s approval."),
+    "approved": _("The owner approved the return; it waits for a register."),
+    "rejected": _("The owner rejected the return. Nothing was printed."),
     "claimed": _("The register has taken the receipt."),
     "printed": _("The register wrote the receipt into its fiscal storage."),
     "found_printed": _("The receipt was found in the register's fiscal storage."),
@@ -125,6 +128,10 @@ TAX_SYSTEMS: Mapping[str, LazyString] = {
     "USN_INCOME_EXPENSE": _("Simplified, income less expenses (USN)"), "ESHN": _("Agricultural (ESHN)"),
     "PATENT": _("Patent"),
 }
+ROUNDINGS: Mapping[str, LazyString] = {
+    "none": _("to the kopeck, not rounded"), "down": _("down to whole roubles"),
+    "positions": _("each line to whole tenge"), "total": _("the total to whole tenge"),
+}
 #: Zones offered first; any IANA zone may be typed.
 ZONES = ("Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Asia/Yekaterinburg", "Asia/Omsk",
          "Asia/Krasnoyarsk", "Asia/Novosibirsk", "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan",
@@ -132,6 +139,11 @@ ZONES = ("Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Asia/Yekaterin
 
 AUDIT: Mapping[str, LazyString] = {
     "organisation.create": _("organisation created"), "organisation.update": _("organisation changed"),
+    "organisation.receipts": _("receipt settings of the organisation changed"),
+    "organisation.logo": _("logo changed"), "organisation.no_logo": _("logo taken away"),
+    "source.receipts": _("receipt settings of a source changed"),
+    "register.receipts": _("receipt settings of a register changed"),
+    "return.approve": _("return approved"), "return.reject": _("return rejected"),
     "user.create": _("person added"), "user.password": _("password changed"), "user.archive": _("person removed"),
     "user.language": _("language changed"),
     "source.add": _("source enabled"), "source.change": _("source changed"), "source.on": _("source goes on"),

@@ -18,8 +18,8 @@ def hub_sources() -> Iterable[type[Source]]:
 
 @hookimpl
 def hub_simulators() -> Mapping[str, Callable[[list[str]], int]]:
-    """``hub simulate bitrix``: a site."""
-    return {"bitrix": _simulate}
+    """``hub simulate bitrix-site``: a site; ``bitrix`` for short."""
+    return {"bitrix": _simulate, "bitrix-site": _simulate}
 
 
 def _simulate(argv: list[str]) -> int:

@@ -18,8 +18,10 @@ _LATER = {"QUERY_LIMIT_EXCEEDED", "OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT", "INT
 _NO_RIGHT = {"ACCESS_DENIED", "USER_ACCESS_ERROR", "200040300010"}
 _NO_KEY = {"NO_AUTH_FOUND", "INVALID_CREDENTIALS", "INVALID_TOKEN", "EXPIRED_TOKEN", "APPLICATION_NOT_FOUND",
            "AUTHORIZATION_ERROR", "WRONG_AUTH_TYPE"}
-#: Scope that a method's first word asks for, where the two differ.
-_SCOPES = {"sale.cashbox": "cashbox", "catalog.vat": "catalog"}
+#: Scope that a method's first words ask for, where it is not ``sale``.
+_SCOPES = {"sale.cashbox": "cashbox", "catalog.": "catalog", "sale.paysystem": "pay_system"}
+#: Codes of "there is no such order, payment, shipment" (bitrix-site §4; only the first is documented).
+GONE = frozenset({"201240400001", "200540400001", "201040400001", "ERROR_ORDER_NOT_FOUND"})
 
 BUSY = Text("The site is busy and asks to call later.", "Сайт занят и просит обратиться позже.")
 BROKEN = Text("The site answered with something that is no REST answer. It may be under repair, or the webhook's "
@@ -62,10 +64,17 @@ class Site:
 
     def __init__(self, client: Client, address: str) -> None:
         self._client, self._address = client, address.strip().rstrip("/")
+        #: The site's own time in its last answer, ISO with zone; empty when it does not say.
+        self.time = ""
 
     def call(self, method: str, **params: Any) -> Any:
         """The method's ``result``. Raises SiteError, TryLater, or NeedsAttention with the webhook's setting."""
         return self._answer(method, params).get("result")
+
+    def page(self, method: str, name: str, **params: Any) -> list[dict[str, Any]]:
+        """One page of a list method, 50 rows at most, read by ``filter`` and ``order`` instead of ``start``."""
+        page = self._answer(method, {**params, "start": -1}).get("result")
+        return _listed(page.get(name) if isinstance(page, Mapping) else None)
 
     def rows(self, method: str, name: str = "", **params: Any) -> list[dict[str, Any]]:
         """All rows of a list method; ``name`` is the list's key in ``result`` where there is one."""
@@ -77,11 +86,7 @@ class Site:
             if name:
                 # One sample of the vendor's documentation has the list at the top level (bitrix24 §5).
                 page = page.get(name) if isinstance(page, Mapping) else answer.get(name)
-            if isinstance(page, Mapping):  # PHP writes a list with gaps as an object
-                page = list(page.values())
-            if not isinstance(page, list):
-                raise TryLater(BROKEN)
-            found += [row for row in page if isinstance(row, dict)]
+            found += _listed(page)
             start = answer.get("next")
             if not isinstance(start, int) or isinstance(start, bool) or start <= 0:
                 break
@@ -99,6 +104,8 @@ class Site:
         self._status(method, reply)
         if not isinstance(answer, dict) or ("result" not in answer and "vats" not in answer):
             raise TryLater(BROKEN)
+        clock = answer.get("time")
+        self.time = str(clock.get("date_start") or "") if isinstance(clock, Mapping) else ""
         return answer
 
     def _error(self, method: str, reply: Reply, code: str, words: str) -> Exception:
@@ -133,6 +140,15 @@ class Site:
     def _no_scope(method: str, code: str) -> NeedsAttention:
         scope = next((scope for start, scope in _SCOPES.items() if method.startswith(start)), "sale")
         return NeedsAttention(NO_SCOPE.with_(scope=scope), FIELD, code)
+
+
+def _listed(page: Any) -> list[dict[str, Any]]:
+    """The rows of a list. Raises TryLater for what is none: an error must never look like an empty page."""
+    if isinstance(page, Mapping):  # PHP writes a list with gaps as an object
+        page = list(page.values())
+    if not isinstance(page, list):
+        raise TryLater(BROKEN)
+    return [row for row in page if isinstance(row, dict)]
 
 
 def _after(reply: Reply) -> float | None:

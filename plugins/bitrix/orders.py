@@ -12,6 +12,8 @@ from hub_plugins.bitrix.settings import FORMS, addresses, table_of
 from hub_plugins.bitrix.wire import BINARY, CheckId
 
 from hub.fiscal import (
+    Agent,
+    AgentSign,
     Customer,
     Form,
     Invalid,
@@ -25,6 +27,7 @@ from hub.fiscal import (
     Payment,
     Problem,
     Subject,
+    Supplier,
     decimal,
     measure_of_okei,
     quantity,
@@ -150,7 +153,22 @@ class _Check:
         if not marking and _text(item, "payment_object") in ("commodity_marking", "commodity_marking_excise"):
             self.notes.append(f"У «{name}» нет кода маркировки.")
         return OrderLine(name, price, count, None, amount, self.vat(item, index, name), method, subject,
-                         _measure(_text(item, "measure_code")), marking, self.tags(item, name))
+                         _measure(_text(item, "measure_code")), marking, self.tags(item, name),
+                         agent=self.agent(item), supplier=self.supplier(item))
+
+    def agent(self, item: Mapping[str, Any]) -> Agent | None:
+        """Tag 1222 of a supplier's goods. In what capacity the shop sells them only the owner can say."""
+        word = str(self.config.get("agent") or "")
+        return Agent(AgentSign[word]) if word and self.supplier(item) is not None else None
+
+    def supplier(self, item: Mapping[str, Any]) -> Supplier | None:
+        """``supplier_info`` {phones[], name, inn}, when the owner said how these goods are sold."""
+        row = item.get("supplier_info")
+        if not self.config.get("agent") or not isinstance(row, Mapping):
+            return None
+        phones = tuple(one for one in _rows(row.get("phones")) if isinstance(one, str) and one.strip())
+        found = Supplier(_text(row, "inn"), _text(row, "name"), phones)
+        return found if found != Supplier() else None
 
     def choice(self, item: Mapping[str, Any], field: str, place: str, known: Mapping[str, Any], usual: Any) -> Any:
         """The enumeration behind a word of the site; ``usual`` when the site says nothing."""
@@ -213,8 +231,9 @@ class _Check:
         supplier = item.get("supplier_info")
         if isinstance(supplier, Mapping):
             tags |= {"supplier.name": _text(supplier, "name"), "supplier.inn": _text(supplier, "inn")}
-            if any(supplier.values()):
-                self.notes.append(f"«{name}» — товар поставщика: данные агента в чек пока не передаются.")
+            if any(supplier.values()) and not self.config.get("agent"):
+                self.notes.append(f"«{name}» — товар поставщика, но в настройках не выбрано, кто вы ему: агент в чеке "
+                                  "не указан.")
         return {tag: value for tag, value in tags.items() if value}
 
     # -- money ---------------------------------------------------------------------------------------------------

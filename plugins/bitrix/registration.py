@@ -54,6 +54,7 @@ def check(site: Site | None, config: Mapping[str, Any], context: SourceContext) 
             "сайте два адреса из шагов настройки."))
     try:
         handlers = site.rows("sale.cashbox.handler.list")
+        registers = site.rows("sale.cashbox.list")
         rates = site.rows("catalog.vat.list", "vats", select=["id", "name", "rate", "active", "excludeVat"])
     except (NeedsAttention, TryLater) as problem:
         return Check(False, problem.reason, getattr(problem, "field", "") or FIELD)
@@ -86,6 +87,9 @@ def check(site: Site | None, config: Mapping[str, Any], context: SourceContext) 
         message = Text("{first} Receipts with these rates will be refused until they are matched: {lines}",
                        "{first} Чеки с этими ставками будут отклонены, пока они не сопоставлены: {lines}",
                        params={"first": message, "lines": lines})
+    others = other_registers(registers, context)
+    if others:
+        message = Text("{first} {second}", "{first} {second}", params={"first": message, "second": others})
     return Check(True, message, facts=facts if rates else ())
 
 
@@ -162,8 +166,7 @@ def register(site: Site, config: Mapping[str, Any], context: SourceContext) -> t
         _handler(site, config, context)
         registers = site.rows("sale.cashbox.list")
         active = _register(site, registers, config, context, email)
-        others = [str(row.get("NAME", "")) for row in registers
-                  if row.get("ACTIVE") == "Y" and row.get("NUMBER_KKM") != context.public_id]
+        others = other_registers(registers, context)
     except SiteError as problem:
         raise problem.attention() from problem
     there = (Text("The register “{name}” is there and active.", "Касса «{name}» заведена и активна.") if active else
@@ -177,8 +180,15 @@ def register(site: Site, config: Mapping[str, Any], context: SourceContext) -> t
         Step(PAY_SYSTEMS),
     ]
     if others:
-        steps.append(Step(ONE_REGISTER.with_(names=verbatim(", ".join(others[:10])))))
+        steps.append(Step(others))
     return tuple(steps)
+
+
+def other_registers(registers: list[dict[str, Any]], context: SourceContext) -> Text | None:
+    """The warning that other registers are active beside ours, those of another connection of this hub too."""
+    names = [str(row.get("NAME", "")) for row in registers
+             if row.get("ACTIVE") == "Y" and row.get("NUMBER_KKM") != context.public_id]
+    return ONE_REGISTER.with_(names=verbatim(", ".join(names[:10]))) if names else None
 
 
 def _handler(site: Site, config: Mapping[str, Any], context: SourceContext) -> None:

@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from hub_plugins.bitrix.poll_settings import (
+    POLL_REGISTERS,
+    POLL_RESET,
+    POLL_SECONDS,
+    POLL_TAX,
+    POLL_URL,
+    POLL_VAT,
+    POLL_VERSION,
+)
 from marshmallow import ValidationError, fields, validate
 
 from hub.contracts import PluginSettings, setting
-from hub.fiscal import Form, Text, verbatim
+from hub.fiscal import AgentSign, Form, Text, verbatim
 from hub.fiscal.vat import RATES
 
 #: Registers' forms of payment that "cash" and "cashless" of the site may stand for.
@@ -25,6 +34,21 @@ WAYS = {"rest": Text("the site prints through the hub (REST cash register)",
                      "хаб забирает чеки с сайта вместо старого приложения"),
         "orders": Text("the hub reads paid orders and decides which receipts are due",
                        "хаб читает оплаченные заказы и сам решает, какие нужны чеки")}
+
+#: What a pay system of the site may be besides a form of payment.
+BONUS, SKIP = "bonus", "skip"
+_SYSTEMS = {"cash": "cash", "наличные": "cash", "electronic": "electronic", "безналичные": "electronic",
+            "prepaid": "prepaid", "предоплата": "prepaid", "credit": "credit", "кредит": "credit", "other": "other",
+            "bonus": BONUS, "бонусы": BONUS, "skip": SKIP, "пропустить": SKIP}
+#: What a payment before handing over means.
+CHAINS = {"prepay": Text("a prepayment, settled when the goods are shipped", "предоплата, зачёт при отгрузке"),
+          "once": Text("the whole sale at once (services, goods handed over on the spot)",
+                       "сразу полный расчёт (услуги, выдача на месте)")}
+#: Signs of an agent (tag 1222) that supplier's goods may be sold under; empty: the shop's own goods.
+AGENTS = {"": Text("do not name an agent", "не указывать агента"),
+          "COMMISSION_AGENT": Text("commission agent", "комиссионер"), "ATTORNEY": Text("attorney", "поверенный"),
+          "ANOTHER": Text("another agent", "иной агент")}
+assert all(not one or hasattr(AgentSign, one) for one in AGENTS), "the domain knows each agent's sign"
 
 #: Codes of the operators that a site builds receipt links for (bitrix-site §3.1).
 OFD = {"": Text("do not set", "не задавать"), "bx_firstofd": Text("First OFD", "Первый ОФД"),
@@ -75,6 +99,34 @@ def rate_key(words: str) -> str | None:
     return key if key in DIRECT else None
 
 
+NOT_A_SYSTEM = Text(
+    "Line {line}, “{words}”: write the pay system's number, an equals sign and one of: {forms}.",
+    "Строка {line}, «{words}»: напишите номер платёжной системы, знак равенства и одно из: {forms}.")
+
+
+def systems_table(lines: str) -> dict[str, str]:
+    """``{"4": "bonus"}`` from lines like ``4 = bonus`` or ``2 = наличные``; ``#`` begins a remark. Raises
+    marshmallow's ValidationError."""
+    table: dict[str, str] = {}
+    wrong: list[Text] = []
+    for number, line in enumerate(lines.splitlines(), 1):
+        line = line.partition("#")[0].strip()
+        found = _LINE.fullmatch(line)
+        word = _SYSTEMS.get(found[2].strip().lower()) if found else None
+        if found and word:
+            table[str(int(found[1]))] = word
+        elif line:
+            wrong.append(NOT_A_SYSTEM.with_(line=number, words=verbatim(line[:60]),
+                                            forms="cash, electronic, prepaid, credit, other, bonus, skip"))
+    if wrong:
+        raise ValidationError(list(wrong))
+    return table
+
+
+def _readable_systems(lines: str) -> None:
+    systems_table(lines)
+
+
 def _readable_table(lines: str) -> None:
     vat_table(lines)
 
@@ -98,6 +150,7 @@ def table_of(config: Mapping[str, object]) -> dict[str, str]:
 
 _SITE = Text("Connection to the site", "Связь с сайтом")
 _RECEIPT = Text("What goes into the receipt", "Что попадает в чек")
+_ORDERS = Text("Receipts from orders", "Чеки по заказам")
 _REGISTER = Text("The register on the site", "Касса на сайте")
 
 
@@ -145,6 +198,45 @@ class BitrixSettings(PluginSettings):
         fields.String(load_default="drop"), label=Text("If the contact is the shop's own", "Если контакт — магазин"),
         choices={"drop": Text("there is no buyer's contact", "контакта покупателя нет"),
                  "keep": Text("send the receipt there", "отправить чек туда")}, group=_RECEIPT, advanced=True)
+    # The poll way: poll_settings.py says what each is.
+    poll_url, poll_version, poll_reset, poll_registers = POLL_URL, POLL_VERSION, POLL_RESET, POLL_REGISTERS
+    poll_vat, poll_tax, poll_seconds = POLL_VAT, POLL_TAX, POLL_SECONDS
+    agent = setting(
+        fields.String(load_default=""), label=Text("Goods of a supplier are sold as", "Товары поставщика продаём как"),
+        choices=AGENTS, group=_RECEIPT, advanced=True,
+        help=Text("The site names the supplier of a product, but not in what capacity you sell it.",
+                  "Сайт называет поставщика товара, но не то, кем вы ему приходитесь."))
+    chain = setting(
+        fields.String(load_default="prepay"), label=Text("A payment before shipment is", "Оплата до отгрузки — это"),
+        choices=CHAINS, group=_ORDERS)
+    pay_systems = setting(
+        fields.String(load_default="", validate=_readable_systems), label=Text("Pay systems", "Платёжные системы"),
+        multiline=True, group=_ORDERS, example="2 = cash\n4 = bonus\n5 = skip",
+        help=Text("Only those that are not what the site says: cash, electronic, prepaid (gift cards, the inner "
+                  "account), credit, other, bonus (spread over the goods as a discount), skip (somebody else prints).",
+                  "Только те, что отличаются от настроек сайта: cash, electronic, prepaid (подарочные карты, "
+                  "внутренний счёт), credit, other, bonus (скидка на товары), skip (чек пробивает другой)."))
+    delivery_vat = setting(
+        fields.String(load_default="none"), label=Text("VAT on delivery", "НДС на доставку"),
+        choices={one: Text(one, "без НДС" if one == "none" else one) for one in DIRECT}, group=_ORDERS)
+    zero_vat = setting(
+        fields.String(load_default=""), label=Text("A rate of 0 % in an order is", "Ставка 0 % в заказе — это"),
+        choices={"": Text("refuse the receipt until this is chosen", "не пробивать, пока не выбрано"),
+                 "none": Text("without VAT", "без НДС"), "vat0": Text("VAT 0 %", "НДС 0 %")}, group=_ORDERS)
+    email_codes = setting(
+        fields.String(load_default="EMAIL", validate=validate.Length(max=200)),
+        label=Text("Order properties with the e-mail", "Свойства заказа с почтой"), group=_ORDERS, advanced=True)
+    phone_codes = setting(
+        fields.String(load_default="PHONE", validate=validate.Length(max=200)),
+        label=Text("Order properties with the phone", "Свойства заказа с телефоном"), group=_ORDERS, advanced=True)
+    event_token = setting(
+        fields.String(load_default="", validate=validate.Length(max=200)),
+        label=Text("Token of the events", "Токен событий"), secret=True, group=_ORDERS, advanced=True,
+        help=Text("If set, events of the site must carry it as application_token.",
+                  "Если задан, события сайта должны приходить с этим application_token."))
+    comments = setting(
+        fields.Boolean(load_default=True), label=Text("Write the result into the order's comment",
+                                                      "Писать результат в комментарий заказа"), group=_ORDERS)
     register_name = setting(
         fields.String(load_default="Хаб чеков", validate=validate.Length(min=1, max=100)),
         label=Text("Name of the register", "Название кассы"), group=_REGISTER)

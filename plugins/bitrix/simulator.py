@@ -7,40 +7,45 @@ PRINT_URL and CHECK_URL as a real one does and serves the REST methods of a webh
 from __future__ import annotations
 
 import argparse
-import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hub_plugins.bitrix.simulated_checks import CASES, VATS, body, content, encoded
 from hub_plugins.bitrix.simulated_http import post
+from hub_plugins.bitrix.simulated_rest import RestSide
+from hub_plugins.bitrix.simulated_shop import Fired, Shop
 from hub_plugins.bitrix.simulated_site import (
     OLD_TYPES,
     WINDOW,
     CheckRow,
     PhpTypeError,
-    RestError,
-    apply_result,
     take_check_answer,
     take_print_answer,
 )
+from hub_plugins.bitrix.site_poll import PATH as POLL_PATH
+from hub_plugins.bitrix.site_poll import Desk
 
-from hub.contracts import Answer, Request, php_form
+from hub.contracts import Answer, Request
 from hub.testing.simulator import HttpSimulator
 
-_REGISTER_FIELDS = ("ID", "NAME", "OFD", "EMAIL", "DATE_CREATE", "DATE_LAST_CHECK", "NUMBER_KKM", "KKM_ID", "ACTIVE",
-                    "SORT", "USE_OFFLINE", "ENABLED")
+#: ``auth[application_token]`` of its events.
+EVENT_TOKEN = "event-token-0123456789"
+#: All rights that the hub can use.
+SCOPES = "cashbox,catalog,sale,pay_system"
 
 
-class BitrixSite(HttpSimulator):
+class BitrixSite(RestSide, HttpSimulator):
     """A shop on 1C-Bitrix: Site Management."""
 
     name = "bitrix"
 
     def __init__(self, port: int = 0, host: str = "127.0.0.1", shop: str = "shop.example", secret: str = "secret",
-                 encoding: str = "utf-8", first: int = 916, scopes: str = "cashbox,catalog", tick: float = 0.0,
-                 patience: float = 60.0) -> None:
+                 encoding: str = "utf-8", first: int = 916, scopes: str = SCOPES, tick: float = 0.0,
+                 patience: float = 60.0, clock: float = 0.0, poll_wait: float = 60.0) -> None:
         super().__init__(port, host)
         self.shop, self.secret, self.encoding, self.patience = shop, secret, encoding, patience
         self.scopes = {one for one in scopes.split(",") if one}
@@ -51,21 +56,42 @@ class BitrixSite(HttpSimulator):
         #: Rows of the catalogue's VAT table: id, name, rate.
         self.vats: tuple[tuple[int, str, int | None], ...] = VATS
         self.bodies: list[str] = []
+        self.clock = timedelta(seconds=clock)
+        self.orders = Shop(self.now)
+        self.handled: list[dict[str, Any]] = []
+        #: What becomes of events: sent, lost or doubled.
+        self.events = "sent"
+        #: The same shop's poll protocol (§2), with checks of its own.
+        self.desk = Desk(shop, wait=poll_wait, clock=clock)
         self._ids = 0
         self._over = threading.Event()
         if tick > 0:
             threading.Thread(target=self._agent, args=(tick,), daemon=True).start()
 
+    def handle(self, request: Request) -> Answer:
+        """The poll protocol's page, or REST."""
+        return self.desk.answer(request) if request.path == POLL_PATH else super().handle(request)
+
+    def do_poll(self, act: str, **params: Any) -> Any:
+        """What people do at the poll protocol's side: register, check, delete_order, restore, z, set."""
+        return self.desk.do(act, **params)
+
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:
         """What kind of site it is."""
+        parser.add_argument("--poll-wait", type=float, default=60.0, help="seconds of a long poll without work")
         parser.add_argument("--shop", default="shop.example", help="host name in the checks' uuid")
         parser.add_argument("--secret", default="secret", help="secret in the webhook's address")
         parser.add_argument("--encoding", default="utf-8", choices=("utf-8", "cp1251"), help="the site's encoding")
         parser.add_argument("--first", type=int, default=916, help="number of the first check")
-        parser.add_argument("--scopes", default="cashbox,catalog", help="rights of the webhook")
+        parser.add_argument("--scopes", default=SCOPES, help="rights of the webhook")
         parser.add_argument("--tick", type=float, default=0.0, help="seconds between the agent's runs; 0: by hand")
+        parser.add_argument("--clock", type=float, default=0.0, help="seconds that the site's clock is ahead")
         parser.add_argument("--patience", type=float, default=60.0, help="seconds to wait for an answer")
+
+    def now(self) -> datetime:
+        """The site's clock, which may be wrong."""
+        return datetime.now(UTC) + self.clock
 
     def stop(self) -> None:
         """Stops the agent too."""
@@ -77,7 +103,10 @@ class BitrixSite(HttpSimulator):
         with self.lock:
             return {"checks": [self.checks[number].view() for number in sorted(self.checks)],
                     "handlers": list(self.handlers.values()), "cashboxes": list(self.registers.values()),
-                    "webhook": f"{self.url}/rest/1/{self.secret}/", "posted": list(self.bodies)}
+                    "webhook": f"{self.url}/rest/1/{self.secret}/", "posted": list(self.bodies),
+                    "orders": [deepcopy(row) for row in self.orders.orders.values()],
+                    "events": list(self.handled), "poll": self.desk.state(),
+                    "poll_url": f"{self.url}{POLL_PATH}?hash={self.desk.hash}"}
 
     # -- what a manager does -------------------------------------------------------------------------------------
 
@@ -166,6 +195,36 @@ class BitrixSite(HttpSimulator):
                 break  # a TypeError ends the agent's run before the checks behind it
         return asked
 
+    def do_order(self, act: str, **params: Any) -> Any:
+        """An act of :class:`Shop` (add, pay, unpay, give_back, ship, split, ship_one, cancel, delete, edit), with the
+        events that it fires."""
+        with self.lock:
+            result, fired = getattr(self.orders, act)(**params)
+            result = deepcopy(result)
+        self._fire(fired)
+        return result
+
+    def do_events(self, become: str) -> Any:
+        """What becomes of events from now on: sent, lost or doubled. The vendor's queue repeats nothing."""
+        self.events = become
+        return become
+
+    def do_fire(self, event: str, number: int, token: str = "") -> Any:
+        """Sends one event by hand, with another token if wanted."""
+        self._fire([(event, number)], token)
+        return event
+
+    def _fire(self, fired: list[Fired], token: str = "") -> None:
+        if self.events == "lost":
+            return
+        for event, number in fired * (2 if self.events == "doubled" else 1):
+            for one in [one for one in self.handled if one["event"] == event]:
+                post(one["handler"], encoded({
+                    "event": event, "event_handler_id": "1", "data": {"FIELDS": {"ID": number}},
+                    "ts": int(self.now().timestamp()),
+                    "auth": {"domain": self.shop, "member_id": "0123456789abcdef",
+                             "application_token": token or EVENT_TOKEN}}), patience=self.patience)
+
     def _agent(self, every: float) -> None:
         while not self._over.wait(every):
             if self.registers:
@@ -208,146 +267,6 @@ class BitrixSite(HttpSimulator):
             except PhpTypeError:
                 return False
         return True
-
-    # -- REST ----------------------------------------------------------------------------------------------------
-
-    def handle(self, request: Request) -> Answer:
-        """``/rest/<user>/<secret>/<method>``."""
-        parts = request.path.strip("/").split("/")
-        if len(parts) != 4 or parts[0] != "rest":
-            return Answer(404, b"<html>not found</html>", "text/html")
-        method = parts[3].removesuffix(".json")
-        try:
-            if parts[2] != self.secret:
-                raise RestError("INVALID_CREDENTIALS", "Invalid request credentials", 401)
-            return Answer.json({"result": self._method(method)(self._params(request, method))})
-        except RestError as problem:
-            return Answer.json({"error": problem.code, "error_description": problem.words}, problem.status)
-        except PhpTypeError:
-            return Answer.json({"error": "INTERNAL_SERVER_ERROR", "error_description": "Internal server error"}, 500)
-
-    def _method(self, method: str) -> Callable[[dict[str, Any]], Any]:
-        methods: dict[str, Callable[[dict[str, Any]], Any]] = {
-            "sale.cashbox.handler.list": lambda params: list(self.handlers.values()),
-            "sale.cashbox.handler.add": self._handler_add, "sale.cashbox.handler.update": self._handler_update,
-            "sale.cashbox.list": self._register_list, "sale.cashbox.add": self._register_add,
-            "sale.cashbox.update": self._register_update,
-            "sale.cashbox.check.apply": lambda params: apply_result(self.checks, params),
-            "catalog.vat.list": self._vat_list}
-        if method not in methods:
-            raise RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
-        if ("catalog" if method.startswith("catalog") else "cashbox") not in self.scopes:
-            raise RestError("insufficient_scope", "The request requires higher privileges than provided", 403)
-        chosen = methods[method]
-
-        def locked(params: dict[str, Any]) -> Any:
-            with self.lock:
-                return chosen(params)
-        return locked
-
-    @staticmethod
-    def _params(request: Request, method: str) -> dict[str, Any]:
-        try:
-            given = json.loads(request.body or b"{}") if request.content_type == "application/json" \
-                else php_form(request.body)
-        except ValueError:
-            given = {}
-        given = given if isinstance(given, dict) else {}
-        shouted = _shouted(given) if method.startswith("sale.cashbox") else given
-        return dict(shouted)
-
-    def _handler_add(self, params: dict[str, Any]) -> int:
-        settings = params.get("SETTINGS")
-        _needs(params, "CODE", "NAME")
-        if not settings or not isinstance(settings, dict):
-            raise RestError("ERROR_CHECK_FAILURE", "Parameter SETTINGS is not defined or empty")
-        for name in ("PRINT_URL", "CHECK_URL", "CONFIG"):
-            if not settings.get(name):
-                raise RestError("ERROR_CHECK_FAILURE", f"Parameter SETTINGS[{name}] is not defined")
-        self._version(settings)
-        if any(one["CODE"] == params["CODE"] for one in self.handlers.values()):
-            raise RestError("ERROR_HANDLER_ALREADY_EXIST", "Handler already exists!")
-        # Only SETTINGS.SUPPORTS_FFD105 is read, whatever the documentation says (§3.1).
-        kept = {"SUPPORTS_FFD105": "N", **settings}
-        row = {"CODE": params["CODE"], "NAME": params["NAME"], "SORT": params.get("SORT") or 100, "SETTINGS": kept}
-        return int(self._insert(self.handlers, row)["ID"])
-
-    def _handler_update(self, params: dict[str, Any]) -> bool:
-        _needs(params, "ID")
-        row = self.handlers.get(_number(params["ID"]))
-        if row is None:
-            raise RestError("ERROR_HANDLER_NOT_FOUND", "Handler not found")
-        _needs(params, "FIELDS")
-        unknown = set(params["FIELDS"]) - {"NAME", "CODE", "SORT", "SETTINGS"}
-        if unknown:
-            raise RestError("ERROR_HANDLER_UPDATE", f"unknown field: {', '.join(sorted(unknown))}")
-        self._version(params["FIELDS"].get("SETTINGS", {}))
-        row.update(_replaced(row, params["FIELDS"]))
-        return True
-
-    @staticmethod
-    def _version(settings: Mapping[str, Any]) -> None:
-        if settings.get("HTTP_VERSION", "1.1") not in ("1.0", "1.1"):
-            raise RestError("ERROR_CHECK_FAILURE", "The value of SETTINGS[HTTP_VERSION] is not valid")
-
-    def _register_list(self, params: dict[str, Any]) -> list[dict[str, Any]]:
-        return [{name: row.get(name, "") for name in _REGISTER_FIELDS} for row in self.registers.values()]
-
-    def _register_add(self, params: dict[str, Any]) -> int:
-        _needs(params, "NAME", "REST_CODE")
-        if not any(one["CODE"] == params["REST_CODE"] for one in self.handlers.values()):
-            raise RestError("ERROR_CHECK_FAILURE", f"Rest handler with code {params['REST_CODE']} not found")
-        _needs(params, "EMAIL")
-        row = {"NAME": params["NAME"], "EMAIL": params["EMAIL"], "NUMBER_KKM": params.get("NUMBER_KKM", ""),
-               "OFD": params.get("OFD", ""), "ACTIVE": "Y" if params.get("ACTIVE") == "Y" else "N", "ENABLED": "Y",
-               "SETTINGS": params.get("SETTINGS") or {}, "REST_CODE": params["REST_CODE"]}
-        return int(self._insert(self.registers, row)["ID"])
-
-    def _register_update(self, params: dict[str, Any]) -> bool:
-        _needs(params, "ID")
-        row = self.registers.get(_number(params["ID"]))
-        if row is None:
-            raise RestError("ERROR_CASHBOX_NOT_FOUND", "Cashbox not found")
-        _needs(params, "FIELDS")
-        row.update(_replaced(row, {name: value for name, value in params["FIELDS"].items()
-                                   if name in (*_REGISTER_FIELDS, "SETTINGS") and name != "ID"}))
-        return True
-
-    def _vat_list(self, params: dict[str, Any]) -> dict[str, Any]:
-        return {"vats": [{"id": number, "name": name, "rate": rate, "active": "Y"}
-                         for number, name, rate in self.vats]}
-
-    def _insert(self, table: dict[int, dict[str, Any]], row: dict[str, Any]) -> dict[str, Any]:
-        self._ids += 1
-        table[self._ids] = {"ID": self._ids, **row}
-        return table[self._ids]
-
-
-def _needs(params: Mapping[str, Any], *names: str) -> None:
-    for name in names:
-        if not params.get(name) or (name == "FIELDS" and not isinstance(params[name], dict)):
-            raise RestError("ERROR_CHECK_FAILURE", f"Parameter {name} is not defined")
-
-
-def _number(value: Any) -> int:
-    words = str(value)
-    return int(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0
-
-
-def _shouted(value: Any) -> Any:
-    """Names in upper case, at every depth, as the site does with what comes in."""
-    if isinstance(value, dict):
-        return {str(name).upper(): _shouted(below) for name, below in value.items()}
-    return [_shouted(below) for below in value] if isinstance(value, list) else value
-
-
-def _replaced(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """PHP's array_replace_recursive."""
-    result = dict(old)
-    for name, value in new.items():
-        below = result.get(name)
-        result[name] = _replaced(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return result
 
 
 def _merged(given: Mapping[str, Any], fields: Mapping[str, Any] | None) -> dict[str, Any]:

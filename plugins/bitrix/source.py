@@ -1,56 +1,48 @@
-"""1C-Bitrix Site Management as an order source, through its REST cashbox (bitrix-site §3)."""
+"""1C-Bitrix Site Management as an order source: its REST cashbox (bitrix-site §3) or its orders (§4)."""
 
 from __future__ import annotations
 
-import hmac
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from hub_plugins.bitrix import registration, wire
-from hub_plugins.bitrix.client import Site, SiteError
-from hub_plugins.bitrix.orders import order_of
+from hub_plugins.bitrix import condition, poll_setup, registration, sales_setup, wire
+from hub_plugins.bitrix.book import Book
+from hub_plugins.bitrix.cashbox import ENDED, Cashbox, check_of, site_of
+from hub_plugins.bitrix.events import PATH
+from hub_plugins.bitrix.poll import NOTE, PRINT, Polling
+from hub_plugins.bitrix.sales import POLL, SUBJECTS, Sales
 from hub_plugins.bitrix.settings import BitrixSettings
 
 from hub.contracts import (
     Answer,
+    Call,
     Check,
     Event,
+    Exchanged,
+    Finding,
     Instead,
     Malformed,
-    NeedsAttention,
     NoOrder,
+    Polled,
     Reception,
+    Reply,
     Report,
     Request,
     Source,
+    SourceContext,
     Step,
     TryLater,
-    Unauthorised,
 )
-from hub.fiscal import Invalid, Order, Text
+from hub.fiscal import Order, Text
 
-#: States that end a receipt without printing, until a person acts.
-ENDED = ("invalid", "refused", "cancelled")
-#: How long "print again" hides the receipt's old ending from the site: until the drain takes it up, then a little.
-AGAIN, SETTLING = 600.0, 15.0
-#: Reports that find no check are early (PRINT_URL's answer is still on its way) for so many tries, then wrong.
-EARLY_TRIES, EARLY_ERRORS = 8, 3
-#: An owner is told of a stuck check once in so many seconds, not at each poll of the site's agent.
-STUCK_EVERY = 3600.0
-
-STUCK = Text(
-    "The site asks for a check that has no UUID: an earlier answer of PRINT_URL did not reach it whole. Nothing will "
-    "end that check, and five of them stop all others. Delete it on the site (Shop → Cash registers → Checks) and, "
-    "if its payment has no receipt, make a new one.",
-    "Сайт спрашивает о чеке без UUID: ответ на запрос печати когда-то не дошёл до него целиком. Сам такой чек не "
-    "закончится, а пять таких останавливают все остальные. Удалите его на сайте (Магазин → Кассы ККМ → Чеки) и, если "
-    "на оплату нет чека, создайте новый.")
-NOT_OURS = Text("The site asks for a check that this hub does not know.",
-                "Сайт спрашивает о чеке, которого этот хаб не знает.")
-NOT_POSTED = Text(
-    "The print request came without its data: the address in the site's handler redirects, usually from http to "
-    "https. Put the hub's final address there.",
-    "Запрос печати пришёл без данных: адрес в обработчике кассы перенаправляется, обычно с http на https. Укажите "
-    "конечный адрес хаба.")
+OTHER_WAY = Text(
+    "The site prints through its REST register, but this connection works another way. Switch that register off "
+    "(Shop → Cash registers → List), or choose “REST cash register” in the connection's settings.",
+    "Сайт печатает через кассу REST, а подключение работает другим способом. Выключите эту кассу (Магазин → Кассы "
+    "ККМ → Список касс) или выберите в настройках подключения «касса REST».")
+NO_EVENTS = Text("Events are read only when the hub follows the site's orders.",
+                 "События читаются, только когда хаб сам следит за заказами сайта.")
 
 _INSTEAD = {
     "unauthorised": "Хаб чеков не принял запрос: адрес печати или ключ кассы неверен. Скопируйте их из подключения.",
@@ -62,14 +54,23 @@ _INSTEAD = {
 
 
 class BitrixSource(Source):
-    """The site posts each check to ``/print`` and asks for its result at ``/check``; with a webhook the hub sets
-    up the register and pushes results."""
+    """A site. By way of its REST register it posts each check to ``/print`` and asks for its result at ``/check``;
+    by way of its orders it tells of changes at ``/event`` and the hub reads them; see ``settings.WAYS``.
+
+    What came by one way is finished by it after the owner chose another: CHECK_URL is answered for ever.
+    """
 
     name = "bitrix"
     title = Text("1C-Bitrix: Site Management", "1С-Битрикс: Управление сайтом")
     summary = Text("Prints the receipts that the online shop makes for its payments, and tells it the result.",
                    "Печатает чеки, которые интернет-магазин создаёт по оплатам, и сообщает ему результат.")
     settings = BitrixSettings
+    #: Two of its ways do: the hub asks the site.
+    works_without_inbound = True
+    #: Only orders are looked for; see :meth:`polling`.
+    poll_every = POLL
+    #: The poll way holds a conversation; see :meth:`exchanging`.
+    exchanges = True
     #: ``cancelled`` too: a check that waits for ever would keep one of the five places of the site's agent (§3.3).
     reports = frozenset({"recorded", *ENDED})
     tags = {
@@ -80,107 +81,45 @@ class BitrixSource(Source):
         "nomenclature_code": Text("Goods code, tag 1162, in base64", "Код товара, тег 1162, в base64"),
         "supplier.name": Text("Supplier of the goods", "Поставщик товара"),
         "supplier.inn": Text("Supplier's INN", "ИНН поставщика"),
+        "order.id": Text("Number of the order in the site's database", "Номер заказа в базе сайта"),
+        "order.status": Text("Status of the order (code)", "Статус заказа (код)"),
+        "order.site": Text("Site of the order (code)", "Сайт заказа (код)"),
+        "line": Text("Basket row or shipment of the line", "Строка корзины или отгрузка"),
     }
     tag_prefixes = ("property_",)
+
+    def __init__(self, settings: Mapping[str, Any], context: SourceContext) -> None:
+        super().__init__(settings, context)
+        self.cashbox, self.sales = Cashbox(settings, context), Sales(settings, context)
+        self.poller = Polling(settings, context)
+        self.way = str(settings.get("way") or "rest")
 
     # -- the site calls us ---------------------------------------------------------------------------------------
 
     def receive(self, request: Request) -> Reception:
-        """PRINT_URL or CHECK_URL, told apart by the end of the path."""
-        return self._asked(request) if wire.asks_result(request) else self._print(request)
+        """PRINT_URL, CHECK_URL or an event, told apart by the end of the path."""
+        if tells(request):
+            return self.sales.receive(request) if self.way == "orders" else \
+                Reception(Answer.text("ok"), ignored=NO_EVENTS)
+        if wire.asks_result(request):
+            return self.cashbox.asked(request)
+        if self.way != "rest":
+            return self._other_way(request)
+        return self.cashbox.print(request)
 
-    def _print(self, request: Request) -> Reception:
-        """Answers with the check's UUID, or at once with what is wrong with it. An event either way: a refused
-        check is shown to the owner, who may mend a setting and repeat it.
-
-        A check whose receipt is under way or printed gets its UUID whatever is wrong with it now: it was E on the
-        site because our answer was lost, and the result that exists must reach it (§6.5)."""
-        _posted(request)
-        fields = wire.fields_of(request)
-        self._authorise(fields)
-        fields.pop("cashbox_params", None)  # holds our key, which is nobody's business after this
-        check = wire.CheckId.of(fields)
-        # ``again``: a site prints each check once; it repeats only when somebody pressed "print again" (§3.2).
-        event = Event(check.key, "print", {"fields": fields}, again=True)
-        try:
-            order_of(fields, self.config, self.context.currency)
-        except Invalid as problem:
-            if not self._alive(check):
-                return Reception(wire.refused(*(one.text.say("ru") for one in problem.problems)), (event,))
-        self._hide_ending(check)
-        return Reception(wire.taken(check), (event,))
-
-    def _asked(self, request: Request) -> Reception:
-        """DONE or ERROR only when that is the end, else WAIT (§3.3)."""
-        if request.method != "POST":
-            return Reception(wire.waiting(), keep=False)
-        uuid = wire.uuid_asked(wire.fields_of(request))
-        if not uuid:
-            return Reception(wire.waiting(), ignored=STUCK, keep=self._first_in_a_while("stuck"))
-        check = wire.CheckId.of_uuid(uuid)
-        if check is None:
-            return Reception(wire.waiting(), ignored=NOT_OURS, keep=False)
-        return Reception(self._result(check), keep=False)
-
-    def _result(self, check: wire.CheckId) -> Answer:
-        """``refused`` and ``invalid`` are told as ERROR, though ERROR is final on the site (§1.1): from there its
-        manager sees the reason and can print again, which re-arms the receipt here. WAIT would show nobody
-        anything and keep one of the five places of the agent. ``uncertain`` waits: ERROR would invite a second
-        check for a payment that may have its receipt."""
-        try:
-            view = self.context.receipt(check.key)
-            hidden = view is not None and view.state in ENDED and self.context.recall(f"again:{check.key}")
-        except Exception:  # the database is away, whatever its library calls that: not an answer to the question
-            return wire.waiting()
-        if view is None or hidden:
-            return wire.waiting()
-        if view.state in ("recorded", "confirmed") and view.record is not None:
-            return wire.printed(view.record, self.context.zone)
-        words = wire.why_not(view)
-        return wire.failed(words) if words else wire.waiting()
-
-    def _authorise(self, fields: dict[str, Any]) -> None:
-        """The register's own key, if one is set; the secret in the address was checked before."""
-        wanted = str(self.config.get("config_key") or "")
-        if not wanted:
-            return
-        section: Any = fields.get("cashbox_params")
-        for name in (registration.SECTION, registration.KEY):
-            section = section.get(name) if isinstance(section, dict) else None
-        if not hmac.compare_digest(str(section or "").encode(), wanted.encode()):
-            raise Unauthorised(registration.KEY)
-
-    def _hide_ending(self, check: wire.CheckId) -> None:
-        """After "print again" the site may ask before the drain has re-armed the receipt; its old ending would
-        make the check E while it is being printed."""
-        try:
-            view = self.context.receipt(check.key)
-            if view is not None and view.state in ENDED:
-                self.context.remember(f"again:{check.key}", "1", AGAIN)
-        except Exception:  # the database is away: the answer needs none, and the request is kept by the core
-            return
-
-    def _alive(self, check: wire.CheckId) -> bool:
-        """Whether the check has a receipt that is printed, may be, or will be."""
-        try:
-            view = self.context.receipt(check.key)
-        except Exception:  # the database is away: then nothing is known of it
-            return False
-        return view is not None and view.state not in ENDED
-
-    def _first_in_a_while(self, name: str) -> bool:
-        try:
-            if self.context.recall(name):
-                return False
-            self.context.remember(name, "1", STUCK_EVERY)
-        except Exception:  # without a database nothing can be kept anyway
-            return False
-        return True
+    def _other_way(self, request: Request) -> Reception:
+        """A check for a connection that works another way is not printed: the other way prints the payment. One
+        that was taken before gets its UUID, so that its result finds it."""
+        check = check_of(request)
+        if self.cashbox.alive(check):
+            return Reception(wire.taken(check), keep=False)
+        Book(self.context).note("other_way", "print")
+        return Reception(wire.refused(OTHER_WAY.say("ru")), ignored=OTHER_WAY)
 
     @classmethod
     def worth_keeping(cls, request: Request) -> bool:
-        """Print requests; the site asks for results again by itself."""
-        return not wire.asks_result(request)
+        """Print requests and events; the site asks for results again by itself."""
+        return tells(request) or not wire.asks_result(request)
 
     @classmethod
     def answer_instead(cls, why: Instead, request: Request) -> Answer:
@@ -192,11 +131,13 @@ class BitrixSource(Source):
         check for the same payment. The UUID is computed from the request alone. Whatever will not be worked on is
         answered with ERRORS: the manager reads why, and can print again once it is mended.
         """
+        if tells(request):
+            return super().answer_instead(why, request)
         if wire.asks_result(request):
             return wire.waiting()
         if why in ("unavailable", "failed", "malformed"):
             try:
-                check = _check_of(request)
+                check = check_of(request)
             except Malformed as problem:
                 return wire.refused(problem.reason.say("ru"))
             return wire.taken(check) if why != "malformed" else wire.refused(_INSTEAD[why])
@@ -204,102 +145,84 @@ class BitrixSource(Source):
 
     # -- the hub's own work --------------------------------------------------------------------------------------
 
-    def fetch(self, event: Event) -> Order | NoOrder:
-        """The order of a print request; everything came with it."""
-        fields = event.data.get("fields")
-        if event.kind != "print" or not isinstance(fields, dict):
-            return NoOrder(Text("This is not a print request.", "Это не запрос печати."))
-        mark = f"again:{event.subject}"
-        hidden = self.context.recall(mark)
-        try:
-            order = order_of(fields, self.config, self.context.currency)
-        except Malformed as problem:
-            return NoOrder(problem.reason)
-        except Invalid:
-            if hidden:
-                self.context.remember(mark, "")
-            raise
-        if hidden:
-            # The core re-arms the receipt right after this; until then its old ending stays hidden.
-            self.context.remember(mark, "1", SETTLING)
-        return order
+    def fetch(self, event: Event) -> Order | tuple[Order, ...] | NoOrder:
+        """The order of a print request, or the receipts that are due for an order."""
+        if event.kind in (PRINT, NOTE):
+            return self.poller.fetch(event)
+        what, _, number = event.subject.partition(":")
+        if what in SUBJECTS:
+            try:
+                return self.sales.fetch(event)
+            finally:
+                if what == "order":
+                    condition.was_read(self.context, number)
+        return self.cashbox.fetch(event)
+
+    def poll(self, cursor: str) -> Polled:
+        """Orders that changed since the last look; nothing by another way."""
+        if self.way != "orders":
+            return Polled((), cursor)
+        polled = self.sales.poll(cursor)
+        return replace(polled, events=(*condition.events_again(self.context), *polled.events))
+
+    def polling(self) -> int:
+        """Orders are looked for; a register's checks come by themselves."""
+        return POLL if self.way == "orders" else 0
+
+    def exchanging(self) -> bool:
+        """Whether the hub asks this site for its checks."""
+        return self.poller.exchanging
+
+    def next_call(self, state: str, reports: tuple[Report, ...]) -> Call | None:
+        """The next poll (bitrix-site §2)."""
+        return self.poller.next_call(state, reports)
+
+    def called(self, state: str, call: Call, reply: Reply) -> Exchanged:
+        """What the site handed out and acknowledged."""
+        return self.poller.called(state, call, reply)
 
     def report(self, report: Report) -> None:
-        """``sale.cashbox.check.apply`` (§3.4); without a webhook the site asks by itself. Harmless when repeated:
-        a check that is Y stays as it is."""
-        check = wire.CheckId.of_key(report.receipt.key)
-        site = self._site()
-        if site is None or check is None:
-            return
-        if report.receipt.record is not None and report.receipt.state in ("recorded", "confirmed"):
-            self._tell_printed(site, check, report)
-        elif report.receipt.state in ENDED:
-            self._tell_failed(site, check, report)
+        """Into the order's comment, or to the register on the site; by the poll way results travel in the polls."""
+        if self.way == "poll":
+            raise TryLater(Text("The site hears this in the next poll.", "Сайт узнает об этом при следующем опросе."))
+        if report.receipt.key.startswith("order:"):
+            self.sales.report(report)
+        else:
+            self.cashbox.report(report)
 
-    def _tell_printed(self, site: Site, check: wire.CheckId, report: Report) -> None:
-        record = report.receipt.record
-        assert record is not None
-        try:
-            done = site.call("sale.cashbox.check.apply", UUID=check.uuid,
-                             **wire.fiscal_data(record, self.context.zone))
-        except SiteError as problem:
-            if problem.code.upper() == "ERROR_CHECK_NOT_FOUND" and report.attempt < EARLY_TRIES:
-                raise TryLater(Text("The site does not know check {number} yet.", "Сайт ещё не знает чек {number}.",
-                                    params={"number": check.number}), 3.0 * report.attempt) from problem
-            if problem.code.upper() == "ERROR_CHECK_NOT_FOUND":
-                raise NeedsAttention(Text(
-                    "The receipt is printed, but the site has no check {number} with our UUID: it was deleted there, "
-                    "or our answer was lost. If it shows an error, press “print again” there: the hub will answer "
-                    "with the receipt that exists.",
-                    "Чек напечатан, но на сайте нет чека {number} с нашим UUID: его удалили или наш ответ потерялся. "
-                    "Если на сайте он в ошибке, нажмите там «Напечатать повторно»: хаб ответит уже пробитым чеком.",
-                    params={"number": check.number}), code=problem.code) from problem
-            raise problem.attention("") from problem
-        if done is not True:
-            raise TryLater(Text("The site did not confirm that it saved the result.",
-                                "Сайт не подтвердил, что сохранил результат."))
+    def state(self) -> tuple[Finding, ...]:
+        """What needs a person at this site."""
+        return condition.findings(self.context)
 
-    def _tell_failed(self, site: Site, check: wire.CheckId, report: Report) -> None:
-        current = self.context.receipt(check.key)
-        if current is not None and current.state not in ENDED:
-            return  # re-armed since: the site will hear how that ends
-        if self.context.recall(f"again:{check.key}"):
-            raise TryLater(Text("The check is being printed again.", "Чек печатается повторно."), SETTLING)
-        try:
-            site.call("sale.cashbox.check.apply", UUID=check.uuid, STATUS="ERROR",
-                      ERROR=wire.why_not(report.receipt), PRINT_END_TIME=int(self.context.now().timestamp()))
-        except SiteError as problem:
-            code = problem.code.upper()
-            if code == "ERROR_CHECK_NOT_FOUND" and report.attempt < EARLY_ERRORS:
-                raise TryLater(Text("The site does not know check {number} yet.", "Сайт ещё не знает чек {number}.",
-                                    params={"number": check.number}), 5.0) from problem
-            # The site saves the error and then answers 400 ERROR_CHECK_APPLY with its text (§3.4). No such check:
-            # it was refused by PRINT_URL's answer already and never got our UUID.
-            if code not in ("ERROR_CHECK_APPLY", "ERROR_CHECK_NOT_FOUND"):
-                raise problem.attention("") from problem
+    def mend(self, action: str) -> Text:
+        """What the button of a finding does."""
+        return condition.mend(action, self.cashbox, self.context)
+
+    def serves(self) -> str:
+        """The site's name."""
+        address = self.config.get("poll_url" if self.way == "poll" else "rest_url")
+        return condition.host(str(address or ""))
 
     def check(self) -> Check:
-        """Tries the webhook and compares the VAT table with the site's rates."""
-        return registration.check(self._site(), self.config, self.context)
+        """Tries each right that the way needs and holds the settings against the site's."""
+        if self.way == "poll":
+            return poll_setup.check(self.config, self.context)
+        if self.way == "orders":
+            return sales_setup.check(site_of(self.config, self.context), self.config, self.context)
+        return registration.check(site_of(self.config, self.context), self.config, self.context)
 
     def setup(self) -> tuple[Step, ...]:
-        """Sets up handler and register by REST, or says what to do by hand."""
-        site = self._site()
+        """Sets up what the hub may set up by REST, and says in steps what is left to a person."""
+        if self.way == "poll":
+            return poll_setup.setup(self.config, self.context)
+        if self.way == "orders":
+            return sales_setup.setup(site_of(self.config, self.context), self.config, self.context)
+        site = site_of(self.config, self.context)
         if site is None:
             return registration.by_hand(self.context)
         return registration.register(site, self.config, self.context)
 
-    def _site(self) -> Site | None:
-        address = str(self.config.get("rest_url") or "")
-        return Site(self.context.client(), address) if address else None
 
-
-def _posted(request: Request) -> None:
-    """Raises Malformed for a request that lost its body: PHP follows a 302 with GET, without the form."""
-    if request.method != "POST":
-        raise Malformed(NOT_POSTED)
-
-
-def _check_of(request: Request) -> wire.CheckId:
-    _posted(request)
-    return wire.CheckId.of(wire.fields_of(request))
+def tells(request: Request) -> bool:
+    """Whether a request brings an event; only the path says so, because CHECK_URL must never be taken for one."""
+    return request.path.rstrip("/").lower().endswith(PATH)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from hub_plugins.notifiers.telegram.settings import TelegramSettings
 from sqlalchemy import update
 
 from hub import office
 from hub.fiscal import Text
-from hub.store import Delivery, Evidence, Register, SourceRow, table, utcnow
+from hub.store import Alarm, Delivery, Evidence, Register, SourceRow, table, utcnow
 from hub.store.receipts import RECEIPT
 from hub.web.today import midnight
 from tests.browser.live import browsing, chromium_path, serving
@@ -66,6 +67,15 @@ def fill(world: World) -> dict[str, str]:
         session.add(Evidence(organisation_id=world.org.id, register_id=till.id, what="cumulative_differs",
                              details={"shift": 3, "stated": 148_000_00, "expected": 147_000_00}))
         office.add_queue(session, "user:anna", world.org.id, "Склад")
+        teller = office.add_notifier(session, world.vault, "user:anna", world.org.id, "telegram", "Telegram",
+                                     TelegramSettings, {"token": "123456789:AAFakeFakeFakeFakeFakeFakeFake"},
+                                     to_buyers=False)
+        office.add_watcher(session, "user:anna", teller, title="Анна", address="1001", quiet_from=22 * 60,
+                           quiet_until=8 * 60, muted=["no_receipts"])
+        office.add_watcher(session, "user:anna", teller, title=LONG, address="-1001234567890")
+        session.add(Alarm(organisation_id=world.org.id, kind="register_off", subject="x", level="red",
+                          raised_at=utcnow(), words=away.trouble))
+        ids["teller"] = teller.public_id
         session.execute(update(table(Delivery)).where(table(Delivery).c.receipt_id == world.ids[ids["invalid"]]).values(
             state="given_up", tries=12, error=Text("HTTP 502", "HTTP 502").to_json()))
     ids.update(shop=shop.public_id, crm=crm.public_id, gate=gate.public_id, till=till.public_id, cloud=cloud.public_id)
@@ -121,6 +131,7 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
             "register": f"/registers/{ids['till']}", "register-cloud": f"/registers/{ids['cloud']}",
             "register-z": f"/registers/{ids['till']}/order/z",
             "register-cash": f"/registers/{ids['till']}/order/cash_in",
+            "watchers": f"/notifiers/{ids['teller']}/people",
             "connector": f"/connectors/{ids['shop']}", "connector-crm": f"/connectors/{ids['crm']}",
             "connector-settings": f"/connectors/{ids['shop']}/settings",
             "template": f"/connectors/{ids['shop']}/template", "try-follow": f"/try/{ids['confirmed0']}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from hub.contracts import Found, StoredDocument, StoredLine
 from hub.dispatch.matching import FOREIGN, KEY_ALONE, OTHER_STORAGE, SEVERAL, UNREAD, decide
-from hub.fiscal import Cashier, FiscalRecord, Form, Kind, Money, Payment, Receipt, ReceiptLine
+from hub.fiscal import (
+    Cashier,
+    Correction,
+    CorrectionType,
+    FiscalRecord,
+    Form,
+    Kind,
+    Money,
+    Payment,
+    Receipt,
+    ReceiptLine,
+)
 
 OURS, THEIRS, STORAGE = "AAAABBBBCCCCDDDD", "ZZZZYYYYXXXXWWWW", "9999000011112222"
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -93,6 +104,56 @@ def test_a_document_that_belongs_to_another_receipt_is_no_candidate() -> None:
     assert judged(document(), bound={11}).decision == "not_printed"
     assert judged(document(11, key=""), document(12, key=""), bound={11}, carries_key=False) \
         .document.document_number == 12
+
+
+SIGN = "754674267"
+CORRECTION = replace(RECEIPT, correction=Correction(CorrectionType.OWN, date(2026, 10, 5), fiscal_sign=SIGN))
+
+
+def correction(number: int = 11, **more: Any) -> StoredDocument:
+    """The correction that CORRECTION became: 1192 carries the sign of the wrong receipt, not our key."""
+    one = document(number, **{"key": SIGN, **more})
+    return replace(one, what="correction")
+
+
+def corrected(*found: StoredDocument, asked: Receipt = CORRECTION, carries_key: bool = True) -> Any:
+    return decide(asked, STORAGE, Found(STORAGE, found, True), (), carries_key)
+
+
+@pytest.mark.parametrize("carries_key", [True, False])
+def test_a_correction_is_ours_after_a_lost_answer(carries_key: bool) -> None:
+    assert corrected(correction(), carries_key=carries_key).decision == "recorded"
+    assert corrected(correction(lines=None), carries_key=carries_key).decision == "recorded", "1.05 keeps no lines"
+    unsigned = replace(CORRECTION, correction=replace(CORRECTION.correction, fiscal_sign=""))
+    assert corrected(correction(key=""), asked=unsigned, carries_key=carries_key).decision == "recorded"
+
+
+def test_a_correction_and_a_receipt_are_never_taken_for_each_other() -> None:
+    assert corrected(document(key=SIGN)).decision == "not_printed"
+    assert judged(correction(key=OURS)).decision == "uncertain", "our key on a correction: a person looks"
+    assert judged(correction()).decision == "not_printed"
+
+
+def test_the_other_step_of_a_correction_is_not_this_one() -> None:
+    back = correction(12, kind=Kind.SALE_RETURN)
+    assert corrected(back, correction(13)).document.document_number == 13
+    assert corrected(correction(key="1111111111")).decision == "not_printed", "it corrects another receipt"
+    assert corrected(back).reason is FOREIGN, "the same sign and another kind: a person looks"
+
+
+def test_a_receipt_whose_1192_the_source_claims_is_known_by_that() -> None:
+    asked = replace(RECEIPT, additional="Заказ «5»")
+    assert corrected(document(key='Заказ "5"'), asked=asked).decision == "recorded"
+    assert corrected(document(key=""), asked=asked).reason is FOREIGN
+    assert corrected(document(key=THEIRS), asked=asked).decision == "not_printed"
+
+
+def test_names_agree_in_the_letters_that_storages_have() -> None:
+    lines = (ReceiptLine("Чай «Липовый»…", Money(1000), Decimal(1), Money(1000), "none", Money(0)),)
+    asked = replace(RECEIPT, lines=lines, cashier=Cashier("Иванова – старшая"))
+    stored = document(lines=(StoredLine('Чай "Липовый"...', Money(1000)),), cashier="Иванова - старшая")
+    assert corrected(stored, asked=asked).decision == "recorded"
+    assert corrected(replace(stored, lines=(StoredLine("Чай", Money(1000)),)), asked=asked).reason is KEY_ALONE
 
 
 documents = st.builds(

@@ -21,9 +21,12 @@ from hub.delivery.notices import Notices
 from hub.dispatch import claims, steps
 from hub.dispatch.workshop import Workshop, due_targets
 from hub.fiscal import Customer, Text
-from hub.store import Database, Delivery, NotifierRow, table, utcnow
+from hub.store import Database, Delivery, NotifierRow, Register, table, utcnow
+from hub.store.receipts import RECEIPT
 from hub.testing.simulator import Running, running
 from tests.core.support import Shop, device, order
+from tests.fiscal.papers import kazakh, record_of
+from tests.fiscal.test_paper_details import KZ_URL
 
 DELIVERY, NOTIFIER = table(Delivery), table(NotifierRow)
 BUYER = "tatyana.larina@example.org"
@@ -128,6 +131,31 @@ def test_a_recorded_receipt_becomes_one_letter(telling: Telling) -> None:
     assert letter["headers"]["Message-ID"].startswith(f"<{telling.rows()[0].public_id}@")
     assert telling.rows()[0].state == "done" and telling.card().last_ok_at is not None
     assert f"notice:{number}" not in due_targets(telling.db)
+
+
+@pytest.mark.parametrize("state", ["recorded", "confirmed"])
+def test_only_a_confirmed_receipts_letter_links_to_the_operator(telling: Telling, state: str) -> None:
+    number = telling.enable()
+    telling.print("1")
+    with telling.db.write() as session:
+        for row in session.scalars(select(Register)):
+            row.identity = {**row.identity, "ofd_name": "АО «ПФ «СКБ Контур»"}
+        session.execute(update(RECEIPT).values(state=state))
+    assert telling.drain.drain(number) == 1
+    letter, = telling.letters
+    assert ("https://cash.kontur.ru/CashReceipt/View/FN/" in letter["text"]) is (state == "confirmed")
+    assert "https://hub.test/r/" in letter["text"] and "QR: t=" in letter["text"]
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
+def test_a_kazakh_letter_names_the_operators_page_only_when_it_is_there(confirmed: bool) -> None:
+    """In Kazakhstan the code itself is that page's address, and a letter makes a link of it."""
+    receipt = kazakh()
+    record = record_of(receipt, KZ_URL)
+    notice = notices.notice_of(receipt, record, "+77010000000", "dlv_1", "https://hub.test/r/1",
+                               KZ_URL if confirmed else "")
+    assert ("oofd.kz" in notice.text) is confirmed and "https://hub.test/r/1" in notice.text
+    assert notice.url == "https://hub.test/r/1"
 
 
 def test_without_a_notifier_nothing_is_planned(telling: Telling) -> None:

@@ -44,6 +44,11 @@ class Passport:
     capacity: int = CAPACITY
     storage_days: int = STORAGE_DAYS
 
+    @property
+    def checks_marks(self) -> bool:
+        """Whether it checks codes of marked goods: in Russia from FFD 1.2 on."""
+        return self.country == "RU" and self.ffd == "1.2"
+
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Passport:
         """From a journal entry; what is missing there takes its default."""
@@ -133,7 +138,7 @@ class Books:
         self.last_at = at
         self.ofd.add(entry["n"], at)
         what = entry["what"]
-        if what == "receipt":
+        if what in ("receipt", "correction"):
             self._receipt(entry)
         elif what == "shift_open":
             self.shift_number = entry["shift"]

@@ -297,6 +297,10 @@ class EmulatorDriver(Driver):
         begun = self._change(words.begin(receipt, self._owner), guard)
         if not isinstance(begun, dict):
             return begun
+        wrong = words.refused_mark(begun, receipt) if "marks" in begun else None
+        if wrong is not None:
+            self._drop(guard)
+            return Refused(wrong, vendor_code="M-")
         ended = self._finish(words.finish(receipt), guard)
         if isinstance(ended, dict):
             return words.record(ended, self._currency)

@@ -6,6 +6,7 @@ again at every start. Usable in process (benchmarks, tests) as well as behind a 
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub_plugins.drivers.emulator import checks, errors
+from hub_plugins.drivers.emulator import checks, errors, paperwork
 from hub_plugins.drivers.emulator.books import (
     SALE,
     SALE_RETURN,
@@ -32,7 +33,9 @@ from hub_plugins.drivers.emulator.protocol import dumps, loads
 from hub.fiscal import Money
 
 #: Documents and bytes in one answer to ``read``.
-BATCH, BATCH_BYTES = 50, 500_000
+BATCH, BATCH_BYTES = 50, 900_000
+#: Bytes of an entry that fit into an answer beside the rest of it.
+LARGEST_ENTRY = 990_000
 
 Answer = dict[str, Any]
 #: Called around the write of a document: (before_write | after_write, the line). May raise PowerCut.
@@ -46,6 +49,14 @@ class Halted(Exception):
 def utc_now() -> datetime:
     """The machine's clock."""
     return datetime.now(UTC)
+
+
+def _with_tags(entry: dict[str, Any]) -> dict[str, Any]:
+    """A journal's entry with the TLV of its document, which a journal in memory does not keep."""
+    if "tlv" not in entry and paperwork.has_tags(entry):
+        with contextlib.suppress(LookupError, TypeError, ValueError, AttributeError):  # it is read, whatever is in it
+            entry["tlv"] = paperwork.text(entry)
+    return entry
 
 
 class Engine(Machine):
@@ -126,6 +137,8 @@ class Engine(Machine):
         number = books.last + 1
         sign = fiscal_sign(books.passport.serial, books.storage, number, stamp, document.get("total", 0))
         entry = {"t": "doc", "fn": books.storage, "n": number, "at": stamp, "fp": sign, **document}
+        if self.journal.lasting and paperwork.has_tags(entry):
+            entry["tlv"] = paperwork.text(entry)
         line = dumps(entry).encode()
         if self.trap:
             self.trap("before_write", line)
@@ -155,8 +168,13 @@ class Engine(Machine):
             now = self.now()
             self.storage_takes(now)
             self.in_shift(now)
-            lines = checks.receipt_begun(request, self.books.passport)
+            passport = self.books.passport
+            lines = checks.receipt_begun(request, passport, now.date())
             self.document = {"owner": "", "key": "", **request, "sum": lines}
+            if passport.checks_marks and any(line[9] for line in request["lines"]):
+                marks = checks.mark_results(request["lines"], "oism_off" not in self.conditions, self.marks)
+                self.document["marks"] = marks
+                return {"ok": 1, "marks": marks}
             return {"ok": 1}
 
     def finish(self, request: dict[str, Any]) -> Answer:
@@ -170,18 +188,20 @@ class Engine(Machine):
             self.storage_takes(now)
             self.in_shift(now)
             books = self.books
-            checks.receipt_finished(request, document["sum"], document["kind"], books.drawer,
-                                    books.passport.currency)
+            passport = books.passport
+            checks.receipt_finished(request, document, books.drawer, passport.currency)
             shift = books.shift
             assert shift is not None
             entry = {name: value for name, value in document.items() if name not in ("c", "sum")}
-            written = self._write({"what": "receipt", "shift": shift.number, "rn": shift.receipts + 1,
+            what = "correction" if "x" in entry and "correction" in entry["x"] else "receipt"
+            if passport.country == "RU":
+                entry |= {"ffd": passport.ffd, "reg": passport.registration_number, "inn": passport.inn}
+            written = self._write({"what": what, "shift": shift.number, "rn": shift.receipts + 1,
                                    "total": request["total"], "pay": request["pay"], **entry}, now)
             self.document = None
             return {"ok": 1, "fn": written["fn"], "n": written["n"], "fp": written["fp"], "at": written["at"],
                     "total": written["total"], "kind": written["kind"], "shift": shift.number,
-                    "rn": shift.receipts, "serial": books.passport.serial,
-                    "reg": books.passport.registration_number}
+                    "rn": shift.receipts, "serial": passport.serial, "reg": passport.registration_number}
 
     def cancel(self, request: Mapping[str, Any] | None = None) -> Answer:
         """Cancels the receipt that was begun."""
@@ -312,10 +332,13 @@ class Engine(Machine):
             size = 0
             for number in range(first, min(last, first + BATCH - 1) + 1):
                 line = self.journal.read(books.here[number - 1])
-                size += len(line)
+                entry = {**_with_tags(loads(line.decode())), "ofd": number <= books.ofd.sent}
+                size += len(line) + len(entry.get("tlv", ""))
                 if found and size > BATCH_BYTES:
                     break
-                found.append({**loads(line.decode()), "ofd": number <= books.ofd.sent})
+                if size > LARGEST_ENTRY:  # alone, and longer than an answer: what was sent is there without its TLV
+                    del entry["tlv"]
+                found.append(entry)
             return {"ok": 1, "fn": books.storage, "n": books.last, "documents": found}
 
     def history(self) -> Iterator[dict[str, Any]]:
@@ -325,7 +348,7 @@ class Engine(Machine):
         for line in lines:
             entry = loads(line.decode())
             if entry["t"] == "doc":
-                yield entry
+                yield _with_tags(entry)
 
     # -- what people do at the register --------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ Conditions (``Machine.conditions``) last until they are switched off:
     ofd_overdue    the storage is blocked after 30 days without the OFD
     shift_old      the open shift counts as over 24 hours old, until it is closed
     frozen         bytes are swallowed, nothing is ever answered
+    oism_off       the marking system does not answer: codes are checked by the register alone
 
 Strikes (:class:`Strike`) hit ``times`` times, each at its moment, only at ``command`` when that is given:
 

@@ -32,9 +32,10 @@ class JournalFailed(Exception):
 
 
 class Journal(Protocol):
-    """Where the register writes. ``position`` identifies a line."""
+    """Where the register writes. ``position`` identifies a line; ``lasting``: other programs read it later."""
 
     name: str
+    lasting: bool
 
     def append(self, line: bytes) -> int:
         """Writes one line (without newline), durably, and gives its position. JournalFailed: surely not written.
@@ -55,6 +56,8 @@ class Journal(Protocol):
 
 class MemoryJournal:
     """A journal for benchmarks and tests in one process; gone when the process ends."""
+
+    lasting = False
 
     def __init__(self, name: str = "memory") -> None:
         self.name = name
@@ -82,6 +85,8 @@ class FileJournal:
 
     ``wait``: how many seconds to wait for an owner that is just ending. ``sync`` off trades durability for speed.
     """
+
+    lasting = True
 
     def __init__(self, path: str | Path, sync: bool = True, wait: float = 0.0) -> None:
         self.name = str(path)

@@ -15,14 +15,16 @@ from hub_plugins.drivers.emulator.errors import DeviceError
 #: After so long from its opening a shift prints no receipts (fiscal-domain §8).
 LONGEST_SHIFT = timedelta(hours=24)
 
-CONDITIONS = frozenset({"no_paper", "cover_open", "busy", "storage_full", "ofd_overdue", "shift_old", "frozen"})
+CONDITIONS = frozenset({"no_paper", "cover_open", "busy", "storage_full", "ofd_overdue", "shift_old", "frozen",
+                        "oism_off"})
 
 
 class Machine:
     """The state of one register. ``books`` is what its journal says; the rest is gone when the program ends.
 
     ``paper`` counts the documents that the roll lasts for, None for ever; ``interrupted``: a document waits to be
-    printed to its end; ``document``: the receipt that was begun.
+    printed to its end; ``document``: the receipt that was begun; ``marks``: what the check of a marking code shall
+    come to (2106), for codes of which somebody said so.
     """
 
     def __init__(self) -> None:
@@ -31,6 +33,7 @@ class Machine:
         self.paper: int | None = None
         self.interrupted = False
         self.document: dict[str, Any] | None = None
+        self.marks: dict[str, int] = {}
 
     def ready(self, paperless: bool = False) -> None:
         """DeviceError unless the machine can print at all."""

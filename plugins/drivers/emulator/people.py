@@ -60,6 +60,10 @@ class People:
         """Connects or disconnects the OFD."""
         self.engine.switch_ofd(on)
 
+    def do_mark(self, code: str, result: int) -> None:
+        """What checking this marking code shall come to from now on (tag 2106: 15 good, 5 and 7 wrong ...)."""
+        self.engine.marks[code] = result
+
     def do_pace(self, seconds: float) -> None:
         """How long printing takes from now on."""
         self.engine.seconds_per_receipt = seconds
@@ -102,7 +106,7 @@ def shown(entry: dict[str, Any], currency: str, confirmed: bool = False) -> dict
     """A journal's document as it is listed."""
     out = {name: value for name, value in entry.items() if name not in ("t", "passport")}
     out["currency"], out["ofd"] = currency, confirmed
-    if entry["what"] == "receipt":
+    if entry["what"] in ("receipt", "correction"):
         record: FiscalRecord = words.record({**entry, "serial": "", "reg": ""}, currency)
         out["qr"] = qr_text(record)
         out["lines"] = [{"name": line[0], "price": line[1], "quantity": line[2], "amount": line[3], "vat": line[4],

@@ -39,6 +39,12 @@ Commands (field ``c``); an answer has ``ok`` or the error number ``e`` with its 
     finish        payments and total; the storage writes the document: the one moment at which a receipt comes to be
     cancel        cancels the receipt that was begun
     proceed       goes on printing after paper ran out
+
+A line of ``begin`` is a list: name, price, quantity, sum, VAT rate, VAT, method, object, measure, marking code and,
+when there is more to say, an object of extras; ``x`` holds those of the document (extras.py). With ``correction``
+among them it is a correction receipt. A register of FFD 1.2 checks each marking code at ``begin`` and answers
+``marks``, a list of results (tag 2106), None for lines without a code: the host then finishes or cancels. Documents
+that are read carry ``tlv``, base64 of what the storage keeps (paperwork.py).
 """
 
 from __future__ import annotations

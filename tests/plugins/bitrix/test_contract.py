@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from hub_plugins.bitrix.events import STARTED
 from hub_plugins.bitrix.simulated_checks import CASES, body, content, encoded
 from hub_plugins.bitrix.simulated_site import CheckRow
-from hub_plugins.bitrix.simulator import BitrixSite
+from hub_plugins.bitrix.simulator import EVENT_TOKEN, BitrixSite
 from hub_plugins.bitrix.source import BitrixSource
 from hub_plugins.bitrix.wire import CheckId, fields_of
 
 from hub.contracts import Request
+from hub.testing.context import MemoryContext
 from hub.testing.simulator import HttpSimulator
 from hub.testing.source import SourceContract
 from tests.plugins.bitrix.helpers import FORM, posted
@@ -43,3 +45,31 @@ class TestBitrix(SourceContract):
         site.checks[916] = CheckRow(916, content(CASES["sell-card-delivery"]), "P", uuid)
         site.vats = tuple((number, name, 22 if number == 2 else rate) for number, name, rate in site.vats)
         return site
+
+
+class TestOrdersWay(SourceContract):
+    """The same suite by the way of orders: an event of a paid order at the simulated site."""
+
+    source = BitrixSource
+    settings = {"way": "orders", "rest_url": f"http://shop.example/rest/1/{SECRET}/", "event_token": EVENT_TOKEN}
+    calls_out = frozenset({"fetch", "report", "check", "poll", "setup"})
+
+    def good_request(self) -> Request:
+        form = f"event=ONSALEORDERSAVED&data[FIELDS][ID]=391&ts=1795168777&auth[application_token]={EVENT_TOKEN}"
+        return posted("/event", form, FORM)
+
+    def forged_requests(self) -> Iterable[Request]:
+        good = self.good_request()
+        return [replace(good, body=good.body.replace(EVENT_TOKEN.encode(), b"guessed")),
+                replace(good, body=good.body.split(b"&auth")[0])]
+
+    def other_side(self) -> HttpSimulator:
+        """A site with one order, number 391, paid by card."""
+        site = BitrixSite(secret=SECRET)
+        site.orders.add()
+        site.orders.pay(391)
+        return site
+
+    def ready(self, context: MemoryContext, other: HttpSimulator) -> None:
+        """The hub looks after this site since long: the payment is not older than it."""
+        context.remember(STARTED, "2026-01-01T00:00:00+03:00")

@@ -58,7 +58,8 @@ def test_wrong_webhooks(url: str) -> None:
 
 def test_the_form_and_its_secrets() -> None:
     specs = {spec.name: spec for spec in describe(BitrixSettings)}
-    assert {name for name, spec in specs.items() if spec.secret} == {"rest_url", "config_key"}
+    assert {name for name, spec in specs.items() if spec.secret} == {
+        "rest_url", "config_key", "event_token", "poll_url"}
     assert specs["vat"].multiline and not any(spec.required for spec in specs.values())
     shown = masked(BitrixSettings, load(BitrixSettings, {"rest_url": f"https://s.example/rest/1/{SECRET}/"}))
     assert SECRET not in str(shown)

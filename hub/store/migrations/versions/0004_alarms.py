@@ -10,6 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("notifier", sa.Column("to_buyers", sa.Boolean(), nullable=False, server_default=sa.true()))
     op.create_table(
         "alarm",
         sa.Column("kind", sa.String(length=24), nullable=False),
@@ -130,3 +131,4 @@ def downgrade() -> None:
         )
 
     op.drop_table("alarm")
+    op.drop_column("notifier", "to_buyers")

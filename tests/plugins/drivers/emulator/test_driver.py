@@ -356,8 +356,8 @@ def test_find_reads_everything_after_the_bookmark(pair):
     assert [one.document_number for one in found.documents] == list(range(3, 9))
     one, two, foreign = found.documents[1:4]
     assert (one.key, one.kind, one.total, one.cashier) == ("ONE", Kind.SALE, Money(155_050), CASHIER.name)
-    assert [(line.name, line.amount) for line in one.lines] == [("Товар «1» 5 л", Money(122_000)),
-                                                                ("Товар «2» 5 л", Money(33_050))]
+    assert [(line.name, line.amount) for line in one.lines] == [
+        ('Товар "1" 5 л', Money(122_000)), ('Товар "2" 5 л', Money(33_050))], "in the letters that storages have"
     assert (two.kind, two.record.total, two.record.ofd_confirmed) == (Kind.SALE_RETURN, Money(20_000), True)
     assert (foreign.key, foreign.cashier) == ("", "Кассир у прилавка")
     assert driver.find(driver.bookmark()).documents == ()

@@ -1,0 +1,229 @@
+"""What ``hub check`` does with one file: reads a receipt (or an order, or a cash move) as people and programs write it,
+and says what a register would refuse. Pure; docs/fiscal.md shows the form.
+
+A file holds the JSON of :mod:`hub.fiscal.codec`, read strictly and with words for whoever wrote it by hand: sums may
+be ``"1480.50"`` beside ``[148050, "RUB"]``, enumerations names in any case or their numbers, quantities numbers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from hub.fiscal import fit, rules
+from hub.fiscal.build import Terms, build
+from hub.fiscal.codes import Country
+from hub.fiscal.money import Money, NotANumber, decimal
+from hub.fiscal.order import Order
+from hub.fiscal.problems import Invalid, Problem
+from hub.fiscal.receipt import Receipt
+from hub.fiscal.text import Text
+
+#: What a file may say beside what is checked.
+NOTES = ("about", "expect", "today", "registration")
+KEY = "checked"
+
+
+class Unreadable(Exception):
+    """The file is no receipt; ``text`` says where and why."""
+
+    def __init__(self, where: str, en: str, ru: str, **params: object) -> None:
+        self.text = Text("{where}: " + en, "{where}: " + ru, "", {"where": where or "-", **params})
+        super().__init__(str(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One break of a rule."""
+
+    problem: Problem
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found in a file. ``expected`` are the ids that the file itself says; None when it says none."""
+
+    findings: tuple[Finding, ...]
+    expected: tuple[str, ...] | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(sorted({one.problem.code for one in self.findings}))
+
+    @property
+    def good(self) -> bool:
+        """Exactly what was expected; where nothing is said, no error."""
+        if self.expected is not None:
+            return self.ids == self.expected
+        return not any(one.level == "error" for one in self.findings)
+
+
+def judge(data: Any, now: datetime) -> Verdict:
+    """Checks the content of a file. ``now`` is when an order without a time is settled. Raises Unreadable."""
+    if not isinstance(data, Mapping):
+        raise Unreadable("", "a JSON object is expected", "ожидается объект JSON")
+    if "schema" in data and "data" in data:
+        data = {str(data["schema"]).lower(): data["data"]}
+    elif "lines" in data:
+        data = {"order" if "number" in data else "receipt": data}
+    what = [one for one in ("receipt", "order", "cash_move") if one in data]
+    if len(what) != 1:
+        raise Unreadable("", "there must be one of receipt, order, cash_move",
+                         "нужен один из ключей: receipt, order, cash_move")
+    allowed = (*NOTES, what[0], *(["terms"] if what[0] == "order" else []))
+    _known(data, allowed, "")
+    today = _read(date, data["today"], "today", "RUB") if "today" in data else None
+    findings = _findings(what[0], data, now, today)
+    expect = data.get("expect")
+    if expect is not None and not (isinstance(expect, list) and all(isinstance(one, str) for one in expect)):
+        raise Unreadable("expect", "a list of rule ids is expected", "ожидается список номеров правил")
+    return Verdict(tuple(findings), None if expect is None else tuple(sorted(set(expect))))
+
+
+def _findings(what: str, data: Mapping[str, Any], now: datetime, today: date | None) -> list[Finding]:
+    if what == "cash_move":
+        return _cash_move(data["cash_move"])
+    if what == "receipt":
+        body = data["receipt"]
+        receipt = _read(Receipt, body, "receipt", _currency(body))
+        problems = rules.check(receipt, today=today)
+    else:
+        try:
+            receipt, problems = _built(data, now), []
+        except Invalid as invalid:
+            return [Finding(one, "error") for one in invalid.problems]
+        problems = rules.check(receipt, today=today)
+    if "registration" in data:
+        problems += fit.misfits(receipt, _read(fit.Registration, data["registration"], "registration", "RUB"))
+    return [*(Finding(one, "error") for one in problems),
+            *(Finding(one, "warning") for one in rules.warnings(receipt, today=today))]
+
+
+def _built(data: Mapping[str, Any], now: datetime) -> Receipt:
+    said = data.get("terms", {})
+    terms = _read(Terms, said, "terms", "RUB")
+    body = data["order"]
+    if isinstance(body, Mapping):
+        body = {"key": KEY, "number": "", "currency": terms.country.currency, **body}
+    order = _read(Order, body, "order", terms.country.currency)
+    return build(replace(order, origin={}), terms, KEY, now)
+
+
+def _cash_move(body: Any) -> list[Finding]:
+    _known(_mapping(body, "cash_move"), ("amount", "drawer", "country"), "cash_move")
+    country = _read(Country, body.get("country", "RU"), "cash_move.country", "RUB")
+    if "amount" not in body:
+        raise Unreadable("cash_move.amount", "is missing", "не указано")
+    amount = _read(Money, body["amount"], "cash_move.amount", country.currency)
+    drawer = _read(Money, body["drawer"], "cash_move.drawer", country.currency) if "drawer" in body else None
+    return [Finding(one, "error") for one in rules.check_cash_move(amount, drawer, country)]
+
+
+def _currency(body: Any) -> str:
+    return "KZT" if isinstance(body, Mapping) and body.get("country") == "KZ" else "RUB"
+
+
+# -- the strict reader -----------------------------------------------------------------------------------------------
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _mapping(data: Any, path: str) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise Unreadable(path, "an object is expected", "ожидается объект")
+    return data
+
+
+def _known(data: Mapping[str, Any], names: tuple[str, ...], path: str) -> None:
+    for name in data:
+        if name not in names:
+            near = difflib.get_close_matches(str(name), names, 1)
+            raise Unreadable(f"{path}.{name}".lstrip("."), "there is no such field; the nearest is {near}",
+                             "такого поля нет; ближайшее — {near}", near=near[0] if near else ", ".join(names))
+
+
+def _read(kind: Any, data: Any, path: str, currency: str) -> Any:
+    """A value of the type ``kind``; :class:`Unreadable` with the path of what is wrong."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        inner = next(one for one in arguments if one is not type(None))
+        return None if data is None else _read(inner, data, path, currency)
+    if origin is tuple:
+        if not isinstance(data, list):
+            raise Unreadable(path, "a list is expected", "ожидается список")
+        return tuple(_read(arguments[0], one, f"{path}[{index}]", currency) for index, one in enumerate(data))
+    if origin is not None and issubclass(origin, Mapping):
+        return dict(_mapping(data, path))
+    if is_dataclass(kind) and kind is not Money:
+        return _dataclass(typing.cast(type, kind), _mapping(data, path), path, currency)
+    return _scalar(kind, data, path, currency)
+
+
+def _dataclass(kind: type, data: Mapping[str, Any], path: str, currency: str) -> Any:
+    parts = fields(kind)
+    _known(data, tuple(one.name for one in parts), path)
+    for one in parts:
+        if one.name not in data and one.default is MISSING and one.default_factory is MISSING:
+            raise Unreadable(f"{path}.{one.name}", "is missing", "не указано")
+    hints = _hints(kind)
+    return kind(**{name: _read(hints[name], value, f"{path}.{name}", currency) for name, value in data.items()})
+
+
+def _scalar(kind: Any, data: Any, path: str, currency: str) -> Any:
+    try:
+        if kind is Money:
+            if isinstance(data, list):
+                amount, own = data
+                return Money(amount, str(own))
+            return Money.of(data, currency)
+        if kind is Decimal:
+            return decimal(data)
+        if kind is datetime:
+            return datetime.fromisoformat(data)
+        if kind is date:
+            return date.fromisoformat(data)
+        if isinstance(kind, type) and issubclass(kind, Enum):
+            return _member(kind, data)
+    except (ValueError, TypeError, NotANumber, OverflowError) as problem:
+        raise Unreadable(path, "{value} cannot be read as {kind}", "{value} не читается как {kind}",
+                         value=_short(data), kind=_described(kind)) from problem
+    if kind is Any or type(data) is kind:
+        return data
+    raise Unreadable(path, "{value} is not {kind}", "{value} — это не {kind}", value=_short(data),
+                     kind=_described(kind))
+
+
+def _member(kind: type[Enum], data: Any) -> Enum:
+    for one in kind:
+        if data == one.value and not isinstance(data, bool):
+            return one
+        if isinstance(data, str) and data.upper() == one.name:
+            return one
+    raise ValueError(data)
+
+
+def _short(data: Any) -> str:
+    text = repr(data)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _described(kind: Any) -> str:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "one of " + ", ".join(one.name for one in kind)
+    return {Money: 'a sum ("1480.50" or [148050, "RUB"])', Decimal: "a number", date: "a date (2026-11-20)",
+            datetime: "a time (2026-11-20T10:00:00+03:00)", str: "text", bool: "true or false",
+            int: "a whole number"}.get(kind, str(kind))
+
+
+__all__ = ["Finding", "Unreadable", "Verdict", "judge"]

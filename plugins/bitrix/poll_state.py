@@ -1,0 +1,86 @@
+"""What the hub remembers of its conversation with one site between two polls. Small, and harmless to lose.
+
+Kept by the core in the same transaction as the checks of an answer. Without it results are sent under made-up uuids,
+which the site reads just as well, and a check that it hands out again is looked up by its source key.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from hub_plugins.bitrix.poll_wire import Sums
+
+#: Checks remembered at once; more wait unacknowledged only on a site that never answers.
+MOST_OUT, MOST_DEAD = 1000, 300
+
+
+@dataclass
+class Out:
+    """A check that was handed to us and whose result the site has not acknowledged.
+
+    ``uuid`` as last received, ``zn`` the register that it named, ``key`` our source key, ``mark`` the key that its
+    content says. ``again``: tell the result once more though its delivery is done; ``tries`` counts those.
+    """
+
+    uuid: str
+    key: str
+    mark: str
+    zn: str = ""
+    again: bool = False
+    tries: int = 0
+
+
+@dataclass
+class Doubt:
+    """Results of a poll that the site lost with an exception (§2.2: one bad value loses them all).
+
+    ``probing``: the next poll goes without results, to tell a bad result from a site that is broken anyway.
+    ``strikes`` counts how often a result, sent alone, broke a poll that works without it.
+    """
+
+    probing: bool = False
+    alone: bool = False
+    blamed: str = ""
+    strikes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class State:
+    """The conversation. ``version`` is the api_version last sent, ``dead`` the checks that the site cannot take a
+    result for, ``z`` Z-reports asked for and not yet acknowledged (uuid -> register), ``storages`` the fiscal storage
+    last seen behind a result."""
+
+    version: str = ""
+    out: dict[str, Out] = field(default_factory=dict)
+    dead: dict[str, str] = field(default_factory=dict)
+    z: dict[str, str] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
+    doubt: Doubt = field(default_factory=Doubt)
+    host: str = ""
+    handed: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> State:
+        """From :meth:`write`; anything unreadable is an empty state."""
+        try:
+            tree = json.loads(text or "{}")
+            tree = tree if isinstance(tree, dict) else {}
+            known = {one.name for one in fields(cls)}
+            values: dict[str, Any] = {name: value for name, value in tree.items() if name in known}
+            values["out"] = {name: Out(**one) for name, one in values.get("out", {}).items()}
+            values["sums"], values["doubt"] = Sums(**values.get("sums", {})), Doubt(**values.get("doubt", {}))
+            return cls(**values)
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    def write(self) -> str:
+        """As text, the oldest of too many left out."""
+        self.out = dict(list(self.out.items())[-MOST_OUT:])
+        self.dead = dict(list(self.dead.items())[-MOST_DEAD:])
+        return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+
+    def of_key(self, key: str) -> str:
+        """The id of the check with that source key among those that are out; empty when there is none."""
+        return next((name for name, one in self.out.items() if one.key == key), "")

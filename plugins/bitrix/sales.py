@@ -1,0 +1,236 @@
+"""Orders by REST and events (bitrix-site §4): the hub reads what was paid and shipped and makes what is due."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from hub_plugins.bitrix import ledger
+from hub_plugins.bitrix.book import Book
+from hub_plugins.bitrix.client import BROKEN, GONE, Site, SiteError
+from hub_plugins.bitrix.events import look, read_event, site_time, started
+from hub_plugins.bitrix.shop import ShopOrder, moment, read_order, rows, words
+
+from hub.contracts import (
+    Event,
+    NeedsAttention,
+    NoOrder,
+    Polled,
+    ReceiptView,
+    Reception,
+    Report,
+    Request,
+    SourceContext,
+    TryLater,
+)
+from hub.fiscal import FiscalRecord, Invalid, Order, Problem, Text, settlement
+
+#: Seconds between looks for what an event lost.
+POLL = 120
+#: States after which a receipt no longer stands for the money, so that it may be made anew under its key.
+OPEN_AGAIN = ("invalid", "refused", "cancelled")
+#: The kinds of events that are worked on here.
+SUBJECTS = ("order", "payment", "shipment")
+
+_NO_HOOK = Text("Reading orders needs the REST webhook. Paste its address into the settings.",
+                "Чтобы читать заказы, нужен вебхук REST. Вставьте его адрес в настройки.")
+_NOTHING = Text("Order {number}: nothing new was paid or shipped, every receipt that is due exists.",
+                "Заказ {number}: ничего нового не оплачено и не отгружено, все нужные чеки есть.")
+_NOT_PAID = Text("Order {number} is neither paid nor shipped yet.", "Заказ {number} ещё не оплачен и не отгружен.")
+_OTHERS = Text("Order {number} has a payment whose receipt somebody else prints, as the settings say.",
+               "В заказе {number} есть оплата, чек по которой пробивает другая система: так указано в настройках.")
+_OLD = Text("Order {number} was paid before the hub began to look after this site.",
+            "Заказ {number} оплачен до подключения хаба к сайту.")
+_DELETED = Text("Order {number} is no longer on the site.", "Заказа {number} на сайте больше нет.")
+_NO_PARENT = Text("The {what} no longer belongs to an order.", "Эта запись ({what}) больше не относится к заказу.")
+_PRINTED = Text("Receipt printed: {sum}. Document No. {document}, fiscal storage {storage}, fiscal sign {sign}.",
+                "Чек пробит: {sum}. ФД № {document}, ФН {storage}, ФП {sign}.")
+_NOT_PRINTED = Text("The receipt is not printed: {why}", "Чек не пробит: {why}")
+_UNKNOWN = Text("the reason is on the receipt's page in the hub.", "причина — на странице чека в хабе.")
+
+
+class Sales:
+    """The orders' part of the source."""
+
+    def __init__(self, config: Mapping[str, Any], context: SourceContext) -> None:
+        self.config, self.context, self.book = config, context, Book(context)
+
+    def receive(self, request: Request) -> Reception:
+        """An event of the site. Raises Malformed and Unauthorised."""
+        return read_event(request, str(self.config.get("event_token") or ""))
+
+    def poll(self, cursor: str) -> Polled:
+        """What an event may have lost."""
+        return look(self.site(), self.context, cursor)
+
+    def site(self) -> Site:
+        address = str(self.config.get("rest_url") or "")
+        if not address:
+            raise NeedsAttention(_NO_HOOK, "rest_url")
+        return Site(self.context.client(), address)
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def fetch(self, event: Event) -> tuple[Order, ...] | NoOrder:
+        """The receipts that are due for an event's order. Raises hub.fiscal.Invalid with the key of the first of
+        them when the order cannot be read or does not add up."""
+        site = self.site()
+        number = self._order_of(site, event)
+        if not number:
+            return NoOrder(_NO_PARENT.with_(what=event.subject))
+        try:
+            row = _inner(site.call("sale.order.get", id=int(number)), "order")
+        except SiteError as problem:
+            if problem.code not in GONE:
+                raise problem.attention() from problem
+            return self._gone(number)
+        since = started(self.context, site_time(site, self.context))
+        try:
+            order = read_order(row, self.config, self.context.currency, since_day(row, site, self.context))
+        except Invalid as problem:
+            return self._unreadable(row, problem)
+        return self._due(order, since)
+
+    def _order_of(self, site: Site, event: Event) -> str:
+        """The order's id: the event's own, or that of its payment or shipment; empty when it is gone."""
+        what, _, number = event.subject.partition(":")
+        if what not in SUBJECTS or not number.isdigit():
+            return ""
+        if what == "order":
+            return number
+        try:
+            return words(_inner(site.call(f"sale.{what}.get", id=int(number)), what), "orderId")
+        except SiteError as problem:
+            if problem.code in GONE:
+                return ""  # deleting an order or a payment tells of the order, too
+            raise problem.attention() from problem
+
+    def _due(self, order: ShopOrder, since: Any) -> tuple[Order, ...] | NoOrder:
+        if order.others:
+            return NoOrder(_OTHERS.with_(number=order.number))
+        name = f"log:{order.id}"
+        log = ledger.Log.read(self.context.recall(name))
+        before = log.write()
+        deal = ledger.deal_of(order)
+        ledger.learn(log, order, since)
+        self._returns(log, order, deal)
+        if not log.entries:
+            return NoOrder(_NOT_PAID.with_(number=order.number))
+        if log.write() != before:
+            self.context.remember(name, log.write(), ledger.KEEP)
+        found = settlement.due(deal, log.events(deal), on_payment=self.on_payment)
+        wanted = self._wanted(log, found)
+        if found.problems:
+            self.book.note("sums", order.id, number=order.number, why_en=found.problems[0].text.say("en"),
+                           why_ru=found.problems[0].text.say("ru"))
+        else:
+            self.book.drop("sums", order.id)
+        if not wanted:
+            return NoOrder((_OLD if log.entries and all(one["old"] for one in log.entries) else _NOTHING).with_(
+                number=order.number))
+        differ = ledger.apart(order, deal)
+        if differ is not None:
+            self.book.note("sums", order.id, number=order.number, **_said(_sums(*differ)))
+            raise Invalid([_sums(*differ)], wanted[0].order.key, order.number)
+        return tuple(one.order for one in wanted)
+
+    def _wanted(self, log: ledger.Log, found: settlement.Due) -> list[settlement.Step]:
+        """Steps that have no receipt yet. When the order was edited after a receipt, what its event would give now
+        besides is left out: the money has its receipt."""
+        views = {step.id: self.context.receipt(step.order.key) for step in found.steps}
+        made = {step.event for step in found.steps if self._stands(views[step.id])}
+        # All receipts of one event are stored in one transaction: one that is missing beside another is of an edit.
+        return [step for step in found.steps if step.event not in log.old and not self._stands(views[step.id])
+                and not (step.event in made and views[step.id] is None)]
+
+    @staticmethod
+    def _stands(view: ReceiptView | None) -> bool:
+        return view is not None and view.state not in OPEN_AGAIN
+
+    def _returns(self, log: ledger.Log, order: ShopOrder, deal: Order) -> None:
+        """Money that went back, into the log; what only a person can decide, into the book."""
+        sure, unmarked = ledger.gone_back(log, order)
+        parts = False
+        if sure and not ledger.give_back(log, deal, sure, self.on_payment, self.context.now()):
+            parts = True
+        for what, there in (("unpaid", bool(unmarked) or parts),
+                            ("cancelled", order.cancelled and any(one.live for one in order.payments))):
+            if there:
+                self.book.note("unpaid" if what == "unpaid" else "cancelled", order.id, number=order.number)
+            else:
+                self.book.drop(what, order.id)
+
+    @property
+    def on_payment(self) -> settlement.OnPayment:
+        return settlement.OnPayment.SALE if self.config.get("chain") == "once" else settlement.OnPayment.PREPAYMENT
+
+    def _unreadable(self, row: Mapping[str, Any], problem: Invalid) -> NoOrder:
+        """An order that cannot be read is a matter of concern only when money came."""
+        number = words(row, "accountNumber") or words(row, "id")
+        paid = [one for one in row.get("payments") or () if isinstance(one, Mapping) and words(one, "paid") == "Y"]
+        if not paid and words(row, "deducted") != "Y":
+            return NoOrder(_NOT_PAID.with_(number=number))
+        first = paid[0] if paid else row
+        raise Invalid(problem.problems, f"order:{words(row, 'id')}:paid-{words(first, 'id')}:prepayment", number)
+
+    def _gone(self, number: str) -> NoOrder:
+        """An order that is deleted: when it has receipts, a person must know."""
+        log = ledger.Log.read(self.context.recall(f"log:{number}"))
+        if log.entries:
+            self.book.note("gone", f"order:{number}", number=number)
+        return NoOrder(_DELETED.with_(number=number))
+
+    # -- telling -------------------------------------------------------------------------------------------------
+
+    def report(self, report: Report) -> None:
+        """A line in the manager's comment of the order, once: it ends in a mark made of the delivery."""
+        number = report.receipt.key.split(":")[1]
+        if not self.config.get("comments", True) or not number.isdigit():
+            return
+        site = self.site()
+        mark = "hub-" + hashlib.sha256(report.delivery.encode()).hexdigest()[:12]
+        try:
+            row = _inner(site.call("sale.order.get", id=int(number)), "order")
+            said = words(row, "comments")
+            if mark in said:
+                return
+            site.call("sale.order.update", id=int(number), fields={
+                "comments": f"{said}\n{comment(report)} ({mark})".strip()})
+        except SiteError as problem:
+            if problem.code not in GONE:
+                raise problem.attention() from problem
+            self.book.note("gone", f"order:{number}", number=number)
+
+
+def since_day(row: Mapping[str, Any], site: Site, context: SourceContext) -> Any:
+    """The day whose rates hold: that of the first payment, else of now."""
+    dates = [at for one in rows(row, "payments") if (at := moment(one.get("datePaid"))) is not None]
+    return min(dates, default=site_time(site, context)).date()
+
+
+def comment(report: Report) -> str:
+    """What the order's comment says of a receipt, in Russian: the site's manager reads it."""
+    view = report.receipt
+    record: FiscalRecord | None = view.record
+    if record is not None and view.state in ("recorded", "confirmed"):
+        return _PRINTED.with_(sum=record.total, document=record.document_number, storage=record.storage_number,
+                              sign=record.fiscal_sign).say("ru")
+    said = [one.text for one in view.problems] or ([view.reason] if view.reason else [_UNKNOWN])
+    return _NOT_PRINTED.with_(why=" ".join(one.say("ru") for one in said)).say("ru")
+
+
+def _inner(result: Any, name: str) -> Mapping[str, Any]:
+    """``result.order`` and the like. Raises TryLater when the answer has none."""
+    found = result.get(name) if isinstance(result, Mapping) else None
+    if not isinstance(found, Mapping) or not words(found, "id"):
+        raise TryLater(BROKEN)
+    return found
+
+
+def _sums(lines: Any, price: Any) -> Problem:
+    return Problem("sums_differ", "price", {"lines": lines, "payments": price})
+
+
+def _said(problem: Problem) -> dict[str, str]:
+    return {"why_en": problem.text.say("en"), "why_ru": problem.text.say("ru")}
