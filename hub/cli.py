@@ -39,6 +39,10 @@ def _worker(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    if options.name:
+        from hub import scenario
+
+        return scenario.run(options.name, as_json=options.json, keep=options.keep, judge_only=options.judge)
     from hub import demo
 
     return demo.run(as_json=options.json, keep=options.keep)
@@ -243,7 +247,9 @@ def parser() -> argparse.ArgumentParser:
     add("worker", _worker, "jobs, registers and the ticker").add_argument(
         "role", nargs="?", choices=("jobs", "registers"), help="only these")
     demo = add("demo", _demo, "start the simulators, send real orders, show the receipts, compare everything")
+    demo.add_argument("name", nargs="?", default="", help="a demo that a plugin brings; without it, one order each")
     demo.add_argument("--keep", help="keep the demo's data in this folder")
+    demo.add_argument("--judge", action="store_true", help="with a name and --keep: only compare what lies there")
     add("doctor", _doctor, "what is wrong and how to mend it")
     add("check", _check, "what a register would refuse in a receipt written as JSON").add_argument(
         "files", nargs="+", metavar="FILE", help="docs/fiscal.md shows the form")

@@ -79,7 +79,7 @@ def run(as_json: bool = False, keep: str | None = None) -> int:
         vault = Vault.open(settings.key_file)
         _furnish(db, vault, catalogue, stories, address)
         url = f"http://127.0.0.1:{settings.port}"
-        stack.enter_context(_hub(settings, url))
+        stack.enter_context(hub_up(settings, url))
         _act(db, vault, catalogue, stories, url, say)
         _wait(db, stories)
         return _judge(db, stories, journal, as_json)
@@ -113,7 +113,8 @@ def _furnish(db: Database, vault: Vault, catalogue: Catalogue, stories: Sequence
 
 
 @contextmanager
-def _hub(settings: config.Config, url: str) -> Iterator[None]:
+def hub_up(settings: config.Config, url: str) -> Iterator[None]:
+    """The whole hub as ``hub up`` starts it, answering at ``url``."""
     environment = {**os.environ, "HUB_DATA_DIR": str(settings.data_dir), "HUB_LOG_LEVEL": "WARNING",
                    "HUB_PORT": str(settings.port), "HUB_PUBLIC_URL": url}
     for name in ("HUB_DATABASE_URL", "HUB_KEY_FILE"):
@@ -167,7 +168,7 @@ def _wait(db: Database, stories: Sequence[Story]) -> None:
 
 def _judge(db: Database, stories: Sequence[Story], journal: Path, as_json: bool) -> int:
     """Holds what was ordered, the database, the journal and what the sources were told against each other."""
-    printed = {one["n"]: one for one in _documents(journal) if one["what"] == "receipt"}
+    printed = {one["n"]: one for one in documents(journal) if one["what"] == "receipt"}
     rows: list[dict[str, Any]] = []
     faults: list[str] = []
     with db.session() as session:
@@ -199,7 +200,7 @@ def _judge(db: Database, stories: Sequence[Story], journal: Path, as_json: bool)
     return 1 if faults else 0
 
 
-def _documents(journal: Path) -> list[dict[str, Any]]:
+def documents(journal: Path) -> list[dict[str, Any]]:
     """The journal read by the register's own program, not by the hub."""
     answer = subprocess.run([sys.executable, "-m", "hub", "simulate", REGISTER, "--journal", str(journal), "--list"],
                             capture_output=True, text=True, timeout=60, check=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hub import hookspec
-from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Source
+from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Scenario, Source
 from hub.fiscal import Order, Receipt
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def hub_commands() -> Iterable[Callable[[Any], None]]:
 
 @hookspec
 def hub_demos() -> Iterable[type[Demo] | type[Scenario]]:
-    """Stories for ``hub demo``: orders that a simulator sends, and what it was told; scenarios for ``hub demo NAME``."""
+    """Stories for ``hub demo``: orders that a simulator sends, and what it was told. Scenarios: ``hub demo NAME``."""
 
 
 @hookspec

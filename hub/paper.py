@@ -31,6 +31,9 @@ QR_SPACE = 16
 LOGO_HEIGHT, LOGO_SPACE = 110, 12
 #: A picture that is larger than this, in bytes or in dots, is not drawn: it would cost more than a receipt is worth.
 LARGEST_LOGO, MOST_DOTS = 256 * 1024, 4_000_000
+#: A picture with more dots is drawn with one dot a pixel, with more even so without its shadow (which takes many times
+#: the memory), and beyond the last figure not at all: anybody may ask for the picture of a public receipt.
+FINE_DOTS, SHADOW_DOTS, MOST_PICTURE_DOTS = 12_000_000, 12_000_000, 60_000_000
 #: Size of the font whose characters are CELL wide.
 _FONT = 15
 
@@ -136,15 +139,28 @@ def paste_logo(sheet: Image.Image, data: bytes, place: tuple[int, int], size: tu
 # -- PNG -------------------------------------------------------------------------------------------------------------
 
 
-def as_png(paper: Paper, scale: int = 2) -> bytes:
-    """The paper as a PNG with a transparent ground, ``scale`` dots for each CSS pixel (1 to 4)."""
+class TooLong(ValueError):
+    """A receipt of so many lines that no picture can hold it; its text can."""
+
+
+def fitting(width: int, height: int, scale: int) -> int:
+    """``scale``, or 1 for a picture that would be too large with it. :class:`TooLong` when it is too large even so."""
     if not 1 <= scale <= 4:
         raise ValueError(f"a picture has 1 to 4 dots a pixel, not {scale}")
+    if width * height > MOST_PICTURE_DOTS:
+        raise TooLong(f"a picture of {width} x {height} is too large")
+    return scale if width * height * scale * scale <= FINE_DOTS else 1
+
+
+def as_png(paper: Paper, scale: int = 2) -> bytes:
+    """The paper as a PNG with a transparent ground, ``scale`` dots for each CSS pixel (1 to 4; a very long one is
+    drawn with 1, and without its shadow). :class:`TooLong` for one of many thousand rows."""
     from PIL import Image, ImageDraw
 
     rows = [(row, _height(row, paper.width)) for row in paper.rows]
     width = paper.width * CELL + 2 * EDGE_X
     height = sum(high for _, high in rows) + 2 * EDGE_Y
+    scale = fitting(width, height, scale)
     sheet = Image.new("RGB", (width * scale, height * scale), PAPER)
     draw = ImageDraw.Draw(sheet)
     top = EDGE_Y
@@ -156,7 +172,8 @@ def as_png(paper: Paper, scale: int = 2) -> bytes:
             _draw(draw, row, top * scale, paper.width, scale)
         top += high
     out = io.BytesIO()
-    _laid_down(sheet, scale).save(out, "PNG", compress_level=7)
+    light = sheet.width * sheet.height <= SHADOW_DOTS
+    (_laid_down(sheet, scale) if light else sheet).save(out, "PNG", compress_level=7 if light else 1)
     return out.getvalue()
 
 

@@ -25,7 +25,7 @@ from hub.fiscal.paper_rows import (
     cells,
     wrapped,
 )
-from hub.paper import INK, code_size, draw_code, font_of, logo_html, logo_size, paste_logo, svg, write_cells
+from hub.paper import INK, code_size, draw_code, fitting, font_of, logo_html, logo_size, paste_logo, svg, write_cells
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -146,10 +146,8 @@ class _Row:
 
 
 def a4_png(form: Form, scale: int = 2) -> bytes:
-    """The sheet as a PNG on white, ``scale`` dots for each CSS pixel (1 to 4); what does not fit one sheet makes the
-    picture longer by whole sheets."""
-    if not 1 <= scale <= 4:
-        raise ValueError(f"a picture has 1 to 4 dots a pixel, not {scale}")
+    """The sheet as a PNG on white, ``scale`` dots for each CSS pixel (1 to 4; a very long one is drawn with 1); what
+    does not fit one sheet makes the picture longer by whole sheets. hub.paper.TooLong for many thousand rows."""
     from PIL import Image, ImageDraw
 
     parts = _parts(form)
@@ -160,7 +158,9 @@ def a4_png(form: Form, scale: int = 2) -> bytes:
     start = MARGIN + sum(size[1] + 12 for _, size in logos if size[1])
     middle = start + sum(one.tall for one in above)
     end = max(middle + sum(one.tall for one in below), middle + QR_SIDE + 12 if parts.qr else 0) + MARGIN
-    sheet = Image.new("RGB", (WIDTH * scale, -(-end // HEIGHT) * HEIGHT * scale), (255, 255, 255))
+    height = -(-end // HEIGHT) * HEIGHT
+    scale = fitting(WIDTH, height, scale)
+    sheet = Image.new("RGB", (WIDTH * scale, height * scale), (255, 255, 255))
     draw = ImageDraw.Draw(sheet)
     _logos(sheet, logos, scale)
     _draw(draw, above, start, COLUMNS, scale)

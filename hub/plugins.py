@@ -16,7 +16,7 @@ import pluggy
 import structlog
 
 from hub import PROJECT, hookspecs
-from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Source
+from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Scenario, Source
 from hub.fiscal import Order, Receipt, Text
 from hub.testing.shape import class_problems
 

@@ -15,7 +15,7 @@ from hub import paper as picture
 from hub import paper_a4 as sheet
 from hub.fiscal import Customer, qr_text
 from hub.fiscal.paper import NARROW, WIDE, Extras, Form, Look, QrCode, as_text, clean, form, on, paper
-from hub.fiscal.paper_rows import Pair
+from hub.fiscal.paper_rows import Pair, Words
 from hub.paper_a4 import a4_html, a4_png
 from tests.fiscal.papers import kazakh as kazakh_full
 from tests.fiscal.papers import russian
@@ -201,9 +201,10 @@ def test_the_logo_is_drawn_on_the_picture_and_in_the_page_without_a_request() ->
 def test_what_is_no_picture_is_left_out(data: bytes, kind: str) -> None:
     assert picture.logo_kind(data) == kind
     receipt = shop()
-    for printed in (picture.as_html(paper(receipt, None, look=Look(data))), a4_html(form(receipt, None, look=Look(data)))):
+    look = Look(data)
+    for printed in (picture.as_html(paper(receipt, None, look=look)), a4_html(form(receipt, None, look=look))):
         assert ("<img" in printed) is bool(kind)
-    assert picture.as_png(paper(receipt, None, look=Look(data))) and a4_png(form(receipt, None, look=Look(data)))
+    assert picture.as_png(paper(receipt, None, look=look)) and a4_png(form(receipt, None, look=look))
 
 
 # -- A4 --------------------------------------------------------------------------------------------------------------
@@ -268,8 +269,22 @@ def test_a_long_receipt_takes_whole_sheets_and_nothing_leaves_the_margins() -> N
     drawn = Image.open(io.BytesIO(a4_png(form(long, record_of(long)), 1)))
     assert drawn.width == sheet.WIDTH and drawn.height % sheet.HEIGHT == 0 and drawn.height > sheet.HEIGHT
     left, top, right, bottom = drawn.convert("L").point(lambda value: 255 if value < 128 else 0).getbbox() or (0,) * 4
-    assert sheet.MARGIN - 1 <= left and right <= sheet.WIDTH - sheet.MARGIN + 1
-    assert sheet.MARGIN <= top and bottom <= drawn.height - sheet.MARGIN
+    assert left >= sheet.MARGIN - 1 and right <= sheet.WIDTH - sheet.MARGIN + 1
+    assert top >= sheet.MARGIN and bottom <= drawn.height - sheet.MARGIN
+
+
+def test_a_very_long_receipt_is_drawn_coarser_and_one_beyond_all_bounds_is_not() -> None:
+    receipt = shop()
+    long = replace(receipt, lines=receipt.lines * 120)
+    for drawn, wide in ((picture.as_png(paper(long, None)), WIDE * picture.CELL + 2 * picture.EDGE_X),
+                        (a4_png(form(long, None)), sheet.WIDTH)):
+        assert Image.open(io.BytesIO(drawn)).width in (wide, wide + 2 * picture.SHADOW)
+    endless = replace(receipt, lines=receipt.lines * 800)
+    with pytest.raises(picture.TooLong):
+        picture.as_png(paper(endless, None))
+    with pytest.raises(picture.TooLong):
+        a4_png(form(endless, None))
+    assert as_text(paper(endless, None)).count("=2300.00") == 800
 
 
 def test_wide_letters_do_not_move_what_stands_beside_them() -> None:
@@ -279,6 +294,15 @@ def test_wide_letters_do_not_move_what_stands_beside_them() -> None:
         drawn = ink(picture.as_png(on(said, WIDE), 1), 1)
         return drawn.crop((drawn.width // 2, 0, drawn.width, drawn.height))
 
+    def after(label: str) -> bytes:
+        """The letter that stands in the eighth column."""
+        dots = ink(picture.as_png(on(Form((Words(clean(label) + " Я"),), "ru", ""), WIDE), 1), 1)
+        left = picture.SHADOW + picture.EDGE_X + 7 * picture.CELL
+        return dots.crop((left, 0, left + picture.CELL, dots.height)).tobytes()
+
+    assert any(after("abcdef"))
+    for label in ("日本語", "abcde\u0301\u0323f", "x\u0336" * 6, "אבגדהו"):
+        assert after(label) == after("abcdef"), label
     plain = row_of("Иванова")
     for label in ("e\u0301\u0323 x\u0336", "日本語 字", "אבג", "👩🏽"):
         assert row_of(label).tobytes() == plain.tobytes(), label

@@ -111,6 +111,12 @@ class Stage(Protocol):
     def wait(self, true: Callable[[], Any], what: str) -> None:
         """Until it is true. Raises TimeoutError with ``what`` when patience ends."""
 
+    def expect(self, *ends: Expected) -> None:
+        """Notes what something that happened over there must come to."""
+
+    def settle(self, what: str) -> None:
+        """Waits until all that was expected so far has its end on every side."""
+
     def say(self, words: str) -> None:
         """A line for whoever looks on."""
 
@@ -132,8 +138,8 @@ class Scenario(ABC):
         """(plugin's source, its settings) for the running simulator of a role."""
 
     @abstractmethod
-    def play(self, stage: Stage) -> tuple[Expected, ...]:
-        """The day. May wait in between; what it gives back is waited for by the core."""
+    def play(self, stage: Stage) -> None:
+        """The day. May wait in between; the core waits for the end of all that it told the stage to expect."""
 
     def nudge(self, stage: Stage) -> None:  # noqa: B027 - most systems need none
         """Called while waiting, for systems that ask by themselves."""

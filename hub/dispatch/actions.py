@@ -53,7 +53,6 @@ from hub.store import (
 from hub.store.audit import noted
 from hub.store.receipts import (
     BUYER,
-    CANCELLABLE,
     RECEIPT,
     buyer_values,
     change,
@@ -68,7 +67,7 @@ from hub.store.vault import Vault
 
 #: The only buttons that are safe in a state (page.md, "States of a receipt").
 SAFE: Mapping[str, frozenset[str]] = {
-    "accepted": frozenset({"approve", "cancel"}), "queued": frozenset({"cancel"}), "printing": frozenset(),
+    "accepted": frozenset({"approve"}), "queued": frozenset({"cancel"}), "printing": frozenset(),
     "recorded": frozenset({"return"}), "confirmed": frozenset({"return"}),
     "invalid": frozenset({"retry", "cancel"}), "refused": frozenset({"retry", "cancel"}),
     "uncertain": frozenset({"resolve"}), "cancelled": frozenset()}
@@ -84,7 +83,8 @@ def cancel(db: Database, organisation_id: int, receipt_id: int, actor: str) -> b
     """Cancels a receipt that nobody prints yet: a conditional update, so a register that was faster wins."""
 
     def work(connection: Connection) -> bool:
-        done = change(connection, organisation_id, receipt_id, CANCELLABLE, "cancelled", actor, "cancelled")
+        done = change(connection, organisation_id, receipt_id, ("queued", "invalid", "refused"), "cancelled", actor,
+                      "cancelled")
         if done:
             noted(connection, organisation_id, actor, "receipt.cancel", str(receipt_id))
             source_id = connection.execute(select(RECEIPT.c.source_id).where(RECEIPT.c.id == receipt_id)).scalar_one()

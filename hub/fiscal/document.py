@@ -102,7 +102,7 @@ def _texts(*pairs: tuple[int, str]) -> list[Element]:
 
 def sign_bytes(sign: str) -> bytes:
     """Tag 1077 of a printed sign; :class:`~hub.fiscal.tlv.BadTlv` when it is no number of four bytes."""
-    if not (sign.isascii() and sign.isdigit()) or int(sign) >= 2**32:
+    if not (sign.isascii() and sign.isdigit()) or len(sign) > 10 or int(sign) >= 2**32:
         raise BadTlv(f"{sign!r} is no fiscal sign of four bytes", Tag.FISCAL_SIGN)
     return SIGN_HEAD + int(sign).to_bytes(4, "big")
 

@@ -143,8 +143,8 @@ class Ledger:
 
     def prepay(self, amount: int) -> tuple[Method, list[OrderLine]]:
         """Takes money for goods to come (at most :attr:`room`), shared by what each still wants."""
-        full = amount == self.undelivered and not self.prepaid
-        method = Method.FULL_PREPAYMENT if full else Method.PREPAYMENT
+        # All of it at once; with anything prepaid before, the room is less.
+        method = Method.FULL_PREPAYMENT if amount == self.undelivered else Method.PREPAYMENT
         wants = [max(0, worth - sum(paid.get(index, 0) for paid in self._paid.values()))
                  for index, (_, worth) in self._left.items()]
         shares = dict(zip(self._left, spread(amount, wants), strict=True))

@@ -204,7 +204,8 @@ SENTENCES: dict[str, Text] = {
         "«{name}»: к выдаче {wanted}, а не выдано {left}. Исправьте количество.",
         "«{name}»: беруге {wanted}, ал берілмегені {left}. Санын түзетіңіз."),
     "goods_unknown": Text(
-        "Goods are handed over or taken back, but the order does not say yet which goods there are. Add its lines first.",
+        "Goods are handed over or taken back, but the order does not say yet which goods there are. Add its "
+        "lines first.",
         "Товар выдан или возвращён, но в заказе ещё не указано, какой. Сначала добавьте позиции.",
         "Тауар берілді не қайтарылды, бірақ тапсырыста қандай екені көрсетілмеген. Алдымен жолдарын қосыңыз."),
     "goods_known": Text(

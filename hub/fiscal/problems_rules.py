@@ -66,7 +66,8 @@ RULE_SENTENCES: dict[str, Text] = {
     "group_too_long": Text(
         "{field} takes {length} bytes with its names, and at most {most} fit (tag {tag}). Shorten the texts or name "
         "fewer phones.",
-        "{field}: вместе {length} байт, а помещается не больше {most} (тег {tag}). Сократите тексты или число телефонов.",
+        "{field}: вместе {length} байт, а помещается не больше {most} (тег {tag}). Сократите тексты или "
+        "число телефонов.",
         "{field}: барлығы {length} байт, ал ең көбі {most} сыяды ({tag} тегі). Мәтіндерді не телефондар санын "
         "қысқартыңыз."),
     "key_wrong": Text(

@@ -27,6 +27,9 @@ event             when                            receipt (tag 1214: payments)
 ``Cancelled``     always                          none: the money goes back by ``Refunded``
 ``Ordered``       goods unknown                   none: from now on money is prepaid for these goods
 ================= =============================== ===========================================================
+
+These are Russia's chains. Kazakhstan's receipts have no offset of prepayments (webkassa §4, payment types): a shop
+there sells on payment (``OnPayment.SALE``).
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ class StoredReceipt:
 
 
 class Reading:
-    """The tags of one level, asked for by number; a tag of the wrong shape is named."""
+    """The tags of one level, asked for by number; one of another shape than asked for reads as absent."""
 
     __slots__ = ("_found",)
 
@@ -95,23 +95,29 @@ class Reading:
         return tag in self._found
 
     def all(self, tag: int) -> list[Value]:
+        """Every value of a tag, in order."""
         return self._found.get(tag, [])
 
     def text(self, tag: int) -> str:
+        """A text, or an empty one."""
         value = self._found.get(tag, [""])[0]
         return value if isinstance(value, str) else ""
 
     def texts(self, tag: int) -> tuple[str, ...]:
+        """Every text of a tag that repeats."""
         return tuple(one for one in self.all(tag) if isinstance(one, str))
 
     def number(self, tag: int) -> int:
+        """A number, or 0."""
         value = self._found.get(tag, [0])[0]
         return value if isinstance(value, int) else 0
 
     def money(self, tag: int) -> Money:
+        """A sum in kopecks."""
         return Money(self.number(tag))
 
     def time(self, tag: int) -> datetime | None:
+        """A wall time."""
         value = self._found.get(tag, [None])[0]
         return value if isinstance(value, datetime) else None
 
@@ -131,9 +137,11 @@ class Reading:
         return Ffd.V1_2 if new or Tag.FFD_VERSION in self else Ffd.V1_05
 
     def inside(self, tag: int) -> Reading:
+        """The first STLV of that number; an empty level when there is none."""
         return Reading(self.groups(tag)[0]) if tag in self else Reading(())
 
     def groups(self, tag: int) -> list[Tags]:
+        """The tags inside each STLV of that number."""
         return [one for one in self.all(tag) if isinstance(one, tuple)]
 
     def member(self, tag: int, kind: type[E], absent: E | None = None) -> E:

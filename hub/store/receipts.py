@@ -23,7 +23,8 @@ from hub.store.register import Register
 RECEIPT, EVENT, BUYER, RECORD, DELIVERY, REGISTER = (
     table(one) for one in (ReceiptRow, ReceiptEvent, Buyer, Record, Delivery, Register))
 
-#: States in which nothing of a receipt is under way anywhere: it may still be taken back.
+#: States in which nothing of a receipt is under way anywhere: its source may still take it back. (A person takes a
+#: return that waits for approval back by rejecting it.)
 CANCELLABLE = ("accepted", "queued", "invalid", "refused")
 
 

@@ -39,6 +39,7 @@ from hub.web import (
     receipts,
     registers,
     settings,
+    slips,
     today,
     tryit,
     watchers,
@@ -145,7 +146,7 @@ def _assets(app: Flask) -> None:
 def _pages(app: Flask, catalogue: Catalogue) -> None:
     for page in (auth.page, today.page, receipts.page, approval.page, registers.page, queues.page, connectors.page,
                  conditions.page, notifiers.page, watchers.page, editor.page, tryit.page, settings.page, public.page,
-                 ops.page):
+                 slips.page, ops.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():
         try:

@@ -197,6 +197,8 @@ def _field(row: tuple[str, Any, Any], values: Mapping[str, str], inherited: Effe
     if name == "cashier_inn":
         return made
     said = getattr(inherited, name)
+    if said.level is Level.HUB and said.value in ("", Cashier()):
+        return made
     return replace(made, inherited=f"{in_words(name, said.value)}, {_ORIGINS[said.level]}")
 
 
@@ -239,7 +241,7 @@ def of_source(session: Session, row: SourceRow, given: Mapping[str, str] | None 
 def _disputes(names: frozenset[str], queue: str = "") -> list[str]:
     if not names:
         return []
-    what = ", ".join(f"“{label_of(name)}”" for name in sorted(names))
+    what = ", ".join(gettext("“%(name)s”", name=label_of(name)) for name in sorted(names))
     if queue:
         return [gettext("Not used for receipts of queue “%(queue)s”: its registers say different things about "
                         "%(what)s, and a receipt is made before a register takes it. Say the same at each of them.",

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from hub.fiscal import Country, Customer, links
 from hub.fiscal import paper as papers
 from hub.fiscal.levels import Level, resolve
-from hub.paper import as_png
+from hub.paper import TooLong, as_png
 from hub.paper_a4 import a4_png
 from hub.store import Organisation, Picture, fiscal, table
 from hub.web import queries
@@ -54,16 +54,23 @@ def choice(arguments: Mapping[str, str], country: str) -> Choice:
                   arguments.get("copy") == "1", usual, on_offer)
 
 
-def look_of(organisation_id: int, source: Any) -> papers.Look:
-    """The owner's picture and words: the source's own words win over the organisation's."""
-    pictures, organisations = table(Picture), table(Organisation)
+def look_of_organisation(organisation_id: int) -> papers.Look:
+    """The owner's picture alone: what stands on papers that no source asked for."""
+    pictures = table(Picture)
     with the_hub().db.read() as connection:
         logo = connection.execute(select(pictures.c.content).where(
             pictures.c.organisation_id == organisation_id, pictures.c.name == "logo")).scalar()
+    return papers.Look(bytes(logo or b""))
+
+
+def look_of(organisation_id: int, source: Any) -> papers.Look:
+    """The owner's picture and words: the source's own words win over the organisation's."""
+    organisations = table(Organisation)
+    with the_hub().db.read() as connection:
         row = connection.execute(select(organisations).where(organisations.c.id == organisation_id)).mappings().one()
     said = resolve((Level.ORGANISATION, fiscal.of_organisation(dict(row))),
                    (Level.SOURCE, fiscal.opened(source.fiscal)))
-    return papers.Look(bytes(logo or b""), "", said.advertising.value)
+    return replace(look_of_organisation(organisation_id), below=said.advertising.value)
 
 
 def ofd_of(whole: queries.Whole) -> str:
@@ -97,13 +104,17 @@ def form_of(whole: queries.Whole, chosen: Choice, *, stranger: bool = False) -> 
 
 def file_of(form: papers.Form | None, chosen: Choice, kind: str, number: str, *, a4: bool = False,
             age: str = "no-store") -> Response:
-    """The form as a file; 404 while there is none, and for kinds that are none."""
+    """The form as a file; 404 while there is none, and for kinds that are none; 413 for a picture that no memory
+    would hold."""
     if form is None or kind not in TYPES or (a4 and kind != "png"):
         abort(404)
     if kind == "txt":
         body = papers.as_text(papers.on(form, WIDTHS[chosen.width])).encode()
     else:
-        body = a4_png(form) if a4 else as_png(papers.on(form, WIDTHS[chosen.width]))
+        try:
+            body = a4_png(form) if a4 else as_png(papers.on(form, WIDTHS[chosen.width]))
+        except TooLong:
+            abort(413)
     answer = Response(body, content_type=TYPES[kind])
     name = f"{number}{'-a4' if a4 else ''}{'-copy' if chosen.duplicate else ''}.{kind}"
     answer.headers["Content-Disposition"] = f'{"attachment" if chosen.duplicate else "inline"}; filename="{name}"'
@@ -111,4 +122,4 @@ def file_of(form: papers.Form | None, chosen: Choice, kind: str, number: str, *,
     return answer
 
 
-__all__ = ["WIDTHS", "Choice", "choice", "file_of", "form_of", "look_of", "ofd_link", "ofd_of"]
+__all__ = ["WIDTHS", "Choice", "choice", "file_of", "form_of", "look_of", "look_of_organisation", "ofd_link", "ofd_of"]

@@ -39,7 +39,7 @@ page = Blueprint("today", __name__)
 
 GOOD = ("recorded", "confirmed")
 BAD = ("invalid", "refused", "uncertain")
-WAITING = ("accepted", "queued", "printing")
+WAITING = ("queued", "printing")
 #: Things of one kind that are shown one by one; the rest is one line with a link.
 EACH = 5
 
@@ -77,6 +77,7 @@ class Day:
     late: int
     amount: int
     hours: tuple[Hour, ...]
+    held: int = 0
 
 
 def midnight(at: ZoneInfo) -> datetime:
@@ -92,11 +93,12 @@ def figures(session: Session, organisation_id: int, at: ZoneInfo) -> Day:
         ReceiptRow.state != "cancelled")).all()
     now = utcnow()
     bars: dict[int, tuple[int, int]] = {}
-    good = bad = waiting = late = amount = 0
+    good = bad = waiting = late = amount = held = 0
     for state, created, total, kind, deadline in rows:
         good += state in GOOD
         bad += state in BAD
         waiting += state in WAITING
+        held += state == "accepted"
         late += state in WAITING and deadline is not None and deadline < now
         if state in GOOD:
             signed = (total or 0) * (-1 if kind in ("SALE_RETURN", "PURCHASE") else 1)
@@ -105,7 +107,7 @@ def figures(session: Session, organisation_id: int, at: ZoneInfo) -> Day:
             have = bars.get(hour, (0, 0))
             bars[hour] = (have[0] + signed, have[1] + 1)
     return Day(len(rows), good, bad, waiting, late, amount,
-               tuple(Hour(hour, *bars[hour]) for hour in sorted(bars)))
+               tuple(Hour(hour, *bars[hour]) for hour in sorted(bars)), held)
 
 
 def sentence(today: Day) -> tuple[str, str]:
@@ -118,6 +120,8 @@ def sentence(today: Day) -> tuple[str, str]:
         return "amber", ngettext("%(num)d receipt is late", "%(num)d receipts are late", today.late)
     if today.waiting:
         return "blue", ngettext("%(num)d receipt is on its way", "%(num)d receipts are on their way", today.waiting)
+    if today.held:
+        return "amber", ngettext("%(num)d return waits for approval", "%(num)d returns wait for approval", today.held)
     if today.total == 1:
         return "green", gettext("The only payment of today has its receipt")
     return "green", ngettext("All %(num)d payment of today has its receipt",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hub_plugins.bitrix.source import BitrixSource
 
 from hub import hookimpl
-from hub.contracts import Demo, Source
+from hub.contracts import Demo, Scenario, Source
 
 
 @hookimpl
@@ -29,8 +29,9 @@ def _simulate(argv: list[str]) -> int:
 
 
 @hookimpl
-def hub_demos() -> Iterable[type[Demo]]:
-    """Its part in ``hub demo``."""
+def hub_demos() -> Iterable[type[Demo] | type[Scenario]]:
+    """Its part in ``hub demo``, and ``hub demo bitrix-day``."""
     from hub_plugins.bitrix.demo import BitrixDemo
+    from hub_plugins.bitrix.demo_day import BitrixDay
 
-    return [BitrixDemo]
+    return [BitrixDemo, BitrixDay]

@@ -318,13 +318,16 @@ class _Turn:
             return
         keys = poll_wire.keys(name, receipt)
         known = self.state.out.get(name.id)
-        if known is not None and known.mark != keys[0]:
+        emptied = known is not None and not receipt.get("items") and not receipt.get("payments")
+        if known is not None and known.mark != keys[0] and not emptied:
             known = None  # the same number, another check: the site came back from a backup
         if known is not None:
             view: ReceiptView | None = self.context.receipt(known.key)
             known.uuid, known.zn = raw, str(receipt.get("zn") or known.zn)
         else:
             view = next((found for found in map(self.context.receipt, keys) if found is not None), None)
+        if emptied and view is None:
+            return  # its order was deleted since; what was handed out before is on its way (§6.3)
         self._work(name, raw, receipt, keys, known, view)
 
     def _work(self, name: Name, raw: str, receipt: dict[str, Any], keys: tuple[str, ...], known: Out | None,

@@ -166,7 +166,8 @@ OBLIGATIONS: tuple[Obligation, ...] = (
     _of("wk4.10", "the buyer's number has 12 digits, a check digit, and is not the seller's", "buyer_inn_wrong",
         "buyer_is_seller", "seller_inn_wrong"),
     _of("wk4.11", "a return names the ticket it returns", reason="the receipt waits for its original "
-        "(hub/store/receipt.py: depends_on) and the driver sends that one's record; the receipt itself holds no record"),
+        "(hub/store/receipt.py: depends_on) and the driver sends that one's record; the receipt itself "
+        "holds none"),
     _of("wk4.12", "offline date and number", reason=CLOUD),
     _of("wk4.13", "a count has three decimals and a limit", "quantity_places", "quantity_not_positive", "too_large"),
     _of("wk4.14", "a price has a limit", "too_large", "price_negative"),

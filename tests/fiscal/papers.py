@@ -57,8 +57,8 @@ def russian(**changes: object) -> Receipt:
     """One of everything that FFD 1.2 knows."""
     return replace(Receipt(
         "0123456789abcdef", Kind.SALE, (PLAIN, FULL, FREE),
-        (Payment(Form.CASH, Money(50_000)), Payment(Form.ELECTRONIC, Money(60_250)), Payment(Form.PREPAID, Money(20_000)),
-         Payment(Form.CREDIT, Money(20_000)), Payment(Form.OTHER, Money(10_000))),
+        (Payment(Form.CASH, Money(50_000)), Payment(Form.ELECTRONIC, Money(60_250)),
+         Payment(Form.PREPAID, Money(20_000)), Payment(Form.CREDIT, Money(20_000)), Payment(Form.OTHER, Money(10_000))),
         ffd=Ffd.V1_2, tax_system=TaxSystem.USN_INCOME_EXPENSE,
         customer=Customer("АО «Покупатель»", "buyer@mail.example", "", "7707083893",
                           BuyerDetails(date(1990, 1, 31), "643", "21", "4510 123456", "Омск, Мира 1")),

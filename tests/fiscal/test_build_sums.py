@@ -168,6 +168,13 @@ def test_a_discount_of_the_order_is_shared() -> None:
         (1_001, Money(1), Money(2)), (500, Money(1), Money(1))]
 
 
+def test_a_markup_of_the_order_makes_room_for_its_discount() -> None:
+    made = order(TEN, TEN, discount=Money(2_002), markup=Money(3), paid=1)
+    receipt = build(made, TERMS, KEY, NOW)
+    assert receipt.total == Money(1)
+    assert problems(replace(made, discount=Money(2_004))) == [("discount_too_big", "discount")]
+
+
 def test_a_split_line_shares_what_is_inside() -> None:
     made = order(OrderLine("Ручка", Money(3_400), Decimal(3), vat="none", excise=Money(30), discount_removed=Money(50)),
                  discount=Money(200), paid=10_000)
@@ -265,6 +272,10 @@ def test_tenge_by_position_and_by_total() -> None:
     assert rounded(Rounding.POSITIONS, tenge(10_000), 1_849, 1_950).total == Money(3_800, "KZT")
     assert rounded(Rounding.TOTAL, tenge(10_000), 1_850, 1_850).total == Money(3_700, "KZT")
     assert rounded(Rounding.TOTAL, tenge(10_000), 1_850, 1_900).total == Money(3_800, "KZT")
+    off = OrderLine("Чай", Money(1_900, "KZT"), vat="none", discount=Money(20, "KZT"))
+    kz = Terms(country=Country.KZ, internet=False, rounding=Rounding.POSITIONS)
+    (line,) = build(order(off, payments=tenge(1_900), currency="KZT"), kz, KEY, NOW).lines
+    assert (line.amount, line.discount, line.markup) == (Money(1_900, "KZT"), None, None)
     # 37.50 on a card stays 37.50: nobody paid the other half.
     assert rounded(Rounding.TOTAL, (Payment(Form.ELECTRONIC, Money(3_750, "KZT")),), 1_850, 1_900).total == \
         Money(3_750, "KZT")

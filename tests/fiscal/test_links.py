@@ -86,10 +86,13 @@ def test_padded_numbers_are_trimmed_and_odd_ones_escaped() -> None:
     ("7709364346", "first"), ("ПЕТЕР-СЕРВИС Спецтехнологии", "ofd_ru"), ("OFD.RU", "ofd_ru"), ("ОФД.РУ", "ofd_ru"),
     ("gate.ofd.ru:4001", "ofd_ru"), ("007841465198", "ofd_ru"), ("ИНН 7841465198", "ofd_ru"),
     ('ООО "Эвотор ОФД"', "platforma"), ("Платформа ОФД", "platforma"), ("ofdp.platformaofd.ru", "platforma"),
-    ("АО «ПФ «СКБ Контур»", "kontur"), ("Контур.ОФД", "kontur"), ("ООО «Компания «Тензор»", "sbis"), ("СБИС", "sbis"),
-    ("7605016030", "sbis"), ("7605015260", "sbis"), ("kkt.sbis.ru", "sbis"), ("ООО «Ярус»", "yarus"), ("ОФД-Я", "yarus"),
+    ("АО «ПФ «СКБ Контур»", "kontur"), ("Контур.ОФД", "kontur"), ("ООО «Компания «Тензор»", "sbis"),
+    ("СБИС", "sbis"),
+    ("7605016030", "sbis"), ("7605015260", "sbis"),
+    ("kkt.sbis.ru", "sbis"), ("ООО «Ярус»", "yarus"), ("ОФД-Я", "yarus"),
     ("connect.ofd-ya.ru", "yarus"), ("Яндекс.ОФД", "yandex"), ("ОФД Яндекс", "yandex"), ("е-ОФД", "e_ofd"),
-    ("e-ofd.ru", "e_ofd"), ("ofd.nvg.ru", "nvg"), ("АО «Казахтелеком»", "kazakhtelecom"), ("Jusan Mobile", "jusan"),
+    ("e-ofd.ru", "e_ofd"),
+    ("ofd.nvg.ru", "nvg"), ("АО «Казахтелеком»", "kazakhtelecom"), ("Jusan Mobile", "jusan"),
     ("http://consumer.oofd.kz?i=1&f=2", "kazakhtelecom"), ("http://ofd1.kz/t/?i=1", "transtelecom"),
     ("http://cabinet.wofd.kz/consumer?i=1", "wofd")])
 def test_registers_name_their_operator_in_many_ways(stated: str, name: str) -> None:
@@ -156,7 +159,8 @@ def test_the_operator_that_wants_a_token_is_asked_with_it() -> None:
 
 
 @pytest.mark.parametrize(("answer", "link"), [
-    ({"link": "https://ofd-ya.ru/getFiscalDoc?a=1"}, "https://ofd-ya.ru/getFiscalDoc?a=1"), ({"link": None}, ""), ({}, ""),
+    ({"link": "https://ofd-ya.ru/getFiscalDoc?a=1"}, "https://ofd-ya.ru/getFiscalDoc?a=1"), ({"link": None}, ""),
+    ({}, ""),
     ({"link": "javascript:1"}, ""), ([], ""), (None, ""), ("https://ofd-ya.ru", ""), ({"link": 5}, "")])
 def test_the_answer_is_read_leniently(answer: object, link: str) -> None:
     assert read_link(answer) == link

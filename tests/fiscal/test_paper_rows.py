@@ -16,9 +16,12 @@ from tests.fiscal.papers import AGENT, FULL, INDUSTRY, SUPPLIER, kazakh, record_
 
 #: Letters of every kind that ever broke a column: wide, combining, right to left, controls, pictures, long words.
 HOSTILE = st.text(st.one_of(
-    st.sampled_from("aяЖ 1.,-\u00ad\t\n\x1b\x00\u202e\u2066\u200d\ufe0f\u0301\u0308\u20dd\u0336日本語가ｱ한אבגدمשلا👩🏽🇰🇿₸₽№\u00a0\u3000\uffff"),
+    st.sampled_from(
+        "aяЖ 1.,-\u00ad\t\n\x1b\x00\u202e\u2066\u200d\ufe0f\u0301\u0308\u20dd\u0336"
+        "日本語가ｱ한אבגدمשلا👩🏽🇰🇿₸₽№\u00a0\u3000\uffff"),
     st.characters(exclude_categories=["Cs"])), max_size=90)
-LONG = st.integers(60, 200).map("Щ".__mul__) | st.integers(30, 120).map("字".__mul__) | st.integers(5, 90).map("e\u0301\u0323".__mul__)
+LONG = st.integers(60, 200).map("Щ".__mul__) | st.integers(30, 120).map("字".__mul__) \
+    | st.integers(5, 90).map("e\u0301\u0323".__mul__)
 WORDS = HOSTILE | LONG
 
 

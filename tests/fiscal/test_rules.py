@@ -72,7 +72,8 @@ def test_lengths_are_those_of_the_tags() -> None:
 # -- the receipts ----------------------------------------------------------------------------------------------------
 
 def test_the_files_are_what_the_script_writes() -> None:
-    assert {one.name: one.read_text("utf-8") for one in FILES} == dict(make.texts()), "run: python -m tests.receipts.make"
+    written = {one.name: one.read_text("utf-8") for one in FILES}
+    assert written == dict(make.texts()), "run: python -m tests.receipts.make"
 
 
 def test_there_is_every_kind_both_countries_each_format_and_each_rule_broken_alone() -> None:

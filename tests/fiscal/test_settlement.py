@@ -188,6 +188,48 @@ def test_goods_of_a_shop_that_sells_on_payment_may_go_early() -> None:
                  on_payment=OnPayment.SALE) == []
 
 
+def test_goods_sold_on_payment_go_out_once() -> None:
+    log = [Paid("p", payments=money((CARD, WHOLE))), Shipped("s", quantities={0: Decimal(2)}),
+           Shipped("t", quantities={0: Decimal(1)})]
+    found = due(DEAL, log, on_payment=OnPayment.SALE)
+    assert [(one.code, one.params["left"]) for one in found.problems] == [("ship_exceeds", 0)] and len(found.steps) == 1
+
+
+def test_a_gift_takes_no_part_of_a_prepayment() -> None:
+    deal = order(OrderLine("Чай", Money(100), vat="none"), OrderLine("Подарок", Money(0), vat="none"))
+    found = due(deal, [Paid("p", payments=money((CARD, 99))), Shipped("s")])
+    assert [[(line.name, line.amount.amount) for line in made.lines] for made in receipts(found)] == [
+        [("Чай", 99)], [("Чай", 100), ("Подарок", 0)]]
+
+
+def test_a_part_of_a_line_whose_sum_the_source_stated() -> None:
+    deal = order(OrderLine("Гвозди", Money(100), Decimal(100), amount=Money(10_100), vat="none"), paid=0)
+    found = due(deal, [Shipped("s", quantities={0: Decimal("1.5")}), Shipped("t")])
+    assert [made.total.amount for made in receipts(found)] == [152, 9_948]
+
+
+def test_prepayments_of_all_parts_come_to_the_lines() -> None:
+    found = due(DEAL, [Paid(str(part), payments=money((CARD, part))) for part in (33_333, 33_334, 33_333 - 1, 1)])
+    assert {step.order.lines[0].method for step in found.steps} == {Method.PREPAYMENT}
+    for index, whole in enumerate((60_000, 40_000)):
+        name = DEAL.lines[index].name
+        assert sum(line.amount.amount for made in receipts(found) for line in made.lines if line.name == name) == whole
+
+
+def test_thousands_of_lines_in_many_shipments() -> None:
+    goods = tuple(OrderLine(f"Товар {number}", Money(101 + number), Decimal("1.337"), vat="vat22")
+                  for number in range(2_000))
+    deal = order(*goods, discount_percent=Decimal(7), paid=0)
+    log: list[Event] = [Paid("p", payments=money((CARD, 500_000)))]
+    log += [Shipped(f"s{part}", quantities={index: Decimal("1.337") for index in range(part, 2_000, 5)})
+            for part in range(5)]
+    found = due(deal, log)
+    made = receipts(found)
+    assert sum(one.total.amount for one in made[1:]) == worth(deal)
+    assert sum(one.paid(PREPAID).amount for one in made) == 500_000
+    assert found.owed.amount == worth(deal) - 500_000
+
+
 def test_goods_in_two_shipments_spend_the_prepayment_in_turn() -> None:
     log = [Paid("p", payments=money((CARD, 70_000))), Shipped("s", quantities={0: Decimal(1), 1: Decimal(1)}),
            Shipped("t")]

@@ -326,7 +326,8 @@ def _orders() -> Iterator[File]:
     order = {"number": "A-1", "settled_at": "2026-11-20T11:45:00+03:00", "customer": {"email": "buyer@mail.example"},
              "lines": [{"name": "Чай чёрный", "price": "500.00"}],
              "payments": [{"form": "electronic", "amount": "499.00"}]}
-    yield "broken-order-sums-differ", "an order that does not add up", {"order": order, "terms": terms}, ("sums_differ",)
+    yield ("broken-order-sums-differ", "an order that does not add up", {"order": order, "terms": terms},
+           ("sums_differ",))
 
 
 def _others() -> Iterator[File]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import insert, select, update
 from hub.fiscal import FiscalRecord, Form, Money, OrderLine, Payment, codec
 from hub.fiscal.levels import Settings
 from hub.intake.context import facts
-from hub.store import Organisation, Picture, Register, SourceRow, fiscal, table, utcnow
+from hub.store import Organisation, Picture, Register, Shift, SourceRow, fiscal, table, utcnow
 from hub.store.receipts import RECORD, view
 from tests.test_paper import logo
 from tests.web.world import World, make
@@ -207,8 +208,9 @@ def test_an_address_that_is_none_never_becomes_a_link(shop: World) -> None:
         assert "javascript:" not in page_of(shop, path, receipt).text
 
 
-@pytest.mark.parametrize(("state", "url"), [("recorded", ""), ("recorded", "https://ofd.example/r/1"), ("confirmed", ""),
-                                            ("confirmed", "https://ofd.example/r/1"), ("queued", "")])
+@pytest.mark.parametrize(("state", "url"), [
+    ("recorded", ""), ("recorded", "https://ofd.example/r/1"), ("confirmed", ""),
+    ("confirmed", "https://ofd.example/r/1"), ("queued", "")])
 def test_a_source_hears_the_operators_link_only_of_a_confirmed_receipt(shop: World, state: str, url: str) -> None:
     receipt = recorded(shop, state, url=url)
     with shop.db.read() as connection:
@@ -225,3 +227,35 @@ def test_a_source_hears_the_operators_link_only_of_a_confirmed_receipt(shop: Wor
             assert one.ofd_url.startswith(url or TAXCOM) and one.record is not None and one.record.url == url
         else:
             assert one.ofd_url == "" and (one.record is None or one.record.url == "")
+
+
+# -- slips of shifts -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_shift_has_a_copy_of_its_slip(shop: World, closed: bool) -> None:
+    till = shop.register()
+    with shop.db.write() as session:
+        session.add(Shift(
+            organisation_id=shop.org.id, register_id=till.id, storage_number="9999078900000001", number=7,
+            opened_at=datetime(2026, 11, 20, 6, tzinfo=UTC), cumulative=9_999_900 if closed else None,
+            closed_at=datetime(2026, 11, 20, 18, 5, tzinfo=UTC) if closed else None,
+            report={"receipts": 14, "sales": 359_671, "returns": 0, "cash": 149_671, "document": 530,
+                    "sign": "754674267"} if closed else None))
+    client = shop.client()
+    page = client.get(f"/registers/{till.public_id}").text
+    link = re.search(rf'href="(/registers/{till.public_id}/shifts/\w+\.txt)"', page)
+    assert link is not None
+    answer = client.get(link[1])
+    text = "".join(answer.text.split())
+    facts = ["ДУБЛИКАТ", "ООО «Ромашка»", "Смена 7", "ФН 9999078900000001", "РН ККТ 0000000000000007"]
+    facts += ["ОТЧЁТ О ЗАКРЫТИИ СМЕНЫ", "20.11.2026 21:05", "Смена открыта 20.11.2026 09:00", "Приход =3596.71",
+              "Возвраты =0.00", "Наличных в кассе =1496.71", "Необнуляемая сумма прихода =99999.00", "ФД 530",
+              "ФП 754674267"] if closed else ["ОТЧЁТ ОБ ОТКРЫТИИ СМЕНЫ", "20.11.2026 09:00"]
+    assert answer.mimetype == "text/plain" and [one for one in facts if "".join(one.split()) not in text] == []
+    narrow = client.get(link[1] + "?w=58&lang=en")
+    assert "DUPLICATE" in narrow.text and max(map(len, narrow.text.splitlines())) == 32
+    assert client.get(link[1].replace(".txt", ".png")).data.startswith(b"\x89PNG")
+    assert client.get(link[1].replace(".txt", ".pdf")).status_code == 404
+    assert client.get(f"/registers/{till.public_id}/shifts/shf_none.txt").status_code == 404
+    assert shop.app.test_client().get(link[1]).status_code == 302

@@ -71,7 +71,7 @@ def test_older_ones_follow_by_a_cursor_that_keeps_the_filters(shop: World) -> No
     assert "before=" not in second
 
 
-BUTTONS = {"cancel": "/cancel", "retry": "/retry", "resolve": "/resolve", "return": "/return"}
+BUTTONS = {"approve": "/approve", "cancel": "/cancel", "retry": "/retry", "resolve": "/resolve", "return": "/return"}
 
 
 @pytest.mark.parametrize("state", list(actions.SAFE))

@@ -16,6 +16,7 @@ from hub.contracts import (
     Check,
     Driver,
     Event,
+    Finding,
     Found,
     Gateway,
     Identity,
@@ -116,6 +117,27 @@ class Toy(Source):
         if key == "wrong!":
             raise NeedsAttention(Text("The key is not accepted.", "Ключ не подходит."), field="key")
         return Check(True, Text("Connected.", "Подключено."), facts=((Text("Shop", "Магазин"), self.config["host"]),))
+
+    def state(self) -> tuple[Finding, ...]:
+        if self.config["note"] == "broken":
+            raise RuntimeError("the plugin broke")
+        if self.config["note"] != "trouble":
+            return ()
+        return (Finding("green", Text("Answers.", "Отвечает."), Text("Shop", "Витрина")),
+                Finding("red", Text("Two orders are stuck.", "Застряли два заказа."), None, "free:2",
+                        Text("Free them", "Освободить")))
+
+    def mend(self, action: str) -> Text:
+        if action == "later":
+            raise TryLater(Text("shop.example did not answer in time.", "shop.example не ответил вовремя."))
+        if action == "boom":
+            raise RuntimeError("the plugin broke")
+        if action != "free:2":
+            raise LookupError(action)
+        return Text("They are free.", "Заказы освобождены.")
+
+    def serves(self) -> str:
+        return str(self.config["host"])
 
     def setup(self) -> tuple[Step, ...]:
         if self.config["key"] == "wrong!":

@@ -158,6 +158,13 @@ class Engine(Machine):
             self.trap("after_write", line)
         return entry
 
+    def _registration(self) -> dict[str, str]:
+        """What a Russian storage writes of the registration into each document."""
+        passport = self.books.passport
+        if passport.country != "RU":
+            return {}
+        return {"ffd": passport.ffd, "reg": passport.registration_number, "inn": passport.inn}
+
     # -- receipts ------------------------------------------------------------------------------------------------
 
     def begin(self, request: dict[str, Any]) -> Answer:
@@ -194,8 +201,7 @@ class Engine(Machine):
             assert shift is not None
             entry = {name: value for name, value in document.items() if name not in ("c", "sum")}
             what = "correction" if "x" in entry and "correction" in entry["x"] else "receipt"
-            if passport.country == "RU":
-                entry |= {"ffd": passport.ffd, "reg": passport.registration_number, "inn": passport.inn}
+            entry |= self._registration()
             written = self._write({"what": what, "shift": shift.number, "rn": shift.receipts + 1,
                                    "total": request["total"], "pay": request["pay"], **entry}, now)
             self.document = None
@@ -233,7 +239,7 @@ class Engine(Machine):
             now = self.now()
             self.storage_takes(now)
             written = self._write({"what": "shift_open", "shift": self.books.shift_number + 1,
-                                   "cashier": request.get("cashier", "")}, now)
+                                   "cashier": request.get("cashier", ""), **self._registration()}, now)
             return {"ok": 1, "n": written["n"], "shift": written["shift"]}
 
     def shift_close(self, request: Mapping[str, Any]) -> Answer:
@@ -241,14 +247,16 @@ class Engine(Machine):
         with self.lock:
             self.ready()
             self.idle()
-            if self.books.shift is None:
+            books, now = self.books, self.now()
+            if books.shift is None:
                 raise DeviceError(errors.SHIFT_CLOSED)
-            now = self.now()
-            at = max(now, self.books.last_at or now)
-            written = self._write({"what": "shift_close", "cashier": request.get("cashier", ""), **self._figures()},
-                                  at)
+            at = max(now, books.last_at or now)
+            books.ofd.catch_up(now)
+            written = self._write({"what": "shift_close", "cashier": request.get("cashier", ""), **self._figures(),
+                                   "documents": books.shift.documents + 1, "unsent": books.ofd.unsent,
+                                   **self._registration()}, at)
             self.conditions.discard("shift_old")
-            return {"ok": 1, **{name: value for name, value in written.items() if name not in ("t", "what")}}
+            return {"ok": 1, **{name: value for name, value in written.items() if name not in ("t", "what", "tlv")}}
 
     def x_report(self, request: Mapping[str, Any] | None = None) -> Answer:
         """Prints X: the figures so far. It is paper, not a fiscal document, so it has no number of its own."""

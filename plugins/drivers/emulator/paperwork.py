@@ -1,14 +1,14 @@
-"""The fiscal document that the emulated storage keeps of a receipt: made of what the journal says, nothing else.
+"""The fiscal documents that the emulated storage keeps: made of what the journal says, nothing else.
 
-A journal entry of a Russian register is complete: it holds what was sent, and the register's registration at that
-moment (``ffd``, ``reg``, ``inn``). A journal in a file keeps the TLV itself too (``tlv``, base64): other programs read
-it. One in memory is read through the register only, which makes the TLV when somebody asks: a benchmark of the hub
-does not pay for bytes that nobody sees.
+A receipt or a shift's document of a Russian register is complete: it holds what was sent, and the register's
+registration at that moment (``ffd``, ``reg``, ``inn``). A journal in a file keeps the TLV itself too (``tlv``, base64):
+other programs read it. One in memory is read through the register only, which makes the TLV when somebody asks: a
+benchmark of the hub does not pay for bytes that nobody sees.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -31,29 +31,39 @@ from hub.fiscal import (
     Subject,
     TaxSystem,
     document,
+    shift_document,
 )
 
 #: What in the journal is a receipt.
 RECEIPTS = frozenset({"receipt", "correction"})
+#: What is a document of a shift, and its code.
+SHIFTS = {"shift_open": shift_document.OPENED, "shift_close": shift_document.CLOSED}
 
 
-def of_receipt(entry: dict[str, Any]) -> bytes:
-    """The TLV of a journal's receipt; ValueError when it holds what no tag can."""
-    if "tlv" in entry:
-        return b64decode(entry["tlv"])
-    receipt, record = _receipt(entry), _record(entry)
-    checks = entry.get("marks", ())
-    return document.encode(receipt, record, checks)
+def tags(entry: dict[str, Any]) -> bytes:
+    """The TLV of a journal's document; ValueError when it holds what no tag can."""
+    if entry["what"] in SHIFTS:
+        return shift_document.encode(_shift(entry))
+    return document.encode(_receipt(entry), _record(entry), entry.get("marks", ()))
 
 
 def text(entry: dict[str, Any]) -> str:
     """The TLV as the journal's JSON keeps it."""
-    return b64encode(of_receipt(entry)).decode("ascii")
+    return b64encode(tags(entry)).decode("ascii")
 
 
 def has_tags(entry: dict[str, Any]) -> bool:
-    """Whether an entry is one whose storage keeps TLV: a receipt of a Russian register."""
-    return entry.get("what") in RECEIPTS and "ffd" in entry
+    """Whether an entry is one whose storage keeps TLV: a Russian register's, and not cash put in or taken out."""
+    return "ffd" in entry and (entry["what"] in RECEIPTS or entry["what"] in SHIFTS)
+
+
+def _shift(entry: dict[str, Any]) -> shift_document.ShiftDocument:
+    sums = {Kind(int(kind)): shift_document.Counted(Money(total)) for kind, total in entry.get("sums", {}).items()}
+    return shift_document.ShiftDocument(
+        SHIFTS[entry["what"]], entry["fn"], entry["n"], entry["fp"], datetime.fromisoformat(entry["at"]),
+        entry["shift"], entry["reg"], Ffd(entry["ffd"]), seller_inn=entry["inn"], cashier=Cashier(entry["cashier"]),
+        receipts=entry.get("receipts", 0), documents=entry.get("documents", 0), unsent=entry.get("unsent", 0),
+        sums=sums)
 
 
 def _receipt(entry: dict[str, Any]) -> Receipt:

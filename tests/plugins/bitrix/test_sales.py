@@ -281,7 +281,8 @@ def test_a_price_without_vat_gets_it(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(("spoil", "words"), [
-    ({"vatRate": 0.21}, "21 %"), ({"vatRate": 0}, "0 %"), ({"price": "x"}, "не число"), ({"quantity": 0}, "больше нуля")])
+    ({"vatRate": 0.21}, "21 %"), ({"vatRate": 0}, "0 %"), ({"price": "x"}, "не число"),
+    ({"quantity": 0}, "больше нуля")])
 def test_what_cannot_be_read_is_an_invalid_receipt(desk: Desk, spoil: dict[str, Any], words: str) -> None:
     order = desk.order()
     desk.act("pay", order=order)

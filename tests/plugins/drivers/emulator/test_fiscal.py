@@ -19,7 +19,7 @@ from hub_plugins.drivers.emulator.errors import DeviceError
 from hub_plugins.drivers.emulator.journal import documents
 from hub_plugins.drivers.emulator.people import People
 
-from hub.contracts import Bookmark, Refused
+from hub.contracts import Bookmark, Refused, ShiftReport
 from hub.dispatch.matching import decide
 from hub.fiscal import (
     Agent,
@@ -44,10 +44,11 @@ from hub.fiscal import (
     Supplier,
     UserProperty,
     marking,
+    shift_document,
 )
 from hub.fiscal.document import compare, decode
 from tests.fiscal.marking_samples import GTIN, SAMPLES, SERIAL
-from tests.plugins.drivers.emulator.samples import Clock, StrictGuard, in_process, job, receipt
+from tests.plugins.drivers.emulator.samples import CASHIER, Clock, StrictGuard, in_process, job, receipt
 
 GUARD = StrictGuard()
 MARK = SAMPLES[marking.MarkKind.GS1_44]
@@ -122,10 +123,27 @@ def test_a_journal_in_a_file_holds_the_same_tlv_as_one_in_memory_gives(tmp_path:
         with register(ffd, journal) as (driver, device):
             driver.fiscalise(job(rich(ffd)), GUARD)
             driver.fiscalise(job(receipt("B" * 16, correction=BASE, ffd=ffd)), GUARD)
+            driver.close_shift(CASHIER, GUARD)
             given.append([one["tlv"] for one in device.engine.history() if "tlv" in one])
             device.engine.close()
-    written = [one["tlv"] for one in documents(tmp_path / "j") if one["what"] in ("receipt", "correction")]
-    assert given[0] == given[1] == written and len(written) == 2
+    written = [one["tlv"] for one in documents(tmp_path / "j") if "tlv" in one]
+    assert given[0] == given[1] == written and len(written) == 4, "opening, receipt, correction, Z"
+
+
+def test_documents_of_a_shift_are_kept_and_cash_moves_are_not(pair: Pair) -> None:
+    driver, device = pair
+    driver.cash_move(Money(500), CASHIER, GUARD)
+    driver.fiscalise(job(), GUARD)
+    report = driver.close_shift(CASHIER, GUARD)
+    kept_ = {one["what"]: shift_document.decode(b64decode(one["tlv"])) for one in device.engine.history()
+             if "tlv" in one and one["what"] != "receipt"}
+    assert set(kept_) == {"shift_open", "shift_close"}
+    closed = kept_["shift_close"]
+    assert isinstance(report, ShiftReport)
+    assert (closed.code, closed.document_number, closed.fiscal_sign, closed.shift_number) == (
+        5, report.document_number, report.fiscal_sign, 1)
+    assert (closed.receipts, closed.documents, closed.sums[Kind.SALE].total) == (1, 4, Money(155_050))
+    assert closed.cashier.name == CASHIER.name and kept_["shift_open"].code == 2
 
 
 def test_the_tlv_of_a_receipt_stays_when_the_register_is_registered_anew(tmp_path: Path) -> None:
