@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("templates", "domain", "accept", "pipeline", "footprint")
+NAMES = ("templates", "domain", "accept", "bitrix", "pipeline", "footprint")
 
 
 def main() -> int:

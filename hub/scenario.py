@@ -162,7 +162,6 @@ def _play(scenario: Scenario, folder: Path, say: Say) -> None:
         register, wire, serial = stack.enter_context(_register(folder / "register.jsonl"))
         sites = {role: stack.enter_context(running([sys.executable, "-m", "hub", "simulate", *words, "--port", "0"]))
                  for role, words in scenario.simulators.items()}
-        say("DEBUG sims up")
         db = Database(settings.database_url)
         stack.callback(db.close)
         vault = Vault.open(settings.key_file)

@@ -61,7 +61,8 @@ class StoredDocument:
 
     ``kind`` is None for documents that are no receipt (shift opened or closed, cash in or out, reports), whose
     ``what`` names them. ``lines`` are (name, sum) pairs where the model can read them, else None. ``key`` is
-    tag 1192 when the receipt carried one.
+    tag 1192 when the receipt carried one. ``tlv`` is the document as its storage keeps it, where the model gives it:
+    then it is compared tag by tag with what was asked for.
     """
 
     record: FiscalRecord | None
@@ -72,6 +73,7 @@ class StoredDocument:
     lines: tuple[StoredLine, ...] | None = None
     cashier: str = ""
     key: str = ""
+    tlv: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,8 @@ def candidates(db: Database, organisation_id: int, receipt_id: int) -> list[dict
             return []
         rows = connection.execute(
             select(FOREIGN).where(FOREIGN.c.storage_number == attempt.storage_number,
-                                  FOREIGN.c.document_number > attempt.bookmark, FOREIGN.c.what == "receipt")
+                                  FOREIGN.c.document_number > attempt.bookmark,
+                                  FOREIGN.c.what.in_(("receipt", "correction")))
             .order_by(FOREIGN.c.document_number).limit(50)).mappings().all()
     return [{"document_number": row["document_number"], "total": row["total"], "at": row["document"].get("at", ""),
              "kind": row["document"].get("kind", ""), "sign": row["document"].get("sign", "")} for row in rows]

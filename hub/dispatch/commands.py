@@ -24,7 +24,8 @@ from hub.contracts import (
 from hub.dispatch import claims, steps
 from hub.dispatch.claims import ATTEMPT, REGISTER, Owner
 from hub.dispatch.lease import RegisterLease
-from hub.fiscal import Cashier, Money, Text
+from hub.fiscal import Cashier, Country, Money, Text
+from hub.fiscal.rules import check_cash_move
 from hub.registers.shifts import must_close, must_open
 from hub.store import Audit, Database, Shift, new_public_id, table, utcnow
 
@@ -179,6 +180,10 @@ class Commands:
         if command in ("cash_in", "cash_out"):
             amount = int(params.get("amount", 0)) * (1 if command == "cash_in" else -1)
             money = Money(amount, str(params.get("currency", "RUB")))
+            # What the drawer holds only the register knows; it refuses by itself to pay out more.
+            wrong = check_cash_move(money, None, Country.KZ if money.currency == "KZT" else Country.RU)
+            if wrong:
+                return {"refused": wrong[0].text.to_json()}
             self.ready_shift(self.driver.status(), work)
             self._do(command, lambda: self.driver.cash_move(money, cashier, self.lease), work, {"amount": amount})
             return {"done": True}

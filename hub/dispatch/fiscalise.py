@@ -22,6 +22,7 @@ from hub.contracts import (
     LeaseLost,
     Refused,
     RegisterGone,
+    StoredDocument,
     Submitted,
     Unavailable,
     Uncertain,
@@ -30,6 +31,9 @@ from hub.dispatch import claims, matching, steps
 from hub.dispatch.claims import Claim, Fit, Owner
 from hub.dispatch.lease import RegisterLease
 from hub.fiscal import FiscalRecord, Text, codec
+from hub.fiscal.document import compare, decode
+from hub.fiscal.tags import named
+from hub.fiscal.tlv import BadTlv
 from hub.store import Database, DatabaseAway, utcnow
 
 log = structlog.get_logger("hub.dispatch")
@@ -37,6 +41,8 @@ log = structlog.get_logger("hub.dispatch")
 INTERRUPTED = Text("The hub was interrupted while the register printed.",
                    "Работа хаба прервалась, пока касса печатала.")
 FAILED = Text("The driver failed in the middle: {error}", "Драйвер сбился посреди работы: {error}")
+DIFFERS = Text("Document {document} is not what was asked for: {tags}. Compare it with the order.",
+               "Документ {document} отличается от того, что просили: {tags}. Сверьте его с заказом.")
 
 
 class RegisterRefuses(RegisterGone):
@@ -170,6 +176,7 @@ class Work:
         if verdict.decision == "recorded":
             assert verdict.document is not None and verdict.document.record is not None
             self.recorded(claimed, verdict.document.record, "found")
+            self._compare(claimed, verdict.document)
         elif verdict.decision == "not_printed":
             self._free(claimed, None, "not_printed")
         elif verdict.reason is not None:
@@ -177,6 +184,28 @@ class Work:
             self.db.submit(lambda connection: claims.uncertain(connection, self.owner, claimed, reason, "undecided"))
         steps.at("verdict")
         return verdict.decision
+
+    def _compare(self, claimed: Claim, stored: StoredDocument) -> None:
+        """Holds a document that was read back against what was asked for. A difference is evidence for a person: the
+        receipt is recorded all the same. Dying before the commit loses the evidence, never the record."""
+        if not stored.tlv:
+            return
+        try:
+            # A register writes by its own format, which may be newer than the one the receipt was built for.
+            asked = replace(claimed.receipt, ffd=decode(stored.tlv).receipt.ffd)
+            differs = compare(asked, stored.tlv)
+        except BadTlv as problem:
+            log.warning("stored_unread", document=stored.document_number, error=str(problem))
+            return
+        if differs:
+            log.warning("document_differs", document=stored.document_number, tags=[one.tag for one in differs])
+            self.db.submit(lambda connection: claims.keep_evidence(
+                connection, self.owner.organisation_id, self.owner.register_id, claimed.receipt_id,
+                "document_differs", {
+                    "document": stored.document_number, "text": DIFFERS.with_(
+                        document=stored.document_number, tags=named([one.tag for one in differs])).to_json(),
+                    # Places, not values: they may name the buyer.
+                    "tags": [{"tag": one.tag, "place": one.place} for one in differs[:50]]}))
 
     # -- recovery ------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from functools import cache
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from hub.fiscal import rules_more, rules_sums, rules_who
+from hub.fiscal import rules_more, rules_sums, rules_texts, rules_who
 from hub.fiscal.codes import Country, Ffd, Kind
 from hub.fiscal.money import Money
 from hub.fiscal.problems import Problem
@@ -23,7 +23,7 @@ from hub.fiscal.rules_sums import DEAREST
 #: Where a moment in UTC becomes a day when nobody says which (the same as for building).
 _ZONES = {Country.RU: "Europe/Moscow", Country.KZ: "Asia/Almaty"}
 
-RULES: tuple[Rule, ...] = (*rules_sums.RULES, *rules_who.RULES, *rules_more.RULES)
+RULES: tuple[Rule, ...] = (*rules_sums.RULES, *rules_texts.RULES, *rules_who.RULES, *rules_more.RULES)
 BY_ID = MappingProxyType({one.id: one for one in RULES})
 assert len(BY_ID) == len(RULES), "a rule stands in the table twice"
 

@@ -7,9 +7,12 @@ and sums inside them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
+
+from hub.fiscal.text import Text
 
 
 class Type(Enum):
@@ -307,4 +310,12 @@ def info(tag: int) -> TagInfo | None:
     return TAGS.get(tag)
 
 
-__all__ = ["DOCUMENTS", "TAGS", "Place", "TagInfo", "Type", "info"]
+
+def named(tags: Sequence[int]) -> Text:
+    """The names of some tags with their numbers, each once, in a sentence's middle."""
+    once = list(dict.fromkeys(tags))[:10]
+    known = [(one, info(one)) for one in once]
+    return Text(", ".join(f"{found.en if found else 'unknown'} ({one})" for one, found in known) or "-",
+                ", ".join(f"{found.ru if found else 'неизвестный'} ({one})" for one, found in known) or "-")
+
+__all__ = ["DOCUMENTS", "TAGS", "Place", "TagInfo", "Type", "info", "named"]

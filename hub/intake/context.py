@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -37,6 +37,9 @@ from hub.store.receipts import RECEIPT, VIEWED, view_of
 from hub.store.vault import Vault
 
 _memory, _register, _served = table(Memory), table(Register), table(QueueRegister)
+#: A source's receipt by its key. Made once: a plugin asks before it answers somebody, and mostly there is none yet.
+_MINE = (RECEIPT.c.source_id == bindparam("source"), RECEIPT.c.source_key == bindparam("key"))
+_ANY, _VIEWED = select(RECEIPT.c.id).where(*_MINE), VIEWED.where(*_MINE)
 #: Seconds that a plugin waits for the database: it may have to answer somebody.
 PATIENCE = 4.0
 _local = threading.local()
@@ -152,10 +155,11 @@ class CoreContext:
 
     def receipt(self, key: str) -> ReceiptView | None:
         def look() -> dict[str, Any] | None:
+            given = {"source": self._source.id, "key": key}
             with self._db.read() as connection:
-                row = connection.execute(
-                    VIEWED.where(RECEIPT.c.source_id == self._source.id,
-                                 RECEIPT.c.source_key == key)).mappings().first()
+                if connection.execute(_ANY, given).first() is None:
+                    return None
+                row = connection.execute(_VIEWED, given).mappings().first()
                 return None if row is None else dict(row)
 
         found = self._db.within(PATIENCE, look)

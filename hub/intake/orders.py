@@ -19,6 +19,7 @@ from hub.fiscal import Invalid, Order, OrderLine, Problem, Receipt, Terms, codec
 from hub.fiscal import build as fiscal_build
 from hub.fiscal.codes import Country, Ffd, Method, Subject
 from hub.fiscal.levels import Level, agreed, resolve
+from hub.fiscal.rules import check
 from hub.intake.context import SourceFacts
 from hub.plugins import Catalogue
 from hub.store import KeyConflict, Snapshot, new_public_id, table, utcnow
@@ -155,8 +156,12 @@ def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: dateti
                 return line.name
             return template.render(templating.values_of(whole, line, organisation, zone=zone, total=due))
 
-        receipt = fiscal_build(order, rules.terms, receipt_key(source.public_id, order.key), now, name)
-        receipt = catalogue.built(receipt, order)
+        built = fiscal_build(order, rules.terms, receipt_key(source.public_id, order.key), now, name)
+        changed = catalogue.built(built, order)
+        if changed is not built and (wrong := check(changed, today=rules.terms.day_of(now))):
+            # A plugin's last change is held to the same rules as everybody's.
+            raise Invalid(wrong)
+        receipt = changed
     except Invalid as problem:
         problems = tuple(problem.problems)
     except templating.TemplateError as problem:

@@ -50,5 +50,6 @@ def form_of(row: Shift, register: Register, org: Organisation, language: papers.
         cash_in_drawer=money(report.get("cash")), cumulative=money(row.cumulative) if closed else None)
     till = Till(
         Country(org.country), org.name, org.tax_id, register.serial or "",
-        str(identity.get("registration_number") or ""), row.storage_number, "", str(identity.get("settlement_place") or ""), str(identity.get("ofd_name") or ""))
+        str(identity.get("registration_number") or ""), row.storage_number, "",
+        str(identity.get("settlement_place") or ""), str(identity.get("ofd_name") or ""))
     return slip_form(slip, till, language=language, duplicate=True, look=look_of_organisation(org.id))

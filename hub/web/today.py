@@ -133,7 +133,8 @@ def sentence(today: Day) -> tuple[str, str]:
 
 def needs(session: Session, organisation_id: int) -> list[Need]:
     """Everything that waits for a person, worst first."""
-    found = [*_receipts(session, organisation_id), *_approvals(session, organisation_id), *_evidence(session, organisation_id),
+    found = [*_receipts(session, organisation_id), *_approvals(session, organisation_id),
+             *_evidence(session, organisation_id),
              *_registers(session, organisation_id), *_waiting(session, organisation_id),
              *_sources(session, organisation_id), *_deliveries(session, organisation_id),
              *_notifiers(session, organisation_id), *_conflicts(session, organisation_id)]

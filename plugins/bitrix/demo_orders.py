@@ -128,9 +128,16 @@ class OrdersShop:
 
     def faults(self, stage: Stage) -> tuple[str, ...]:
         """An order with receipts that is gone must stand on the page, and sums that differ."""
-        found = " ".join(one.words.say("ru") for one in stage.findings(self.role))
-        return tuple(f"no word of order {self.orders[name]} on the page: {found}"
-                     for name in ("удалят", "не сходится") if str(self.orders[name]) not in found)
+        wanted = [str(self.orders[name]) for name in ("удалят", "не сходится")]
+        try:
+            stage.wait(lambda: all(one in self._page(stage) for one in wanted), "the page")
+        except TimeoutError:
+            return (f"no word of {wanted} on the page: {self._page(stage)}",)
+        return ()
+
+    def _page(self, stage: Stage) -> str:
+        """What the source's page says that needs a person."""
+        return " ".join(one.words.say("ru") for one in stage.findings(self.role))
 
 
 def _told(row: Mapping[str, Any]) -> Told:

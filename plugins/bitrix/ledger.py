@@ -8,6 +8,7 @@ are not remembered here: the core knows them by their keys, so dying between two
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -48,10 +49,18 @@ class Log:
         """Payments or shipments that the entries of a kind are about."""
         return {number for one in self.of(do) for number in one["ids"]}
 
+    def held(self) -> set[str]:
+        """Payments whose money came and did not go back: a payment may be returned and paid again."""
+        came = Counter(number for do in ("paid", "shipped-with") for one in self.of(do) for number in one["ids"])
+        back = Counter(number for do in ("refunded", "returned") for one in self.of(do) for number in one["ids"])
+        return set(came - back)
+
     def add(self, do: str, ids: Sequence[str], at: datetime | None, old: bool = False, **more: Any) -> None:
-        if any(one["do"] == do and one["ids"] == list(ids) for one in self.entries):
-            return
-        self.entries.append({"do": do, "ids": list(ids), "at": at.isoformat() if at else "", "old": old, **more})
+        """Appends; the second time of the very same thing gets a number, so that its receipts have keys of their
+        own."""
+        times = sum(one["do"] == do and one["ids"] == list(ids) for one in self.entries) + 1
+        self.entries.append({"do": do, "ids": list(ids), "at": at.isoformat() if at else "", "old": old, **more,
+                             **({"times": times} if times > 1 else {})})
 
     @property
     def old(self) -> set[str]:
@@ -65,7 +74,8 @@ class Log:
 
 def name(entry: Mapping[str, Any]) -> str:
     """The event's id, part of the source keys of its receipts: ``paid-395``, ``paid-395-396``, ``shipped-394``."""
-    return "-".join([entry["do"], *entry["ids"]])
+    again = [f"again{entry['times']}"] if entry.get("times") else []
+    return "-".join([entry["do"], *entry["ids"], *again])
 
 
 def _event(entry: Mapping[str, Any], places: Mapping[str, int], currency: str) -> settlement.Event:
@@ -123,7 +133,7 @@ def learn(log: Log, order: ShopOrder, since: datetime) -> None:
     """Appends what the order shows and the log does not hold: money that came, goods that left, a cancellation.
     What lies before ``since`` was receipted by somebody else."""
     first = not log.entries
-    handled, sent = log.ids("paid") | log.ids("shipped-with"), log.ids("shipped")
+    handled, sent = log.held(), log.ids("shipped")
     money = sorted((one for one in order.payments if one.live and one.form is not None and one.amount.amount > 0
                     and one.id not in handled), key=lambda one: (one.at is None, one.at or since, one.id))
     parcels = [one for one in order.parcels if one.sent and one.id not in sent]
@@ -181,15 +191,15 @@ def _money(group: Sequence[Paid]) -> list[list[Any]]:
     return [[one.form.name, one.amount.amount] for one in group if one.form is not None]
 
 
-def gone_back(log: Log, order: ShopOrder) -> tuple[list[Paid], list[Paid]]:
-    """Payments in the log that are not live any more and were not given back: (surely returned, only unmarked).
+def gone_back(log: Log, order: ShopOrder) -> tuple[list[Paid], bool]:
+    """Payments that surely went back, and whether others only lost their mark or were deleted.
 
     A payment marked as returned, or unmarked in a cancelled order, is money given back; a mark "paid" that somebody
-    took off may be a correction."""
-    known = (log.ids("paid") | log.ids("shipped-with")) - log.ids("refunded") - log.ids("returned")
-    lost = [one for one in order.payments if one.id in known and not one.live]
-    return ([one for one in lost if one.returned or order.cancelled],
-            [one for one in lost if not one.returned and not order.cancelled])
+    took off, and a payment that is gone, may be a correction: a person knows."""
+    held = log.held()
+    lost = [one for one in order.payments if one.id in held and not one.live]
+    sure = [one for one in lost if one.returned or order.cancelled]
+    return sure, len(lost) > len(sure) or bool(held - {one.id for one in order.payments})
 
 
 def give_back(log: Log, deal: Order, money: Sequence[Paid], on_payment: settlement.OnPayment,

@@ -154,7 +154,7 @@ class Sales:
         parts = False
         if sure and not ledger.give_back(log, deal, sure, self.on_payment, self.context.now()):
             parts = True
-        for what, there in (("unpaid", bool(unmarked) or parts),
+        for what, there in (("unpaid", unmarked or parts),
                             ("cancelled", order.cancelled and any(one.live for one in order.payments))):
             if there:
                 self.book.note("unpaid" if what == "unpaid" else "cancelled", order.id, number=order.number)

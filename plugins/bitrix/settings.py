@@ -28,12 +28,11 @@ _FORM_WORDS = {"cash": Text("cash", "наличными"), "electronic": Text("e
                "other": Text("in kind", "встречным предоставлением")}
 
 #: How the site and the hub speak: which side begins, and who decides what is printed.
-WAYS = {"rest": Text("the site prints through the hub (REST cash register)",
-                     "сайт печатает через хаб (касса REST)"),
-        "poll": Text("the hub asks the site for checks, in place of the old application",
-                     "хаб забирает чеки с сайта вместо старого приложения"),
-        "orders": Text("the hub reads paid orders and decides which receipts are due",
-                       "хаб читает оплаченные заказы и сам решает, какие нужны чеки")}
+WAYS = {"rest": Text("REST cash register: the site prints through the hub", "касса REST: сайт печатает через хаб"),
+        "poll": Text("the old application's place: the hub takes checks from the site",
+                     "вместо старого приложения: хаб забирает чеки"),
+        "orders": Text("by orders: the hub decides which receipts are due",
+                       "по заказам: хаб сам решает, какие чеки нужны")}
 
 #: What a pay system of the site may be besides a form of payment.
 BONUS, SKIP = "bonus", "skip"
@@ -150,7 +149,7 @@ def table_of(config: Mapping[str, object]) -> dict[str, str]:
 
 _SITE = Text("Connection to the site", "Связь с сайтом")
 _RECEIPT = Text("What goes into the receipt", "Что попадает в чек")
-_ORDERS = Text("Receipts from orders", "Чеки по заказам")
+_ORDERS = Text("By orders", "По заказам")
 _REGISTER = Text("The register on the site", "Касса на сайте")
 
 
@@ -165,10 +164,11 @@ class BitrixSettings(PluginSettings):
     rest_url = setting(
         fields.String(load_default="", validate=_webhook), label=Text("REST webhook", "Вебхук REST"), secret=True,
         group=_SITE, example="https://shop.example/rest/1/abcdefgh12345678/",
-        help=Text("With it the hub sets up the register by itself and tells the site of a receipt at once. Scopes: "
-                  "cashbox, catalog. Without it the site asks for the result every two minutes.",
-                  "С ним хаб сам заведёт кассу на сайте и сразу сообщит о чеке. Права вебхука: cashbox и catalog. "
-                  "Без него сайт сам спрашивает о чеке раз в две минуты."))
+        help=Text("With it the hub sets up the REST register by itself and tells the site of a receipt at once (rights "
+                  "cashbox, catalog; without it the site asks for the result every two minutes), or reads orders "
+                  "(rights sale, pay_system, cashbox).",
+                  "С ним хаб сам заведёт кассу REST и сразу сообщит сайту о чеке (права cashbox и catalog; без него "
+                  "сайт сам спрашивает раз в две минуты) или читает заказы (права sale, pay_system и cashbox)."))
     config_key = setting(
         fields.String(load_default="", validate=validate.Length(max=100)), label=Text("Key of the register",
                                                                                       "Ключ кассы"),

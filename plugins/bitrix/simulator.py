@@ -17,6 +17,7 @@ from typing import Any
 from hub_plugins.bitrix.simulated_checks import CASES, VATS, body, content, encoded
 from hub_plugins.bitrix.simulated_http import post
 from hub_plugins.bitrix.simulated_rest import RestSide
+from hub_plugins.bitrix.simulated_rules import OPTIONS, automatic, content_of
 from hub_plugins.bitrix.simulated_shop import Fired, Shop
 from hub_plugins.bitrix.simulated_site import (
     OLD_TYPES,
@@ -61,6 +62,9 @@ class BitrixSite(RestSide, HttpSimulator):
         self.handled: list[dict[str, Any]] = []
         #: What becomes of events: sent, lost or doubled.
         self.events = "sent"
+        #: ``check_type_on_pay`` when the site makes checks by itself, and what has one already.
+        self.option = ""
+        self.checked: set[tuple[str, int]] = set()
         #: The same shop's poll protocol (§2), with checks of its own.
         self.desk = Desk(shop, wait=poll_wait, clock=clock)
         self._ids = 0
@@ -199,10 +203,35 @@ class BitrixSite(RestSide, HttpSimulator):
         """An act of :class:`Shop` (add, pay, unpay, give_back, ship, split, ship_one, cancel, delete, edit), with the
         events that it fires."""
         with self.lock:
+            before = deepcopy(self.orders.orders.get(int(params.get("order") or 0), {}))
             result, fired = getattr(self.orders, act)(**params)
             result = deepcopy(result)
+            rows = self._automatic(before)
+        for row in rows:
+            self._print(row, None)
         self._fire(fired)
         return result
+
+    def do_automatic(self, option: str) -> Any:
+        """``check_type_on_pay`` of the shop: sell, prepayment or advance. Off until it is chosen: then saved orders
+        make their checks by themselves (§1.4)."""
+        if option not in ("", *OPTIONS):
+            raise LookupError(f"no option {option!r}")
+        self.option = option
+        return option
+
+    def _automatic(self, before: Mapping[str, Any]) -> list[CheckRow]:
+        order = self.orders.orders.get(int(before.get("id") or 0))
+        if not self.option or order is None:
+            return []
+        ffd105 = self._register()[0]["SETTINGS"].get("SUPPORTS_FFD105") == "Y"
+        rows = []
+        for one in automatic(before, order, self.checked, self.option, ffd105):
+            self.checked.add(one.entity)
+            percents = {rate: number for number, _, rate in self.vats if rate}
+            rows.append(CheckRow(self.next, content_of(order, one, percents)))
+            self.checks[self.next], self.next = rows[-1], self.next + 1
+        return rows
 
     def do_events(self, become: str) -> Any:
         """What becomes of events from now on: sent, lost or doubled. The vendor's queue repeats nothing."""

@@ -128,6 +128,7 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
                       if name in ("confirmed0", "wide", "uncertain", "refused", "invalid", "queued22", "cancelled24")})
         found.update({
             "return": f"/receipts/{ids['wide']}/return", "public": f"/r/{ids['confirmed0']}",
+            "public-narrow": f"/r/{ids['wide']}?w=58&lang=kk", "public-a4": f"/r/{ids['wide']}/a4",
             "register": f"/registers/{ids['till']}", "register-cloud": f"/registers/{ids['cloud']}",
             "register-z": f"/registers/{ids['till']}/order/z",
             "register-cash": f"/registers/{ids['till']}/order/cash_in",

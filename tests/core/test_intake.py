@@ -119,6 +119,17 @@ def test_the_same_order_stored_at_once_by_two_processes_is_one_receipt(shop: Sho
         one.close()
 
 
+def test_a_plugins_last_change_is_held_to_the_same_rules(shop: Shop) -> None:
+    def change(**more: Any) -> Any:
+        shop.catalogue._implementations["hub_receipt_built"] = [("odd", lambda receipt: replace(receipt, **more))]
+        return prepare(shop.facts(), order("1"), shop.catalogue, utcnow())
+
+    good = change(additional="odd")
+    assert good.receipt is not None and good.receipt.additional == "odd" and good.problems == ()
+    wrong = change(payments=(), additional="longer than 1192 holds")
+    assert wrong.receipt is None and [one.code for one in wrong.problems] == ["no_payments", "text_too_long"]
+
+
 def test_the_same_event_after_a_restart_is_one_receipt(shop: Shop) -> None:
     shop.other.orders["deal:1"] = order("1")
     shop.post("deal:1")

@@ -19,8 +19,8 @@ from sqlalchemy import func, select, update
 from hub.contracts import Bookmark, Job, LeaseLost, Refused, RegisterGone, Unavailable, Uncertain
 from hub.dispatch import actions, claims, matching, steps
 from hub.dispatch.claims import Owner
-from hub.fiscal import Cashier, FiscalRecord, Invalid, Kind, Money, Text, codec
-from hub.store import Audit, Database, DatabaseAway, Delivery, ReceiptEvent, leases, table
+from hub.fiscal import Cashier, Customer, FiscalRecord, Invalid, Kind, Money, Text, codec
+from hub.store import Audit, Database, DatabaseAway, Delivery, Evidence, ReceiptEvent, leases, table
 from hub.store.receipts import receipt_key
 from tests.core.support import (
     FOREIGN,
@@ -150,9 +150,31 @@ def test_uncertain_and_printed_is_found(shop: Shop, till: Device, hand: Hand, fa
     assert shop.state() == "recorded"
     assert causes(shop)[:3] == ["printing:claimed", "uncertain:uncertain", "recorded:found"]
     assert shop.count(FOREIGN) == 2, "the registration and the opened shift, not our receipt"
+    assert shop.evidence() == [], "what was read back is what was asked for, tag by tag"
     _again(hand)
     assert shop.states() == {"1": "recorded", "2": "recorded"} and told(shop) == ["recorded", "recorded"]
     shop.judge(till)
+
+
+def test_a_document_that_differs_from_what_was_asked_for_is_shown(
+        shop: Shop, till: Device, hand: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read back tag by tag: sums and lines agree, so it is ours; the buyer's contact is another."""
+    shop.accept(order("1", customer=Customer("", "anna@example.org")))
+    till.fault("lost_answer", command="finish")
+    plain = hand.driver.find
+
+    def find(bookmark: Any) -> Any:
+        found = plain(bookmark)
+        return replace(found, documents=tuple(
+            replace(one, tlv=one.tlv.replace(b"anna@example.org", b"mary@example.org")) for one in found.documents))
+
+    monkeypatch.setattr(hand.driver, "find", find)
+    with _power_returns(till, hand):
+        hand.one()
+    assert shop.state() == "recorded" and shop.evidence() == ["document_differs"]
+    details = shop.read(select(table(Evidence).c.details))[0][0]
+    assert details["tags"] == [{"tag": 1008, "place": ""}] and "(1008)" in Text.from_json(details["text"]).say("ru")
+    assert "example.org" not in str(details), "no personal data"
 
 
 @pytest.mark.parametrize("fault", [

@@ -193,6 +193,8 @@ def test_orders_from_the_page_are_run_once_and_answered(shop: Shop) -> None:
         assert order_z(shop, register, "x")["cash"] == 30_700
         assert "refused" in order_z(shop, register, "cash_out", amount=99_000_000, currency="RUB")
         one.fault("swallowed", command="cash")
+        nothing = order_z(shop, register, "cash_in", amount=0, currency="RUB")
+        assert "above zero" in nothing["refused"]["en"]
         lost = order_z(shop, register, "cash_in", amount=900, currency="RUB")
         assert "refused" in lost, "nobody is told that it is done"
         assert order_z(shop, register, "check")["done"] is True

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from hub.store import (
@@ -42,6 +43,7 @@ from hub.store import (
     StoragePeriod,
     User,
     Watcher,
+    fiscal,
     schema,
     table,
     utcnow,
@@ -69,6 +71,40 @@ def test_the_migrations_make_what_the_models_say(
     with db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
         assert compare_metadata(context, Base.metadata) == []
+    db.close()
+
+
+def test_rows_from_before_the_levels_say_nothing(
+        db_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """0003 gives rows that are there already an empty answer, and takes it back again."""
+    db = _empty(db_url, request, tmp_path)
+    settings = Config()
+    settings.set_main_option("script_location", str(files("hub.store") / "migrations"))
+
+    def migrate(step: Callable[[Config, str], None], revision: str) -> None:
+        with db.engine.connect().execution_options(hub_write=True) as connection, connection.begin():
+            settings.attributes["connection"] = connection
+            step(settings, revision)
+
+    def columns() -> set[str]:
+        with db.engine.connect() as connection:
+            return {one["name"] for one in inspect(connection).get_columns("organisation")}
+
+    migrate(command.upgrade, "0002")
+    before = columns()
+    with db.write() as session:
+        session.execute(text(
+            "INSERT INTO organisation (name, country, tax_id, tax_system, default_vat, currency, zone, public_id, "
+            "settlement_place, sender_email, internet, electronic_only, ffd, created_at, row_version) VALUES ('Old', "
+            "'RU', '7707083893', 'OSN', 'none', 'RUB', 'Europe/Moscow', 'org_1', '', '', true, false, '1.05', "
+            "'2026-01-01 00:00:00', 1)"))
+    migrate(command.upgrade, "0003")
+    with db.session() as session:
+        row = session.scalars(select(Organisation)).one()
+        assert row.fiscal == {} and fiscal.of_organisation(vars(row)).said() == {
+            "tax_system", "vat", "internet", "electronic_only"}
+    migrate(command.downgrade, "0002")
+    assert columns() == before
     db.close()
 
 

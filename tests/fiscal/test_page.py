@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from hub.fiscal import Country, Receipt, document, fit, rules, rules_more, rules_sums, rules_who
+from hub.fiscal import Country, Receipt, document, fit, rules, rules_more, rules_sums, rules_texts, rules_who
 from hub.fiscal.checking import judge
 from hub.fiscal.codes import Ffd, Kind
 from hub.fiscal.problems import SENTENCES
@@ -186,8 +186,8 @@ def table_of_rules() -> Iterator[str]:
               "where enforced")
     yield row(*["---"] * 9)
     broken = examples()
-    homes = {rule.id: name for name, some in (("rules_sums", rules_sums.RULES), ("rules_who", rules_who.RULES),
-                                              ("rules_more", rules_more.RULES)) for rule in some}
+    homes = {rule.id: home.__name__.rpartition(".")[2] for home in (rules_sums, rules_texts, rules_who, rules_more)
+             for rule in home.RULES}
     for rule in rules.RULES:
         where = f"`hub/fiscal/{homes[rule.id]}.py`"
         if f'"{rule.id}"' in BUILD:

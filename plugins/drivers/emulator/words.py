@@ -90,7 +90,7 @@ def _of_tags(data: bytes, what: What, fact: FiscalRecord) -> StoredDocument:
     kept = document.decode(data)
     lines = tuple(StoredLine(line.name, line.amount, line.quantity) for line in kept.receipt.lines)
     return StoredDocument(fact, fact.document_number, what, kept.receipt.kind, kept.total, lines or None,
-                          kept.receipt.cashier.name, kept.property_text)
+                          kept.receipt.cashier.name, kept.property_text, data)
 
 
 def found(storage: str, entries: list[Answer], complete: bool, identity: Identity, currency: str) -> Found:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +29,7 @@ from hub.store import Database, Inbox, SourceRow, table
 from hub.store.receipts import DELIVERY, RECEIPT
 from hub.testing.simulator import Fault, Running, running
 from tests.core.support import INN, Shop
+from tests.core.test_caller import certificate
 
 SITE = [sys.executable, "-c", "import sys; from hub_plugins.bitrix.site_poll import main; sys.exit(main(sys.argv[1:]))",
         "--port", "0"]
@@ -330,3 +333,32 @@ def test_other_versions(stage: Callable[..., Scene]) -> None:
     sites = scene.site.state()["sites"]
     assert [site["registers"][0]["rewritten"] for site in sites] == [0, 0]
     assert len(scene.papers()) == 2
+
+
+def test_over_tls(stage: Callable[..., Scene], tmp_path: Path) -> None:
+    """The certificate is checked: one that nobody trusts is a sentence, a trusted one prints."""
+    cert, key = certificate(tmp_path)
+    scene = stage("--wait", "1", "--repeat", "1.5", "--cert", str(cert), "--key", str(key), bundle=str(cert))
+    scene.site.url = scene.site.url.replace("https:", "http:")
+    trusting = ssl.create_default_context(cafile=str(cert))
+    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trusting))
+    scene.site._call = lambda what, data=None: json.loads(opener.open(  # type: ignore[method-assign]
+        urllib.request.Request(f"{scene.site.url.replace('http:', 'https:')}/_sim/{what}",
+                               data=None if data is None else json.dumps(data).encode()), timeout=30).read())
+    source_id = scene.connect()
+    number = scene.check()
+    scene.bundle = ""
+    wary = scene.work()
+    source = table(SourceRow)
+
+    def said() -> Any:
+        with scene.shop.db.read() as connection:
+            return connection.execute(select(source.c.last_error).where(source.c.id == source_id)).scalar()
+
+    scene.until(lambda: said() and "доверия" in said()["ru"])
+    scene.stop(wary)
+    assert not scene.papers()
+    scene.bundle = str(cert)
+    scene.work()
+    scene.until(lambda: scene.ended(number))
+    agree(scene, number)

@@ -184,6 +184,29 @@ def test_a_prepayment_goes_back(desk: Desk) -> None:
     assert back.base_key == first.key and desk.look(order) == []
 
 
+def test_returned_and_paid_again_are_three_receipts(desk: Desk) -> None:
+    """The same payment of the site, money taken twice: each has a key of its own."""
+    order = desk.order()
+    payment = desk.act("pay", order=order)["id"]
+    desk.look(order)
+    desk.act("give_back", order=order, payment=payment)
+    desk.look(order)
+    desk.site.orders._payment(order, payment, isReturn="N", payReturnDate=None)
+    [again] = desk.look(order)
+    assert shape(again) == (S, {Method.FULL_PREPAYMENT}, {"ELECTRONIC": "1781.00"}) and desk.look(order) == []
+    desk.act("give_back", order=order, payment=payment)
+    [back] = desk.look(order)
+    assert back.base_key == again.key and len({one.key for one in desk.made}) == 4 and desk.look(order) == []
+
+
+def test_a_deleted_payment_with_a_receipt_is_for_a_person(desk: Desk) -> None:
+    order = desk.order()
+    desk.act("pay", order=order)
+    desk.look(order)
+    desk.site.orders.orders[order]["payments"].clear()
+    assert desk.look(order) == [] and desk.open() == {"unpaid"}
+
+
 def test_all_goods_go_back(desk: Desk) -> None:
     order = desk.order()
     payment = desk.act("pay", order=order)["id"]
@@ -218,6 +241,21 @@ def test_cancelled_and_the_money_back(desk: Desk) -> None:
     [back] = desk.look(order)
     assert shape(back) == (R, {Method.FULL_PREPAYMENT}, {"ELECTRONIC": "1781.00"})
     assert desk.open() == set()
+
+
+def test_cancelled_after_a_part_was_handed_over(desk: Desk) -> None:
+    """What will never be shipped stands no longer in the way of giving back all that was."""
+    order = desk.order()
+    payment = desk.act("pay", order=order, amount=501)["id"]
+    desk.look(order)
+    desk.act("split", order=order, items=[1])
+    desk.act("ship_one", order=order, shipment=desk.site.orders.orders[order]["shipments"][2]["id"])
+    desk.look(order)
+    desk.act("cancel", order=order)
+    desk.act("give_back", order=order, payment=payment)
+    [back] = desk.look(order)
+    assert shape(back) == (R, {Method.FULL_PAYMENT}, {"ELECTRONIC": "501.00"})
+    assert [line.name for line in back.lines] == ["Кружка"]
 
 
 def test_a_mark_taken_off_is_for_a_person(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hub_plugins.drivers.emulator import errors, paperwork
+from hub_plugins.drivers.emulator.control import emulator
 from hub_plugins.drivers.emulator.device import Device
 from hub_plugins.drivers.emulator.driver import EmulatorDriver
 from hub_plugins.drivers.emulator.engine import Engine
@@ -19,7 +20,7 @@ from hub_plugins.drivers.emulator.errors import DeviceError
 from hub_plugins.drivers.emulator.journal import documents
 from hub_plugins.drivers.emulator.people import People
 
-from hub.contracts import Bookmark, Refused, ShiftReport
+from hub.contracts import Bookmark, Refused, ShiftReport, Uncertain
 from hub.dispatch.matching import decide
 from hub.fiscal import (
     Agent,
@@ -48,7 +49,7 @@ from hub.fiscal import (
 )
 from hub.fiscal.document import compare, decode
 from tests.fiscal.marking_samples import GTIN, SAMPLES, SERIAL
-from tests.plugins.drivers.emulator.samples import CASHIER, Clock, StrictGuard, in_process, job, receipt
+from tests.plugins.drivers.emulator.samples import CASHIER, Clock, StrictGuard, driver_for, in_process, job, receipt
 
 GUARD = StrictGuard()
 MARK = SAMPLES[marking.MarkKind.GS1_44]
@@ -219,6 +220,23 @@ def test_corrections_count_in_the_shift_and_in_the_drawer(pair: Pair) -> None:
     assert device.engine.state()["drawer"] == 155_050 and device.engine.state()["cumulative"] == 155_050
     shown = People(device).documents()[-1]
     assert shown["what"] == "correction" and shown["qr"].endswith("n=1") and shown["x"]["correction"]["number"]
+
+
+def test_a_correction_over_a_socket_is_in_the_file_and_found_after_a_lost_answer(tmp_path: Path) -> None:
+    asked = receipt(correction=BASE, ffd=Ffd.V1_2)
+    with emulator("--journal", str(tmp_path / "j"), "--ffd", "1.2") as process:
+        driver = driver_for(process.address)
+        driver.open()
+        driver.open_shift(CASHIER, GUARD)
+        mark = driver.bookmark()
+        process.do("fault", kind="lost_answer", command="finish")
+        assert isinstance(driver.fiscalise(job(asked), GUARD), Uncertain)
+        driver.settle(GUARD)
+        verdict = decide(asked, mark.storage_number, driver.find(mark), (), True)
+        assert verdict.decision == "recorded"
+        driver.close()
+    (written,) = [one for one in documents(tmp_path / "j") if one["what"] == "correction"]
+    assert compare(asked, b64decode(written["tlv"])) == ()
 
 
 # -- what a register does not take
