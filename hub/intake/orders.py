@@ -121,7 +121,7 @@ def _template(text: str) -> templating.Template:
 
 #: Fields of an order that make its receipt another one.
 CONTENT = ("kind", "currency", "lines", "payments", "discount", "discount_percent", "markup", "markup_percent",
-           "tax_system", "correction")
+           "tax_system", "correction", "rounding")
 
 
 def content_hash(order: Order) -> str:

@@ -15,22 +15,26 @@ from typing import Any
 from hub_plugins.bitrix.book import Book
 from hub_plugins.bitrix.simulator import BitrixSite
 from hub_plugins.bitrix.source import BitrixSource
+from sqlalchemy import update
 
 from hub import office
 from hub.intake.sources import Sources
-from hub.store import Register, SourceRow
+from hub.store import Register, SourceRow, utcnow
 from tests.browser.live import browsing, chromium_path, serving
 from tests.browser.shots import _log_in
 from tests.web.world import World, make
 
 ADDRESS = "https://kassa.shop.example"
 SERIAL = "00106900000017"
-VAT = "1 = none\n2 = vat22\n3 = vat10\n4 = vat22\n5 = vat5\n6 = vat0"
+VAT = "1 = none\n2 = vat22\n3 = vat10"
+#: The same rows as a site of today has them.
+RATES = ((1, "Без НДС", None), (2, "НДС 22%", 22), (3, "НДС 10%", 10))
 
 
 @contextmanager
 def _site(**options: Any) -> Iterator[BitrixSite]:
     site = BitrixSite(**options)
+    site.vats = RATES
     site.start()
     try:
         yield site
@@ -71,7 +75,7 @@ def shoot(page: Any, folder: Path, name: str, until: str) -> None:
 def pictures(page: Any, address: str, folder: Path, rest: SourceRow, poll: SourceRow, bad: SourceRow) -> None:
     """All of them, as an owner would see them one after another."""
     page.goto(f"{address}/connectors/new/bitrix")
-    shoot(page, folder, "bitrix-settings", "#f-s_vat, [name='s-vat'], [name='s_vat'], [name=vat]")
+    shoot(page, folder, "bitrix-settings", "#s-vat")
     page.goto(f"{address}/connectors/{rest.public_id}")
     page.locator("form[action$='/check'] button").click()
     shoot(page, folder, "bitrix-check", ".note")
@@ -90,20 +94,21 @@ def main(arguments: list[str]) -> int:
     if path is None:
         print("Chromium is not installed", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as place, _site(shop="shop.example", poll_wait=1.0) as site, \
-            browsing(path) as browser:
+    with tempfile.TemporaryDirectory() as place, _site() as site, \
+            _site(host="127.0.0.2", poll_wait=1.0) as other, browsing(path) as browser:
         world = make(Path(place) / "hub", ADDRESS).with_owner()
         world.catalogue.sources["bitrix"] = BitrixSource
         till = world.register("Касса у входа")
         with world.db.write() as session:
             session.get_one(Register, till.id).serial = SERIAL
-        state = site.state()
-        hook = {"way": "rest", "rest_url": state["webhook"], "register_email": "kassa@shop.example", "vat": VAT}
+        hook = {"way": "rest", "rest_url": site.state()["webhook"], "register_email": "kassa@shop.example", "vat": VAT}
         rest = connection(world, "Интернет-магазин", hook)
-        poll = connection(world, "Магазин на старой кассе", {"way": "poll", "poll_url": state["poll_url"],
+        poll = connection(world, "Магазин на старой кассе", {"way": "poll", "poll_url": other.state()["poll_url"],
                                                             "poll_version": "3"})
         bad = connection(world, "Магазин подарков", {"way": "rest", "vat": VAT})
         trouble(world, bad)
+        with world.db.write() as session:
+            session.execute(update(SourceRow).values(last_ok_at=utcnow()))
         with serving(world.app) as address:
             context = browser.new_context(viewport={"width": 1000, "height": 900})
             page = context.new_page()
