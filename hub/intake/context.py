@@ -33,13 +33,14 @@ from hub.store import (
     table,
     utcnow,
 )
+from hub.store.hot import Hot
 from hub.store.receipts import RECEIPT, VIEWED, view_of
 from hub.store.vault import Vault
 
 _memory, _register, _served = table(Memory), table(Register), table(QueueRegister)
 #: A source's receipt by its key. Made once: a plugin asks before it answers somebody, and mostly there is none yet.
 _MINE = (RECEIPT.c.source_id == bindparam("source"), RECEIPT.c.source_key == bindparam("key"))
-_ANY, _VIEWED = select(RECEIPT.c.id).where(*_MINE), VIEWED.where(*_MINE)
+_ANY, _VIEWED = Hot(select(RECEIPT.c.id).where(*_MINE)), VIEWED.where(*_MINE)
 #: Seconds that a plugin waits for the database: it may have to answer somebody.
 PATIENCE = 4.0
 _local = threading.local()
@@ -157,7 +158,7 @@ class CoreContext:
         def look() -> dict[str, Any] | None:
             given = {"source": self._source.id, "key": key}
             with self._db.read() as connection:
-                if connection.execute(_ANY, given).first() is None:
+                if _ANY.run(connection, given).fetchone() is None:
                     return None
                 row = connection.execute(_VIEWED, given).mappings().first()
                 return None if row is None else dict(row)

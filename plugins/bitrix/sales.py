@@ -121,17 +121,16 @@ class Sales:
             self.context.remember(name, log.write(), ledger.KEEP)
         found = settlement.due(deal, log.events(deal), on_payment=self.on_payment)
         wanted = self._wanted(log, found)
-        if found.problems:
-            self.book.note("sums", order.id, number=order.number, why_en=found.problems[0].text.say("en"),
-                           why_ru=found.problems[0].text.say("ru"))
+        differ = ledger.apart(order, deal) if wanted else None
+        why = _sums(*differ) if differ is not None else found.problems[0] if found.problems else None
+        if why is not None:
+            self.book.note("sums", order.id, number=order.number, **_said(why))
         else:
             self.book.drop("sums", order.id)
         if not wanted:
             return NoOrder((_OLD if log.entries and all(one["old"] for one in log.entries) else _NOTHING).with_(
                 number=order.number))
-        differ = ledger.apart(order, deal)
         if differ is not None:
-            self.book.note("sums", order.id, number=order.number, **_said(_sums(*differ)))
             raise Invalid([_sums(*differ)], wanted[0].order.key, order.number)
         return tuple(one.order for one in wanted)
 

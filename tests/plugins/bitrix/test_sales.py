@@ -341,6 +341,9 @@ def test_sums_that_differ_are_refused_in_words(desk: Desk) -> None:
     with pytest.raises(Invalid) as caught:
         desk.look(order)
     assert [one.code for one in caught.value.problems] == ["sums_differ"] and desk.open() == {"sums"}
+    with pytest.raises(Invalid):
+        desk.look(order)
+    assert [one.times for one in Book(desk.context).entries()] == [2], "it stands, and is not struck off in between"
     desk.site.orders.orders[order]["price"] = 1781
     [mended] = desk.look(order)
     assert mended.key == caught.value.key and desk.open() == set()
