@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 import requests
 
@@ -18,6 +19,7 @@ from hub.contracts.errors import TryLater
 from hub.fiscal import Text
 
 LARGEST_ANSWER = 10 * 1024 * 1024
+MOST_FIELDS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class Client:
 
 def form_pairs(body: bytes, encoding: str = "latin-1") -> list[tuple[str, str]]:
     """The pairs of a form-encoded body in order, percent escapes decoded in ``encoding`` (bytes survive latin-1)."""
-    return parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding=encoding, max_num_fields=20_000)
+    return parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding=encoding, max_num_fields=MOST_FIELDS)
 
 
 def php_form(body: bytes, decode: Any = None) -> dict[str, Any]:
@@ -124,8 +126,14 @@ def php_form(body: bytes, decode: Any = None) -> dict[str, Any]:
     given), because some senders put raw bytes in a form. The depth is limited to 20.
     """
     read = decode or (lambda raw: raw.decode("utf-8", "replace"))
+    pieces = body.split(b"&")
+    if len(pieces) > MOST_FIELDS:
+        raise ValueError(f"a form of more than {MOST_FIELDS} fields")
     tree: dict[str, Any] = {}
-    for name, value in form_pairs(body):
+    for piece in pieces:
+        if not piece:
+            continue
+        name, _, value = piece.partition(b"=")
         keys = _php_keys(name)
         spot = tree
         for key in keys[:-1]:
@@ -135,12 +143,24 @@ def php_form(body: bytes, decode: Any = None) -> dict[str, Any]:
                 below = spot[key] = {}
             spot = below
         last = keys[-1] if keys[-1] or len(keys) == 1 else str(len(spot))
-        spot[last] = read(value.encode("latin-1"))
+        spot[last] = read(_unescaped(value))
     result: dict[str, Any] = {name: _lists(value) for name, value in tree.items()}
     return result
 
 
-def _php_keys(name: str) -> list[str]:
+def _unescaped(raw: bytes) -> bytes:
+    if b"+" in raw:
+        raw = raw.replace(b"+", b" ")
+    return unquote_to_bytes(raw) if b"%" in raw else raw
+
+
+@lru_cache(maxsize=4096)
+def _php_keys(raw: bytes) -> tuple[str, ...]:
+    """The keys in a field's name; a shop's requests repeat the same names."""
+    return tuple(_split_keys(_unescaped(raw).decode("latin-1")))
+
+
+def _split_keys(name: str) -> list[str]:
     first, bracket, rest = name.partition("[")
     if not bracket or "]" not in rest:
         return [name]
