@@ -139,7 +139,11 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the register says it is. ``serial`` is its unique id; the rest decides which receipts fit it."""
+    """Who the register says it is. ``serial`` is its unique id; the rest decides which receipts fit it.
+
+    ``marking`` says whether it is registered for marked goods, ``agent_signs`` for which agents (mask of tag 1057);
+    None when the model does not say: then nothing is held against it.
+    """
 
     serial: str
     model: str
@@ -152,6 +156,8 @@ class Identity:
     internet: bool | None = None
     firmware: str = ""
     ofd_name: str = ""
+    marking: bool | None = None
+    agent_signs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from hub.fiscal.build import left_of
 from hub.fiscal.codes import Country, Method, Subject
 from hub.fiscal.vat import rates_on
 from hub.intake.context import facts, serving
-from hub.intake.orders import DEADLINE, content_hash, prepare, store
+from hub.intake.orders import DEADLINE, content_hash, fits, prepare, store
 from hub.plugins import Catalogue
 from hub.store import (
     Attempt,
@@ -270,7 +270,8 @@ def _store_return(connection: Connection, base: Mapping[str, Any], receipt: Rece
         content_hash=content_hash(order), order_number=base["order_number"], receipt_key=receipt.key, state=state,
         kind=receipt.kind.name, country=base["country"], ffd=base["ffd"], currency=base["currency"],
         total=receipt.total.amount, internet=base["internet"], tax_system=base["tax_system"],
-        settlement_place=base["settlement_place"], document=strip_receipt(receipt), order_data=strip_order(order),
+        settlement_place=base["settlement_place"], **fits(receipt), document=strip_receipt(receipt),
+        order_data=strip_order(order),
         snapshot_id=base["snapshot_id"], queue_id=base["queue_id"], base_id=base["id"], depends_on_id=base["id"],
         priority=100, deadline=None if waits else now + DEADLINE, due_at=now, state_at=now, tries=0, problems=[],
         public_id=new_public_id("rcp"), created_at=now, row_version=1).returning(RECEIPT.c.id)).scalar_one())

@@ -30,6 +30,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.contracts import Bookmark, Refused, StoredDocument, Submitted, Unavailable, Uncertain
 from hub.fiscal import FiscalRecord, Receipt, Text, codec
+from hub.fiscal.codes import AgentSign
 from hub.store import (
     Attempt,
     Evidence,
@@ -71,6 +72,10 @@ class Owner:
         return f"register:{self.register_id}#{self.fence}"
 
 
+#: Every agent's sign together (tag 1057).
+ALL_AGENTS = sum(one.value for one in AgentSign)
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """What a register takes, as values of the claim's conditions: its organisation is the owner's (its INN was
@@ -81,6 +86,9 @@ class Fit:
     countries: str
     internet_only: bool
     settlement_place: str
+    marking: bool | None = None
+    agent_signs: int | None = None
+    electronic_only: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,8 @@ def _waiting() -> Any:
 
 
 def _fitting() -> Any:
-    """Of those, what fits the register: organisation, tax system, FFD, country, Internet mode, place."""
+    """Of those, what fits the register: organisation, tax system, FFD, country, Internet mode, place, marked
+    goods, agents, paper."""
     return (
         _waiting()
         .where(RECEIPT.c.organisation_id == bindparam("organisation"),
@@ -134,7 +143,11 @@ def _fitting() -> Any:
                bindparam("countries").contains(RECEIPT.c.country),
                or_(bindparam("anywhere") == 1, RECEIPT.c.internet.is_(True)),
                or_(RECEIPT.c.settlement_place == "", bindparam("place") == "", RECEIPT.c.internet.is_(True),
-                   RECEIPT.c.settlement_place == bindparam("place")))
+                   RECEIPT.c.settlement_place == bindparam("place")),
+               or_(bindparam("marks") == 1, RECEIPT.c.marking.is_(False)),
+               or_(RECEIPT.c.agent_signs == 0,
+                   RECEIPT.c.agent_signs.bitwise_and(bindparam("other_agents")) == 0),
+               or_(bindparam("paperless") == 1, RECEIPT.c.electronic_only.is_(False)))
         # A document with this receipt's key is already in a storage (the database is younger than the paper).
         .where(~exists(select(FOREIGN.c.id).where(FOREIGN.c.receipt_key == RECEIPT.c.receipt_key)))
         .order_by(RECEIPT.c.priority, RECEIPT.c.id).limit(1))
@@ -223,7 +236,9 @@ def claim(connection: Connection, owner: Owner, fit: Fit, served: Sequence[int],
     now = utcnow()
     values = {"register": owner.register_id, "holder": owner.holder, "fence": owner.fence, "now": now, "moment": now,
               "organisation": owner.organisation_id, "tax_systems": fit.tax_systems, "newest_ffd": fit.newest_ffd,
-              "countries": fit.countries, "anywhere": int(not fit.internet_only), "place": fit.settlement_place}
+              "countries": fit.countries, "anywhere": int(not fit.internet_only), "place": fit.settlement_place,
+              "marks": int(fit.marking is not False), "paperless": int(fit.electronic_only),
+              "other_agents": 0 if fit.agent_signs is None else ALL_AGENTS & ~fit.agent_signs}
     is_sqlite = connection.dialect.name == "sqlite"
     if not is_sqlite and not is_owner(connection, owner):
         return None

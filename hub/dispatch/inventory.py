@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from hub.contracts import Identity, RegisterGone, Status
+from hub.contracts import Capabilities, Identity, RegisterGone, Status
 from hub.dispatch.claims import FOREIGN, PERIOD, REGISTER, STORAGE, Owner
 from hub.fiscal import Text, fit
 from hub.registers.health import status_json
@@ -39,7 +39,8 @@ class Known:
     signature: str = ""
 
 
-def new_identity(db: Database, owner: Owner, row: Register, organisation: Organisation, identity: Identity) -> Known:
+def new_identity(db: Database, owner: Owner, row: Register, organisation: Organisation, identity: Identity,
+                 capabilities: Capabilities) -> Known:
     """Checks who answered and keeps it; a storage that was replaced closes the old period. Raises RegisterGone when
     it is not the register that we know, or another organisation's."""
     if row.serial and row.serial != identity.serial:
@@ -69,7 +70,9 @@ def new_identity(db: Database, owner: Owner, row: Register, organisation: Organi
             connection.execute(insert(PERIOD).values(
                 organisation_id=owner.organisation_id, storage_id=storage_id, register_id=owner.register_id,
                 since=now, public_id=new_public_id("stp"), created_at=now, row_version=1))
-        values: dict[str, Any] = {"serial": identity.serial, "identity": asdict(identity), "trouble": None,
+        values: dict[str, Any] = {"serial": identity.serial, "identity": {
+            **asdict(identity), "countries": list(capabilities.countries),
+            "electronic_only": capabilities.electronic_only}, "trouble": None,
                                   "trouble_code": ""}
         same = row.storage_number == identity.storage_number
         if not same:
@@ -134,15 +137,20 @@ NO_REGISTER = Text("No register serves this queue. Add a register, or let one se
 NEVER_ANSWERED = Text("The register “{title}” has not answered yet.", "Касса «{title}» ещё не отвечала.")
 
 
+#: Columns of a receipt that decide which registers it fits; the names are those of hub.fiscal.fit.Asked.
+ASKED = ("country", "tax_system", "ffd", "internet", "settlement_place", "marking", "agent_signs", "electronic_only")
+
+
 def misfit(receipt: Mapping[str, Any], register: Mapping[str, Any]) -> Text | None:
     """Why a register may not print a receipt; None when it may. The same conditions as the claim, in words."""
     identity, title = register["identity"] or {}, register["title"]
     if not identity:
         return NEVER_ANSWERED.with_(title=title)
-    wanted = fit.Asked(tax_system=receipt["tax_system"], ffd=receipt["ffd"], internet=receipt["internet"],
-                       settlement_place=receipt["settlement_place"])
-    has = fit.Registration(title, "", identity.get("tax_systems", 0), identity.get("ffd", ""),
-                           identity.get("internet"), identity.get("settlement_place", ""))
+    wanted = fit.Asked(**{name: receipt[name] for name in ASKED if name in receipt})
+    has = fit.Registration(
+        title, "", identity.get("tax_systems", 0), identity.get("ffd", ""), identity.get("internet"),
+        identity.get("settlement_place", ""), identity.get("marking"), identity.get("agent_signs"),
+        tuple(identity.get("countries", ())), identity.get("electronic_only"))
     first = next(fit.of(wanted, has), None)
     return first.text if first is not None else None
 
@@ -152,8 +160,7 @@ def explain_waiting(db: Database, most: int = 200) -> Iterator[tuple[int, Text |
     link = table(QueueRegister)
     with db.read() as connection:
         rows = connection.execute(
-            select(RECEIPT.c.id, RECEIPT.c.queue_id, RECEIPT.c.tax_system, RECEIPT.c.ffd, RECEIPT.c.internet,
-                   RECEIPT.c.settlement_place, RECEIPT.c.misfit)
+            select(RECEIPT.c.id, RECEIPT.c.queue_id, RECEIPT.c.misfit, *(RECEIPT.c[name] for name in ASKED))
             .where(RECEIPT.c.state == "queued", RECEIPT.c.state_at <= utcnow() - timedelta(seconds=3))
             .order_by(RECEIPT.c.id).limit(most)).mappings().all()
         registers: dict[int, list[Mapping[str, Any]]] = {}

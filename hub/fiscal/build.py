@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from hub.fiscal import contact as contacts
@@ -28,13 +29,15 @@ from hub.fiscal.codes import (
     Tag,
     TaxSystem,
 )
+from hub.fiscal.details import Agent, Supplier
 from hub.fiscal.marking import planned_status
 from hub.fiscal.money import LARGEST, Money, total, unit_prices
-from hub.fiscal.order import Cashier, Order, OrderLine, Payment
+from hub.fiscal.order import Cashier, Customer, Order, OrderLine, Payment
 from hub.fiscal.problems import Invalid, Problem
 from hub.fiscal.receipt import Receipt, ReceiptLine
 from hub.fiscal.reckoning import SUMLESS, Sum, keep_whole, line_sum, pieces, reckon, rounded
 from hub.fiscal.returns import left_of, return_of
+from hub.fiscal.rules_texts import is_blank
 
 #: Largest quantity of a line (fiscal-domain §4).
 MOST = Decimal(99_999_999)
@@ -85,7 +88,10 @@ class Terms:
     rounding: Rounding = Rounding.NONE
 
     def day_of(self, moment: datetime) -> date:
-        """The day of settlement, which decides the VAT rates."""
+        """The day of settlement, which decides the VAT rates. :class:`Invalid` for a year at the end of all calendars,
+        where a moment has no day in another zone."""
+        if not date.min.year < moment.year < date.max.year:
+            raise Invalid([Problem("date_impossible", "settled_at", {"value": moment.isoformat()})])
         if moment.tzinfo is None or (moment.utcoffset() and not self.zone):
             return moment.date()
         return moment.astimezone(ZoneInfo(self.zone or ZONES[self.country])).date()
@@ -122,6 +128,24 @@ def shorten(text: str, limit: int = LONGEST[Tag.ITEM_NAME]) -> str:
     return (head[:cut] if cut > limit // 2 else head).rstrip(" ,;-–—") + "..."
 
 
+_Named = TypeVar("_Named", Customer, Cashier, Supplier)
+
+
+def _trimmed(who: _Named) -> _Named:
+    """Without blanks around the INN: a register would write them, and cut the number to its twelve characters."""
+    return replace(who, inn=who.inn.strip()) if who.inn != who.inn.strip() else who
+
+
+def _supplier(supplier: Supplier | None) -> Supplier | None:
+    return _trimmed(supplier) if supplier is not None else None
+
+
+def _agent(agent: Agent | None) -> Agent | None:
+    if agent is None or agent.transfer_inn == agent.transfer_inn.strip():
+        return agent
+    return replace(agent, transfer_inn=agent.transfer_inn.strip())
+
+
 class _Build:
     def __init__(self, order: Order, terms: Terms, day: date, name: Namer) -> None:
         self.order, self.terms, self.day, self.name = order, terms, day, name
@@ -134,6 +158,7 @@ class _Build:
     def receipt(self, key: str, now: datetime) -> Receipt:
         order, terms = self.order, self.terms
         self.currencies()
+        self.quantities()
         if all(one.removed for one in order.lines):
             self.wrong("no_lines", "lines")
         tax_system = order.tax_system or terms.tax_system
@@ -148,12 +173,12 @@ class _Build:
             raise Invalid(self.problems)
         receipt = Receipt(
             key=key, kind=order.kind, lines=tuple(line for _, line in made), payments=payments,
-            country=terms.country, ffd=terms.ffd, tax_system=tax_system, customer=order.customer, contact=contact,
-            cashier=order.cashier if order.cashier.name else terms.cashier, internet=internet,
+            country=terms.country, ffd=terms.ffd, tax_system=tax_system, customer=_trimmed(order.customer),
+            contact=contact, cashier=_trimmed(order.cashier if order.cashier.name else terms.cashier), internet=internet,
             electronic_only=electronic, settlement_place=order.settlement_place or terms.settlement_place,
             settlement_address=order.settlement_address or terms.settlement_address, sender_email=terms.sender_email,
-            seller_name=terms.seller_name, seller_inn=terms.seller_inn, settled_at=order.settled_at or now,
-            change=change, correction=order.correction, agent=order.agent, supplier=order.supplier,
+            seller_name=terms.seller_name, seller_inn=terms.seller_inn.strip(), settled_at=order.settled_at or now,
+            change=change, correction=order.correction, agent=_agent(order.agent), supplier=_supplier(order.supplier),
             additional=order.additional, user_property=order.user_property, industry=order.industry,
             operational=order.operational, cashless=order.cashless,
             removed=tuple(self.removed(one) for one in order.lines if one.removed))
@@ -189,6 +214,14 @@ class _Build:
         for place, currency in named:
             self.wrong("foreign_currency", place, currency=currency, expected=self.currency)
         if named:
+            raise Invalid(self.problems)
+
+    def quantities(self) -> None:
+        """Raises at once for a quantity that is no number (NaN, infinite): nothing can be reckoned with it."""
+        for index, one in enumerate(self.order.lines):
+            if not one.quantity.is_finite():
+                self.wrong("quantity_not_positive", f"lines[{index}].quantity", name=one.name, quantity=one.quantity)
+        if self.problems:
             raise Invalid(self.problems)
 
     def rounded(self, exact: dict[int, Sum]) -> dict[int, Sum]:
@@ -243,7 +276,7 @@ class _Build:
     def line(self, index: int, one: OrderLine, found: Sum) -> list[ReceiptLine]:
         place = f"lines[{index}]"
         full = " ".join(self.name(self.order, one).split())
-        if not full:
+        if is_blank(full, self.terms.country):
             self.wrong("name_missing", f"{place}.name", line=index + 1)
         if one.quantity <= 0:
             self.wrong("quantity_not_positive", f"{place}.quantity", name=full, quantity=one.quantity)
@@ -253,7 +286,7 @@ class _Build:
         if one.price.amount < 0 or found.amount < 0:
             self.wrong("price_negative", f"{place}.price", name=full, price=one.price)
             return []
-        if one.marking and one.quantity != 1 and one.measure is Measure.PIECE and one.fraction is None:
+        if one.marking and one.quantity != 1 and one.measure is Measure.PIECE:
             self.wrong("marking_quantity", f"{place}.quantity", name=full, quantity=one.quantity)
         subject = one.subject or self.terms.subject
         if subject.value >= Subject.EXCISE_UNMARKED.value and self.terms.ffd is not Ffd.V1_2:
@@ -287,7 +320,7 @@ class _Build:
             one.subject or self.terms.subject, one.measure, one.marking, full if name != full else "",
             discount=discount, markup=markup, discount_removed=one.discount_removed if first else None,
             department=one.department, unit=one.unit, excise=excise, country=one.country, declaration=one.declaration,
-            additional=one.additional, agent=one.agent, supplier=one.supplier, fraction=one.fraction,
+            additional=one.additional, agent=_agent(one.agent), supplier=_supplier(one.supplier), fraction=one.fraction,
             planned_status=self.status(one), industry=one.industry)
 
     def status(self, one: OrderLine) -> PlannedStatus | None:

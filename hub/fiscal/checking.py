@@ -82,7 +82,7 @@ def judge(data: Any, now: datetime) -> Verdict:
     allowed = (*NOTES, what[0], *(["terms"] if what[0] == "order" else []))
     _known(data, allowed, "")
     today = _read(date, data["today"], "today", "RUB") if "today" in data else None
-    findings = _findings(what[0], data, now, today)
+    findings = _findings(what[0], data, now, today or now)
     expect = data.get("expect")
     if expect is not None and not (isinstance(expect, list) and all(isinstance(one, str) for one in expect)):
         raise Unreadable("expect", "a list of rule ids is expected", "ожидается список номеров правил")

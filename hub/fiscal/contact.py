@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-_EMAIL = re.compile(r"[^@\s,;<>\"]{1,48}@[^@\s,;<>\"]+\.[^@\s,;<>\".]{2,}")
+#: Half of a surrogate pair is no character and cannot be sent.
+_EMAIL = re.compile(r"[^@\s,;<>\"\ud800-\udfff]{1,48}@[^@\s,;<>\"\ud800-\udfff]+\.[^@\s,;<>\".\ud800-\udfff]{2,}")
 LONGEST = 64
 
 
 def email(text: str) -> str:
     """The address without surrounding blanks, or an empty text when it is none (or longer than 64 bytes)."""
     text = text.strip()
-    return text if len(text.encode()) <= LONGEST and _EMAIL.fullmatch(text) else ""
+    return text if _EMAIL.fullmatch(text) and len(text.encode()) <= LONGEST else ""
 
 
 def phone(text: str) -> str:

@@ -71,7 +71,8 @@ def of(wanted: Asked, has: Registration) -> Iterator[Problem]:
     title = {"title": has.title}
     if has.countries and wanted.country not in has.countries:
         yield Problem("fit_country", "country", {**title, "asked": wanted.country})
-    if has.inn and wanted.inn and has.inn != wanted.inn:
+    # A storage pads its INN with blanks to twelve characters.
+    if has.inn.strip() and wanted.inn.strip() and has.inn.strip() != wanted.inn.strip():
         yield Problem("fit_inn", "seller_inn", {**title, "has": has.inn, "asked": wanted.inn})
     if has.tax_systems and wanted.tax_system and not wanted.tax_system & has.tax_systems:
         yield Problem("fit_tax_system", "tax_system", {**title, "asked": TaxSystem(wanted.tax_system).name})

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hub.fiscal import vat as vat_rates
 from hub.fiscal.codes import Country, Ffd, Form, Kind, Measure
 from hub.fiscal.details import Agent, IndustryProperty, Supplier
+from hub.fiscal.links import operator_of, receipt_url
 from hub.fiscal.marking import check_result
 from hub.fiscal.money import Money, quantity_text, total
 from hub.fiscal.paper_rows import Block, Centred, Gap, Item, Language, Logo, Pair, QrCode, Rule, Words, clean
@@ -193,11 +194,11 @@ class ReceiptWriter(Writer):
 
     def count(self, line: ReceiptLine) -> str:
         """Measures are part of a receipt since FFD 1.2 (tag 2108); before, a unit's own words (1197), and pieces go
-        without saying."""
+        without saying. Kazakh paper names every unit (webkassa §11)."""
         count = quantity_text(line.quantity)
         if line.unit and self.receipt.ffd is not Ffd.V1_2:
             return f"{count} {clean(line.unit)}"
-        if line.measure is Measure.PIECE and self.receipt.ffd is not Ffd.V1_2:
+        if line.measure is Measure.PIECE and self.receipt.ffd is not Ffd.V1_2 and not self.kz:
             return count
         return f"{count} {MEASURES[line.measure].say('ru' if self.kz and self.language != 'en' else self.language)}"
 
@@ -301,9 +302,19 @@ class ReceiptWriter(Writer):
             (f"{prefix}serial", record.register_serial), (f"{prefix}registration", record.registration_number),
             (f"{prefix}storage", record.storage_number),
             ("document", "" if self.kz else str(record.document_number)), (f"{prefix}sign", record.fiscal_sign)])
-        if qr:
-            # Kazakh codes are the operator's own address of the receipt (webkassa §5, TicketUrl).
-            self.put(QrCode(record.url if self.kz and record.url else qr_text(record)))
+        code = self.code(record) if qr else ""
+        if code:
+            self.put(QrCode(code))
+
+    def code(self, record: FiscalRecord) -> str:
+        """What the QR code says. Kazakh codes are the operator's own address of the receipt (webkassa §5, TicketUrl):
+        empty, and so no code, when nobody named it and the operator or what its address needs is not known."""
+        if not self.kz:
+            return qr_text(record)
+        of = operator_of(self.extras.ofd_name)
+        if record.url or of is None or of.country is not Country.KZ:
+            return record.url
+        return receipt_url(of, record, self.receipt.seller_inn) or ""
 
 
 def _sum(money: Money | None, zero: bool = False) -> str:

@@ -87,7 +87,8 @@ def wrapped(text: str, columns: int) -> list[str]:
     """``text`` (already :func:`clean`) in rows of at most ``columns``; a word that is longer goes on in the next row,
     and no row begins with a mark."""
     if _PLAIN.fullmatch(text):
-        return textwrap.wrap(text, columns, break_on_hyphens=False)
+        # textwrap leaves the blank at the end of a full row when the next word is longer than a row.
+        return [row.rstrip() for row in textwrap.wrap(text, columns, break_on_hyphens=False)]
     rows: list[str] = []
     row, used = "", 0
     for word in text.split():

@@ -50,7 +50,8 @@ def check(receipt: Receipt, day: date | None = None, today: date | None = None) 
     """What a register would refuse; an empty list when nothing.
 
     ``day`` is the day of settlement where the caller knows the zone better than :func:`day_of`; a correction's own
-    base date wins. ``today`` bounds that date; without it the day of ``settled_at`` does.
+    base date wins. ``today`` bounds that date; without it the day of ``settled_at`` does. A receipt that says no day
+    is settled today. A moment (a datetime) given as ``today`` is a day where the receipt is.
     """
     return _run(receipt, day, today, "error")
 
@@ -62,7 +63,9 @@ def warnings(receipt: Receipt, day: date | None = None, today: date | None = Non
 
 def _run(receipt: Receipt, day: date | None, today: date | None, level: Level) -> list[Problem]:
     own = day_of(receipt)
-    settled = own if receipt.correction is not None else day or own
+    if isinstance(today, datetime):
+        today = _day(today, receipt.country)
+    settled = own if receipt.correction is not None else day or own or today
     view = View(receipt, settled, today or _day(receipt.settled_at, receipt.country))
     return [Problem(rule.id, field, values)
             for rule in _chosen(receipt.country, receipt.ffd, receipt.kind, receipt.correction is not None, level)

@@ -93,17 +93,20 @@ def _by_measure(view: View, line: ReceiptLine) -> bool:
 
 
 def _quantity(view: View, line: ReceiptLine) -> Mapping[str, Any] | None:
-    if not line.marking or line.quantity == 1 or line.fraction is not None or _by_measure(view, line):
+    # A fraction is a part of one package: its quantity is 1 too.
+    if not line.marking or line.quantity == 1 or _by_measure(view, line):
         return None
     # What is no quantity at all is told by its own rule.
     return {"name": line.name, "quantity": line.quantity} if line.quantity > 0 else None
 
 
 def _twice(view: View) -> Iterator[Break]:
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str], int] = {}
     for index, line in enumerate(view.receipt.lines):
         if line.marking:
-            first = seen.setdefault(line.marking, index)
+            # One code may be written in several ways: with a prefix, without separators, packed.
+            mark = parse(line.marking)
+            first = seen.setdefault((mark.gtin, mark.serial) if mark.serial else ("", mark.code), index)
             if first != index:
                 yield f"lines[{index}].marking", {"name": line.name, "first": first + 1}
 
@@ -218,7 +221,8 @@ def _description(view: View) -> Iterator[Break]:
 
 def _sign(view: View) -> Iterator[Break]:
     sign = view.receipt.correction.fiscal_sign if view.receipt.correction else ""
-    if sign and not (sign.isascii() and sign.isdigit() and len(sign) <= 10):
+    # Four bytes in the storage: ten digits, but not all of those.
+    if sign and not (sign.isascii() and sign.isdigit() and len(sign) <= 10 and int(sign) < 2**32):
         yield "correction.fiscal_sign", {"sign": sign}
 
 

@@ -140,7 +140,7 @@ def _differ(view: View) -> Iterator[Break]:
 
 
 def _over(view: View) -> Iterator[Break]:
-    if _cashless_over(view):
+    if not foreign(view.receipt) and _cashless_over(view):
         cash = total((one.amount for one in view.receipt.payments if one.form is Form.CASH), view.receipt.currency)
         yield "payments", {"cashless": view.paid - cash, "total": view.total}
 
@@ -190,12 +190,13 @@ def _vat_outdated(view: View) -> Iterator[Break]:
 
 
 def _vat_sum(view: View) -> Iterator[Break]:
-    most = TOLERANCE[view.receipt.country]
     for index, (line, rate) in enumerate(zip(view.receipt.lines, view.rates, strict=True)):
         if rate is None or line.amount.amount < 0:
             continue
+        # Nothing is rounded where there is no percent, and no rounding goes below zero.
+        most = TOLERANCE[view.receipt.country] if rate.percent else 0
         inside = rate.inside(line.amount)
-        if abs(inside.amount - line.vat_amount.amount) > most:
+        if line.vat_amount.amount < 0 or abs(inside.amount - line.vat_amount.amount) > most:
             yield f"lines[{index}].vat_amount", {"name": line.name, "computed": inside, "stated": line.vat_amount,
                                                  "vat": rate.key}
 

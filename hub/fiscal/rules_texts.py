@@ -3,6 +3,7 @@ webkassa §4)."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 
 from hub.fiscal.codes import Country, Ffd, Tag
@@ -21,9 +22,12 @@ KEY_LONGEST = 46
 KZ_NAME, KZ_EMAIL, KZ_PHONE = 255, 50, 20
 
 
-def is_blank(text: str) -> bool:
-    """Whether nothing of it would be seen on paper."""
-    return not any(one.isprintable() and not one.isspace() for one in text)
+def is_blank(text: str, country: Country = RU) -> bool:
+    """Whether nothing of a line's name would be seen on paper: marks on no letter and invisible signs are not."""
+    if country is RU:
+        return not fitted(text, 1030).strip()
+    return not any(one.isprintable() and not one.isspace() and unicodedata.category(one) not in ("Mn", "Me")
+                   for one in text)
 
 
 Texts = Iterator[tuple[str, int, str]]
@@ -143,7 +147,7 @@ def _group_too_long(view: View) -> Iterator[Break]:
 
 def _name_missing(view: View) -> Iterator[Break]:
     for index, line in enumerate(view.receipt.lines):
-        if is_blank(line.name):
+        if is_blank(line.name, view.receipt.country):
             yield f"lines[{index}].name", {"line": index + 1}
 
 

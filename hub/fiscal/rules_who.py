@@ -46,19 +46,19 @@ def _sender(view: View) -> Iterator[Break]:
 
 
 def _buyer_inn(view: View) -> Iterator[Break]:
-    inn, country = view.receipt.customer.inn.strip(), view.receipt.country
+    inn, country = view.receipt.customer.inn, view.receipt.country
     if inn and not taxid.is_valid(inn, country):
         yield "customer.inn", {"inn": inn}
 
 
 def _cashier_inn(view: View) -> Iterator[Break]:
-    inn = view.receipt.cashier.inn.strip()
+    inn = view.receipt.cashier.inn
     if inn and not (len(inn) == 12 and taxid.inn_is_valid(inn)):
         yield "cashier.inn", {"inn": inn}
 
 
 def _seller_inn(view: View) -> Iterator[Break]:
-    inn = view.receipt.seller_inn.strip()
+    inn = view.receipt.seller_inn
     if inn and not taxid.is_valid(inn, view.receipt.country):
         yield "seller_inn", {"inn": inn}
 
@@ -133,7 +133,8 @@ def _inns(view: View) -> Iterator[Break]:
     for path, agent, supplier in agents_of(view.receipt):
         for field, inn in (("supplier.inn", supplier.inn if supplier else ""),
                            ("agent.transfer_inn", agent.transfer_inn if agent else "")):
-            if inn.strip() and not taxid.inn_is_valid(inn.strip()):
+            # As it is: what has blanks around it would be written so, and cut.
+            if inn and not taxid.inn_is_valid(inn):
                 yield f"{path}{field}", {"inn": inn}
 
 

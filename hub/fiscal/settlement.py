@@ -30,17 +30,22 @@ event             when                            receipt (tag 1214: payments)
 
 These are Russia's chains. Kazakhstan's receipts have no offset of prepayments (webkassa §4, payment types): a shop
 there sells on payment (``OnPayment.SALE``).
+
+The day of each event decides the main VAT rate of its lines (fiscal-domain §11.4): an order of 20 % that was prepaid in
+2025 is handed over in 2026 at 22 %. A return has the rate of the receipt that it gives back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
-from hub.fiscal.codes import Form, Method, Rounding
+from hub.fiscal import vat
+from hub.fiscal.build import Terms
+from hub.fiscal.codes import Country, Form, Method, Rounding
 from hub.fiscal.ledger import Ledger, Purse
 from hub.fiscal.money import Money
 from hub.fiscal.order import Order, OrderLine, Payment
@@ -141,16 +146,17 @@ class Due:
 
 def due(deal: Order, events: Sequence[Event], made: Collection[str] = (), *,
         on_payment: OnPayment = OnPayment.PREPAYMENT, rounding: Rounding = Rounding.NONE, advance_vat: str = "",
-        advance_name: str = "Аванс", credit_name: str = "Оплата кредита") -> Due:
+        advance_name: str = "Аванс", credit_name: str = "Оплата кредита", zone: str = "") -> Due:
     """The receipts that are due after ``events`` and are not among ``made`` (ids of steps).
 
     ``deal`` is the whole order: its lines (none while the goods are unknown), discounts and buyer; its payments and
-    the methods of its lines are not read. ``advance_vat`` is the rate of advances, the organisation's own by default.
+    the methods of its lines are not read. ``advance_vat`` is the rate of advances, the organisation's own by default;
+    ``zone`` is where the day of an event is told, as in :class:`~hub.fiscal.build.Terms`.
     :class:`Invalid` when the deal itself cannot be reckoned. Repeated until nothing is due it makes each receipt
     once: money in receipts is the money that came less what went back, settlements come to the goods that were handed
     over less what came back, and never more is offset than was prepaid.
     """
-    work = _Work(deal, on_payment, rounding, Ledger(deal, advance_vat, advance_name, credit_name))
+    work = _Work(deal, on_payment, rounding, Ledger(deal, advance_vat, advance_name, credit_name), zone)
     seen: dict[str, Event] = {}
     for event in events:
         if event.id in seen:
@@ -172,12 +178,14 @@ def due(deal: Order, events: Sequence[Event], made: Collection[str] = (), *,
 class _Work:
     """Goes through the log once; every handler changes the books and may say receipts."""
 
-    def __init__(self, deal: Order, on_payment: OnPayment, rounding: Rounding, books: Ledger) -> None:
+    def __init__(self, deal: Order, on_payment: OnPayment, rounding: Rounding, books: Ledger, zone: str = "") -> None:
         self.deal, self.on_payment, self.rounding, self.books = deal, on_payment, rounding, books
         self.steps: list[Step] = []
         self.problems: list[Problem] = []
         self.gathered = Purse()
         self.ahead: dict[int, Decimal] = {}
+        self.terms = Terms(next((one for one in Country if one.currency == deal.currency), Country.RU), zone=zone)
+        self.days: dict[str, date] = {}
         if deal.lines:
             found, problems = self.reckoned(deal)
             if problems:
@@ -199,14 +207,23 @@ class _Work:
         self.problems.append(Problem(code, f"events[{event.id}]", params))
 
     def say(self, event: Event, what: str, lines: Sequence[OrderLine], payments: Sequence[Payment],
-            back: str | None = None) -> str:
-        """Adds a receipt and gives its id; ``back`` makes it a return of that step."""
+            back: str | None = None, origins: Sequence[str] = ()) -> str:
+        """Adds a receipt and gives its id; ``back`` makes it a return of that step. ``origins`` are the steps that each
+        line was in, where one return gives back goods of several."""
         step = f"{event.id}:{what}"
         deal = self.deal
+        at = event.at or deal.settled_at
+        if at is not None:
+            self.days[step] = self.terms.day_of(at)
+        days = [self.days.get(one, self.days.get(step)) for one in origins or [back or ""] * len(lines)]
+        lines = [line if day is None else replace(line, vat=vat.main_on(line.vat, day))
+                 for line, day in zip(lines, days, strict=True)]
+        if back in self.days:
+            self.days[step] = self.days[back]
         self.steps.append(Step(step, event.id, replace(
             deal, key=f"{deal.key}:{step}", lines=tuple(lines), payments=tuple(payments),
             kind=deal.kind if back is None else deal.kind.opposite, base_key=f"{deal.key}:{back}" if back else "",
-            settled_at=event.at or deal.settled_at, discount=None, discount_percent=None, markup=None,
+            settled_at=at, discount=None, discount_percent=None, markup=None,
             markup_percent=None, correction=None, cashless=(), rounding=Rounding.NONE)))
         return step
 
@@ -217,7 +234,7 @@ class _Work:
             problems.append(Problem(code, place, params))
 
         for index, line in enumerate(deal.lines):
-            if line.quantity <= 0:
+            if not line.quantity.is_finite() or line.quantity <= 0:
                 wrong("quantity_not_positive", f"lines[{index}].quantity", name=line.name, quantity=line.quantity)
         found = reckon(deal, deal.currency, wrong) if not problems else {}
         for index, one in found.items():
@@ -314,7 +331,7 @@ class _Work:
         if event.quantities is None:
             return dict(left)
         for index, count in event.quantities.items():
-            if count < 0 or count > left.get(index, Decimal(0)):
+            if not count.is_finite() or count < 0 or count > left.get(index, Decimal(0)):
                 name = self.books.lines[index].name if index in self.books.lines else str(index)
                 self.wrong(event, code, name=name, wanted=count, left=left.get(index, Decimal(0)))
                 return None
@@ -380,7 +397,8 @@ class _Work:
         if whole:
             base = next(books.settled_by[index] for index in parts if index in books.settled_by)
             self.say(event, "return", books.goods(parts, _method(credit, whole)),
-                     self.forms(purse.take(purse.total), rest - credit, credit), base)
+                     self.forms(purse.take(purse.total), rest - credit, credit), base,
+                     [books.settled_by.get(index, base) for index in parts])
 
     def cancelled(self, event: Cancelled) -> None:
         wanted = self.some(event, self.books.left(), "ship_exceeds")

@@ -67,6 +67,8 @@ RATES: tuple[VatRate, ...] = (
     _ru("vat5", 7, 5, _2025), _ru("vat105", 9, 5, _2025), _ru("vat7", 8, 7, _2025), _ru("vat107", 10, 7, _2025),
     _kz("none", None), _kz("vat0", 0), _kz("vat12", 12, until=_END_2025), _kz("vat16", 16, _2026),
 )
+#: Russia's main rate through the years.
+_MAIN = frozenset({Decimal(18), Decimal(20), Decimal(22)})
 _BY_KEY = {(rate.country, rate.key): rate for rate in RATES}
 
 
@@ -92,6 +94,16 @@ def of_percent(percent: object, day: date, country: Country = Country.RU) -> Vat
         if not one.calculated and one.percent == wanted:
             return one
     return None
+
+
+def main_on(key: str, day: date) -> str:
+    """The key of a rate on a day: Russia's main one (18, 20, 22 %, also calculated) is what it was on that day
+    (fiscal-domain §11.4). The others, and what is no rate, stay: nothing took their place."""
+    one = _BY_KEY.get((Country.RU, key))
+    if one is None or one.percent not in _MAIN:
+        return key
+    return next((other.key for other in rates_on(day) if other.percent in _MAIN and other.calculated == one.calculated),
+                key)
 
 
 def for_method(one: VatRate, method: Method) -> VatRate:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import __version__, templating
-from hub.fiscal import Invalid, Order, OrderLine, Problem, Receipt, Terms, codec
+from hub.fiscal import Invalid, Order, OrderLine, Problem, Receipt, Terms, codec, fit
 from hub.fiscal import build as fiscal_build
 from hub.fiscal.codes import Country, Ffd, Method, Subject
 from hub.fiscal.levels import Level, agreed, resolve
@@ -214,6 +214,14 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     return Stored("invalid", receipt_id, state, public_id, prepared.problems)
 
 
+def fits(receipt: Receipt | None) -> dict[str, Any]:
+    """Columns that only the choice of a register reads (hub.fiscal.fit)."""
+    if receipt is None:
+        return {"marking": False, "agent_signs": 0, "electronic_only": False}
+    wanted = fit.asked(receipt)
+    return {"marking": wanted.marking, "agent_signs": wanted.agent_signs, "electronic_only": wanted.electronic_only}
+
+
 def _first_state(prepared: Prepared) -> str:
     """A receipt goes to the queue; a return that needs the owner's word stays ``accepted`` until it is given."""
     if prepared.receipt is None:
@@ -251,7 +259,7 @@ def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, no
         "country": source.organisation["country"], "ffd": source.organisation["ffd"], "currency": order.currency,
         "total": receipt.total.amount if receipt else None, "internet": receipt.internet if receipt else False,
         "tax_system": receipt.tax_system.value if receipt and receipt.tax_system else 0,
-        "settlement_place": receipt.settlement_place if receipt else "",
+        "settlement_place": receipt.settlement_place if receipt else "", **fits(receipt),
         "document": strip_receipt(receipt) if receipt else None, "order_data": strip_order(order),
         "problems": [one.to_json() for one in prepared.problems], "reason": None,
         "snapshot_id": _snapshot_id(connection, source, prepared.terms, now) if receipt else None}

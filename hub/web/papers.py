@@ -19,8 +19,8 @@ from hub.web import queries
 from hub.web.filters import language
 from hub.web.state import the_hub
 
-#: Millimetres of paper on offer -> columns (point-of-sale §3).
-WIDTHS: Mapping[int, int] = {80: papers.WIDE, 58: papers.NARROW}
+#: What an address asks for -> columns (point-of-sale §3): millimetres of paper, or 42 for 80 mm with larger letters.
+WIDTHS: Mapping[int, int] = {80: papers.WIDE, 42: papers.MIDDLE, 58: papers.NARROW}
 #: Languages of paper, each named in itself. Kazakh paper speaks Kazakh and Russian at once.
 LANGUAGES: Mapping[str, str] = {"ru": "Русский", "kk": "Қазақша", "en": "English"}
 KZ_LANGUAGES: Mapping[str, str] = {"ru": "Қазақша / Русский", "en": "English"}
@@ -29,7 +29,7 @@ TYPES: Mapping[str, str] = {"png": "image/png", "txt": "text/plain; charset=utf-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How somebody wants to see a receipt: millimetres of paper, language, and whether it says that it is a copy."""
+    """How somebody wants to see a receipt: paper (a key of WIDTHS), language, and whether it says that it is a copy."""
 
     width: int
     language: str
@@ -50,7 +50,7 @@ def choice(arguments: Mapping[str, str], country: str) -> Choice:
     """The choice that an address states; what nobody can mean is as usual."""
     on_offer = KZ_LANGUAGES if country == Country.KZ else LANGUAGES
     width, wanted, usual = arguments.get("w", ""), arguments.get("lang", ""), language()
-    return Choice(58 if width == "58" else 80, wanted if wanted in on_offer else usual,
+    return Choice(int(width) if width in ("42", "58") else 80, wanted if wanted in on_offer else usual,
                   arguments.get("copy") == "1", usual, on_offer)
 
 
@@ -91,12 +91,16 @@ def form_of(whole: queries.Whole, chosen: Choice, *, stranger: bool = False) -> 
         return None
     if stranger:
         receipt = replace(receipt, customer=Customer(), contact="")
-    extras = papers.Extras()
-    if receipt.country is Country.KZ:
-        of = links.operator_of(ofd_of(whole) or (whole.fiscal.url if whole.fiscal else ""))
-        extras = papers.Extras(
-            order_number=whole.row.order_number, ofd_name=ofd_of(whole) or (of.name if of else ""),
-            ofd_site=of.site if of else "", autonomous=whole.row.state == "recorded")
+    if not receipt.settlement_place and whole.register is not None:
+        # The register prints its own where the receipt names none.
+        place = str((whole.register.identity or {}).get("settlement_place") or "")
+        receipt = replace(receipt, settlement_place=place)
+    kz = receipt.country is Country.KZ
+    of = links.operator_of(ofd_of(whole) or (whole.fiscal.url if kz and whole.fiscal else ""))
+    # No register states yet that it worked without its operator, and "not confirmed" does not mean that.
+    extras = papers.Extras(
+        order_number=whole.row.order_number if kz else "", ofd_name=ofd_of(whole) or (of.name if of else ""),
+        ofd_site=of.site if of else "")
     return papers.form(
         receipt, whole.fiscal, language=chosen.language, duplicate=chosen.duplicate,  # type: ignore[arg-type]
         look=look_of(whole.row.organisation_id, whole.source), extras=extras)

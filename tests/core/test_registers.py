@@ -17,7 +17,7 @@ from hub.contracts import Outcome, Refused, Submitted
 from hub.dispatch import actions
 from hub.dispatch.owner import mark_misfits
 from hub.dispatch.workshop import Ticker
-from hub.fiscal import Text
+from hub.fiscal import Agent, AgentSign, Supplier, Text
 from hub.store import Audit, Database, Organisation, QueueRegister, Shift, table, utcnow
 from tests.core.support import FOREIGN, RECEIPT, REGISTER, QuickDriver, Shop, device, order, printed, wait_until
 
@@ -509,3 +509,23 @@ def test_of_many_tickers_one_ticks_and_each_imports_its_own_spool(shop: Shop) ->
     assert shop.receipt()["misfit"] is None, "the lease is the other's"
     tickers[0].tick()
     assert shop.receipt()["misfit"] is not None and imported == ["a", "b", "a"]
+
+
+def test_a_register_that_is_not_registered_for_marked_goods_or_agents_is_passed_over(shop: Shop) -> None:
+    """Before a claim, in words; the register that is takes them."""
+    plain, able = device(serial="EMU1", marking=False, agent_signs=0), device(serial="EMU2", marking=True,
+                                                                              agent_signs=32)
+    shop.add_register(plain)
+    agent = Agent(AgentSign.COMMISSION_AGENT, phones=("+79161234567",))
+    line = order("x").lines[0]
+    shop.accept(replace(order("agent"), lines=(
+        replace(line, agent=agent, supplier=Supplier("7707083893", "ООО", ())),)))
+    with shop.at_work():
+        wait_until(lambda: shop.read(select(REGISTER.c.identity))[0][0])
+        wait_until(lambda: (mark_misfits(shop.db), shop.receipt("agent")["misfit"])[1])
+        assert "агент" in Text.from_json(shop.receipt("agent")["misfit"]).say("ru").lower()
+    assert shop.state("agent") == "queued" and not printed(plain)
+    shop.add_register(able)
+    with shop.at_work():
+        all_are(shop, "recorded")
+    assert len(printed(able)) == 1 and not printed(plain)

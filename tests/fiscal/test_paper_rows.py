@@ -71,6 +71,7 @@ def test_no_row_is_wider_and_nothing_is_lost(words: str, width: int, language: L
 
 @settings(max_examples=200, deadline=None)
 @given(WORDS, st.integers(2, 64))
+@example("0 000", 2)
 def test_wrapping_keeps_every_letter_with_its_marks(words: str, columns: int) -> None:
     text = clean(words)
     rows = wrapped(text, columns)

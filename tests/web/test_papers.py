@@ -158,12 +158,36 @@ def test_a_kazakh_receipt_speaks_both_languages_and_names_its_operator(tmp_path:
     text = shop.client().get(f"/receipts/{receipt}").text
     assert "Қазақша / Русский" in text and "lang=kk" not in text
     paper = shop.client().get(f"/receipts/{receipt}/paper.txt").text
-    for fact in ("ФИСКАЛДЫҚ ЧЕК / ФИСКАЛЬНЫЙ ЧЕК", "АО «Казахтелеком»", "consumer.oofd.kz", "АВТОНОМНЫЙ РЕЖИМ",
-                 "Тапсырыс № / Заказ №"):
+    for fact in ("ФИСКАЛДЫҚ ЧЕК / ФИСКАЛЬНЫЙ ЧЕК", "АО «Казахтелеком»", "Тапсырыс № / Заказ №", "1 шт. × 1480.00",
+                 "QR: http://consumer.oofd.kz?i="):
         assert fact in paper, fact
-    confirmed = recorded(shop, "confirmed", ofd="АО «Казахтелеком»")
-    assert "АВТОНОМНЫЙ" not in shop.client().get(f"/receipts/{confirmed}/paper.txt").text
+    # Not confirmed yet is not "made without the operator": no register said that.
+    assert "АВТОНОМНЫЙ" not in paper and "t=2026" not in paper.split("QR:")[0] and "&fn=" not in paper
+    unknown = shop.client().get(f"/receipts/{recorded(shop, ofd='')}/paper.txt").text
+    assert "QR:" not in unknown and "&fn=" not in unknown
     shop.db.close()
+
+
+def test_a_russian_receipt_names_its_operator_and_the_registers_place(shop: World) -> None:
+    receipt = recorded(shop)
+    paper = shop.client().get(f"/receipts/{receipt}/paper.txt").text
+    assert "ООО «Такском»" in paper and "receipt.taxcom.ru" in paper and "Заказ №" not in paper
+    with shop.db.write() as session:
+        for one in session.scalars(select(Register)):
+            one.identity = {**one.identity, "settlement_place": "касса-у-входа.example"}
+    text = shop.client().get(f"/receipts/{receipt}/paper.txt").text
+    assert "касса-у-входа.example" in text
+    assert "касса-у-входа.example" in shop.app.test_client().get(f"/r/{receipt}.txt").text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_paper_of_42_columns_is_on_offer(shop: World, path: str) -> None:
+    receipt = recorded(shop)
+    here = path.format(id=receipt)
+    assert f'href="{here}?w=42"' in page_of(shop, path, receipt).text
+    assert 'class="paper paper-42"' in page_of(shop, path + "?w=42", receipt).text
+    file = "/receipts/{id}/paper.txt?w=42" if path.startswith("/receipts") else "/r/{id}.txt?w=42"
+    assert max(map(len, page_of(shop, file, receipt).text.splitlines())) == 42
 
 
 def test_the_owners_logo_and_words_are_on_every_paper(shop: World) -> None:
@@ -198,7 +222,7 @@ def test_only_a_confirmed_receipt_links_to_the_operator(shop: World, path: str, 
 def test_an_operator_without_a_page_gets_no_link(shop: World, path: str) -> None:
     receipt = recorded(shop, "confirmed", ofd="ООО «Ярус» (ОФД-Я)")
     text = page_of(shop, path, receipt).text
-    assert "ofd-ya.ru" not in text and "Проверить в ОФД" not in text
+    assert not re.search(r'href="[^"]*ofd-ya', text) and "Проверить в ОФД" not in text
     assert ("по токену владельца" in text) is path.startswith("/receipts"), "the owner is told why, a buyer is not"
 
 

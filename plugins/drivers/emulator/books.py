@@ -26,7 +26,8 @@ SALE, SALE_RETURN = str(Kind.SALE.value), str(Kind.SALE_RETURN.value)
 @dataclass(frozen=True, slots=True)
 class Passport:
     """Who the register is and how it is registered. ``tax_systems`` is the mask of tag 1062; ``internet`` None
-    means registered for both."""
+    means registered for both. ``marking`` and ``agent_signs`` (mask of tag 1057) are what it is registered for; None
+    when it does not say."""
 
     serial: str = "EMU0000001"
     model: str = "КАССА-ЭМУЛЯТОР"
@@ -43,6 +44,8 @@ class Passport:
     ofd_name: str = "ОФД-эмулятор"
     capacity: int = CAPACITY
     storage_days: int = STORAGE_DAYS
+    marking: bool | None = None
+    agent_signs: int | None = None
 
     @property
     def checks_marks(self) -> bool:

@@ -74,7 +74,8 @@ def _line(line: list[Any], country: Country) -> str:
     if not name.strip() or len(name) > NAME_LIMIT:
         return "1030"
     count = ONE if quantity == "1" else Decimal(quantity)
-    if not count.is_finite() or count <= 0 or (code and count != 1):
+    # A piece with a code is one; what is measured (2108) has any quantity of it (fiscal-domain §10).
+    if not count.is_finite() or count <= 0 or (code and count != 1 and not measure):
         return "1023"
     if count is not ONE and (count > MOST or int(count.normalize().as_tuple().exponent) < SMALLEST):
         return "1023"

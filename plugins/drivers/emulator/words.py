@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -10,7 +11,19 @@ from typing import Any, Literal
 from hub_plugins.drivers.emulator import errors, extras
 
 from hub.contracts import Found, Identity, ShiftReport, Status, StoredDocument, StoredLine
-from hub.fiscal import Cashier, FiscalRecord, Kind, Money, Receipt, ReceiptLine, Text, document, marking
+from hub.fiscal import (
+    Cashier,
+    Country,
+    Ffd,
+    FiscalRecord,
+    Kind,
+    Money,
+    Receipt,
+    ReceiptLine,
+    Text,
+    document,
+    marking,
+)
 
 Answer = dict[str, Any]
 #: Letters of tag 1192.
@@ -23,6 +36,7 @@ _WHATS: dict[str, What] = {"receipt": "receipt", "correction": "correction", "sh
 
 def begin(receipt: Receipt, owner: str) -> dict[str, Any]:
     """The command that starts a receipt. ``owner`` marks it as begun by this hub."""
+    receipt = _sayable(receipt)
     tax, cashier, customer = receipt.tax_system, receipt.cashier, receipt.customer
     more = extras.of_receipt(receipt)
     return {
@@ -32,6 +46,16 @@ def begin(receipt: Receipt, owner: str) -> dict[str, Any]:
         "buyer": customer.name, "buyer_inn": customer.inn, "net": receipt.internet,
         "paperless": receipt.electronic_only, "place": receipt.settlement_place, "sender": receipt.sender_email,
         "user": receipt.seller_name, **({"x": more} if more else {})}
+
+
+def _sayable(receipt: Receipt) -> Receipt:
+    """The receipt without what its format does not know (1260, 1261 and 1270 before FFD 1.2): that is no mistake of
+    the shop's, it is only not printed, and :func:`hub.fiscal.document.encode` leaves it out too."""
+    if receipt.ffd is Ffd.V1_2 or receipt.country is not Country.RU or not (
+            receipt.industry or receipt.operational or any(line.industry for line in receipt.lines)):
+        return receipt
+    return replace(receipt, industry=(), operational=None, lines=tuple(
+        replace(line, industry=()) if line.industry else line for line in receipt.lines))
 
 
 def _line(line: ReceiptLine) -> list[Any]:
@@ -128,7 +152,8 @@ def identity(answer: Answer) -> Identity:
         serial=answer["serial"], model=answer["model"], storage_number=answer["fn"],
         registration_number=answer["registration_number"], inn=answer["inn"], tax_systems=answer["tax_systems"],
         ffd=answer["ffd"], settlement_place=answer["settlement_place"], internet=answer["internet"],
-        firmware=answer["firmware"], ofd_name=answer["ofd_name"])
+        firmware=answer["firmware"], ofd_name=answer["ofd_name"],
+        marking=answer.get("marking"), agent_signs=answer.get("agent_signs"))
 
 
 def refused_mark(answer: Answer, receipt: Receipt) -> Text | None:

@@ -255,8 +255,8 @@ def refused(driver: EmulatorDriver, what: Receipt) -> tuple[str, dict[str, Any]]
     ("1.05", {"correction": BASE, "kind": Kind.SALE_RETURN}, "1054"),
     ("1.2", {"correction": replace(BASE, number=" ")}, "1179"),
     ("1.2", {"correction": replace(BASE, day=date(2026, 11, 21))}, "1178"),
-    ("1.1", {"industry": (CLAIM,)}, "1261"),
-    ("1.05", {"operational": OperationalProperty(1, "x", datetime(2026, 11, 20, 9, 0))}, "1270"),
+    ("1.1", {"industry": (CLAIM,), "ffd": Ffd.V1_2}, "1261"),
+    ("1.05", {"operational": OperationalProperty(1, "x", datetime(2026, 11, 20, 9, 0)), "ffd": Ffd.V1_2}, "1270"),
     ("1.2", {"cashless": (CashlessDetail(Money(155_051), 1),)}, "1234"),
     ("1.2", {"cashless": (CashlessDetail(Money(1), 256),)}, "1234")])
 def test_a_wrong_document_is_refused_with_its_tag(ffd: str, more: dict[str, Any], tag: str) -> None:
@@ -271,7 +271,7 @@ def test_a_wrong_document_is_refused_with_its_tag(ffd: str, more: dict[str, Any]
     ("1.2", {"fraction": Fraction(3, 2)}, "1291"), ("1.2", {"fraction": Fraction(0, 2)}, "1291")])
 def test_a_wrong_line_is_refused_with_its_number_and_tag(ffd: str, more: dict[str, Any], tag: str) -> None:
     with register(Ffd(ffd)) as (driver, _):
-        plain = receipt()
+        plain = receipt(ffd=Ffd.V1_2)
         code, params = refused(driver, replace(plain, lines=(plain.lines[0], replace(plain.lines[1], **more))))
         assert (code, params["line"], params["what"]) == ("E42", 2, tag)
 
