@@ -152,8 +152,22 @@ def _check(options: argparse.Namespace) -> int:
         if one["expected"] is not None and not one["ok"]:
             found = sorted({found["id"] for found in one["problems"]})
             lines.append(f"    expected: {', '.join(one['expected']) or '-'}; found: {', '.join(found) or '-'}")
-    _print(values, options.json, lines)
+    _show(values, options.json, lines)
     return 2 if any(one["error"] for one in values) else 0 if all(one["ok"] for one in values) else 1
+
+
+def _show(values: list[dict[str, Any]], as_json: bool, lines: Sequence[str]) -> None:
+    """Prints also what the terminal cannot write, such as half of a surrogate pair, in its escaped form."""
+    encoding = sys.stdout.encoding or "utf-8"
+    if not as_json:
+        print("\n".join(lines).encode(encoding, "backslashreplace").decode(encoding))
+        return
+    text = json.dumps(values, ensure_ascii=False, indent=1)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(values, indent=1)  # JSON's own escapes
+    print(text)
 
 
 def _checked(name: str, say: str) -> dict[str, Any]:
@@ -166,12 +180,15 @@ def _checked(name: str, say: str) -> dict[str, Any]:
     try:
         data = json.loads(Path(name).read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as problem:
-        value["error"] = str(problem)
+        value["error"] = checking.why_unread(problem).say(say)
         return value
     try:
         verdict = checking.judge(data, datetime.now(UTC))
     except checking.Unreadable as problem:
         value["error"] = problem.text.say(say)
+        return value
+    except RecursionError as problem:  # nested less deeply than JSON may be, but too deeply to be shown
+        value["error"] = checking.why_unread(problem).say(say)
         return value
     value.update(ok=verdict.good, expected=None if verdict.expected is None else list(verdict.expected), problems=[
         {"id": one.problem.code, "level": one.level, "field": one.problem.field, "text": one.problem.text.say(say)}

@@ -387,6 +387,27 @@ def change_notifier(session: Session, vault: Vault, actor: str, row: NotifierRow
     notifier_works(session, row)
 
 
+#: Name of an organisation's token for its operator's links, among the installation's values.
+OFD_TOKEN = "ofd_token:"
+
+
+def set_ofd_token(session: Session, vault: Vault, actor: str, organisation_id: int, token: str) -> None:
+    """Keeps, encrypted, the token with which the operator gives links; an empty one takes it away."""
+    row = session.get(Installation, f"{OFD_TOKEN}{organisation_id}")
+    if row is None:
+        row = Installation(name=f"{OFD_TOKEN}{organisation_id}", value="")
+        session.add(row)
+    sealed, key_id = vault.seal({"token": token.strip()})
+    row.value = f"{key_id} {sealed}" if token.strip() else ""
+    audit(session, actor, "organisation.ofd_token", "", organisation_id, given=bool(token.strip()))
+
+
+def opened_token(vault: Vault, value: str) -> str:
+    """The token in what :func:`set_ofd_token` keeps; KeyMissing."""
+    key_id, _, sealed = value.partition(" ")
+    return str(vault.unseal(sealed, key_id).get("token", ""))
+
+
 def add_watcher(session: Session, actor: str, notifier: NotifierRow, *, title: str, address: str, language: str = "ru",
                 quiet_from: int = 0, quiet_until: int = 0, muted: Sequence[str] = ()) -> Watcher:
     """A person is told of alarms through a notifier, of those that are raised from now on."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -13,6 +14,7 @@ from hub.delivery.alarm_notices import AlarmNotices
 from hub.delivery.alarms import Watch
 from hub.delivery.drain import Deliveries
 from hub.delivery.notices import Notices
+from hub.delivery.ofd_links import OfdLinks
 from hub.dispatch.owner import Keepers
 from hub.dispatch.workshop import Ticker, Workshop
 from hub.intake.drain import Drains
@@ -51,7 +53,8 @@ def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
             "alarm": alarms.drain})
         runtime.bell.listen(workshop.ring)
         workshop.start()
-        ticker = Ticker(runtime.db, name, runtime.doors.import_spool, Watch(runtime.db, runtime.bell).look)
+        ticker = Ticker(runtime.db, name, runtime.doors.import_spool, _watching(
+            Watch(runtime.db, runtime.bell).look, OfdLinks(runtime.db, runtime.vault).look))
         ticker.start()
         exchanges = Exchanges(runtime.sources, runtime.bell)
         runtime.bell.listen(exchanges.ring)
@@ -63,6 +66,11 @@ def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
     log.info("working", roles=",".join(roles), bell=runtime.bell.rung_over)
     runtime.bell.serve(roles, stop)
     return _stop(runtime, keepers, ticker, workshop, exchanges)
+
+
+def _watching(*looks: Callable[[], int]) -> Callable[[], int]:
+    """What the ticker does every few seconds, one after the other."""
+    return lambda: sum(look() for look in looks)
 
 
 def _keep(keepers: Keepers, stop: threading.Event) -> None:

@@ -174,8 +174,9 @@ class _Build:
         receipt = Receipt(
             key=key, kind=order.kind, lines=tuple(line for _, line in made), payments=payments,
             country=terms.country, ffd=terms.ffd, tax_system=tax_system, customer=_trimmed(order.customer),
-            contact=contact, cashier=_trimmed(order.cashier if order.cashier.name else terms.cashier), internet=internet,
-            electronic_only=electronic, settlement_place=order.settlement_place or terms.settlement_place,
+            contact=contact, cashier=_trimmed(order.cashier if order.cashier.name else terms.cashier),
+            internet=internet, electronic_only=electronic,
+            settlement_place=order.settlement_place or terms.settlement_place,
             settlement_address=order.settlement_address or terms.settlement_address, sender_email=terms.sender_email,
             seller_name=terms.seller_name, seller_inn=terms.seller_inn.strip(), settled_at=order.settled_at or now,
             change=change, correction=order.correction, agent=_agent(order.agent), supplier=_supplier(order.supplier),

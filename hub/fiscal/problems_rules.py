@@ -86,19 +86,25 @@ RULE_SENTENCES: dict[str, Text] = {
         "При расчёте в интернете место расчётов — адрес сайта, а не «{place}». Задайте его в настройках организации.",
         "Интернеттегі есептесуде орын — «{place}» емес, сайт мекенжайы. Ұйым баптауларында көрсетіңіз."),
     "buyer_inn_wrong": Text(
-        "The buyer's tax number {inn} is wrong: its length or check digits do not agree. Correct or remove it.",
-        "ИНН (ИИН, БИН) покупателя {inn} неверен: не сходится длина или контрольные цифры. Исправьте или уберите.",
-        "Сатып алушының ЖСН/БСН/СТН {inn} қате: ұзындығы не бақылау цифрлары сәйкес емес. Түзетіңіз немесе алып "
-        "тастаңыз."),
+        "The buyer's tax number “{inn}” is wrong: its length or check digits do not agree, or there are blanks. "
+        "Correct or remove it.",
+        "ИНН (ИИН, БИН) покупателя «{inn}» неверен: не сходится длина или контрольные цифры, или есть пробелы. "
+        "Исправьте или уберите.",
+        "Сатып алушының ЖСН/БСН/СТН «{inn}» қате: ұзындығы не бақылау цифрлары сәйкес емес немесе бос орын бар. "
+        "Түзетіңіз немесе алып тастаңыз."),
     "cashier_inn_wrong": Text(
-        "The cashier's INN {inn} is wrong: a person has 12 digits with two check digits. Correct or remove it.",
-        "ИНН кассира {inn} неверен: у человека 12 цифр с двумя контрольными. Исправьте или уберите.",
-        "Кассирдің СТН {inn} қате: жеке тұлғада екі бақылау цифрымен 12 цифр. Түзетіңіз немесе алып тастаңыз."),
+        "The cashier's INN “{inn}” is wrong: a person has 12 digits with two check digits and no blanks. Correct or "
+        "remove it.",
+        "ИНН кассира «{inn}» неверен: у человека 12 цифр с двумя контрольными, без пробелов. Исправьте или уберите.",
+        "Кассирдің СТН «{inn}» қате: жеке тұлғада екі бақылау цифрымен бос орынсыз 12 цифр. Түзетіңіз немесе алып "
+        "тастаңыз."),
     "seller_inn_wrong": Text(
-        "The seller's tax number {inn} is wrong: its check digits do not agree. Correct it in the organisation's "
-        "settings.",
-        "ИНН (БИН) продавца {inn} неверен: не сходятся контрольные цифры. Исправьте в настройках организации.",
-        "Сатушының БСН/СТН {inn} қате: бақылау цифрлары сәйкес емес. Ұйым баптауларында түзетіңіз."),
+        "The seller's tax number “{inn}” is wrong: its check digits do not agree, or there are blanks. Correct it in "
+        "the organisation's settings.",
+        "ИНН (БИН) продавца «{inn}» неверен: не сходятся контрольные цифры, или есть пробелы. Исправьте в настройках "
+        "организации.",
+        "Сатушының БСН/СТН «{inn}» қате: бақылау цифрлары сәйкес емес немесе бос орын бар. Ұйым баптауларында "
+        "түзетіңіз."),
     "tax_system_ended": Text(
         "The tax on imputed income (ENVD) ended on {day}. Choose the present tax system.",
         "ЕНВД отменён с {day}. Выберите действующую систему налогообложения.",
@@ -125,9 +131,10 @@ RULE_SENTENCES: dict[str, Text] = {
         "Указан поставщик, но нет признака агента (тег 1222). Укажите, кто агент, или уберите поставщика.",
         "Жеткізуші бар, бірақ агент белгісі (1222 тегі) жоқ. Агентті көрсетіңіз немесе жеткізушіні алып тастаңыз."),
     "supplier_inn_wrong": Text(
-        "The INN {inn} of the supplier or the transfer operator is wrong. Correct it.",
-        "ИНН {inn} поставщика или оператора перевода неверен. Исправьте.",
-        "Жеткізушінің немесе аударым операторының СТН {inn} қате. Түзетіңіз."),
+        "The INN “{inn}” of the supplier or the transfer operator is wrong: 10 or 12 digits without blanks. Correct "
+        "it.",
+        "ИНН «{inn}» поставщика или оператора перевода неверен: нужны 10 или 12 цифр без пробелов. Исправьте.",
+        "Жеткізушінің немесе аударым операторының СТН «{inn}» қате: бос орынсыз 10 не 12 цифр керек. Түзетіңіз."),
     "phone_wrong": Text(
         "“{phone}” is no phone number of at most 19 characters. Write it as +79990000000.",
         "«{phone}» — не телефон до 19 знаков. Запишите как +79990000000.",
@@ -262,6 +269,10 @@ RULE_SENTENCES: dict[str, Text] = {
         "“{name}”: parts of a package exist only in FFD 1.2, the register works by {ffd}. Use a register with 1.2.",
         "«{name}»: части упаковки есть только в ФФД 1.2, касса работает по {ffd}. Нужна касса с 1.2.",
         "«{name}»: қаптама бөліктері тек ФФД 1.2-де бар, касса {ffd} бойынша істейді. 1.2 кассасы керек."),
+    "fraction_unknown": Text(
+        "“{name}”: receipts of Kazakhstan know no parts of a package ({fraction}). Sell the whole package.",
+        "«{name}»: чеки Казахстана не знают частей упаковки ({fraction}). Продайте упаковку целиком.",
+        "«{name}»: Қазақстан чектерінде қаптама бөліктері ({fraction}) жоқ. Қаптаманы толық сатыңыз."),
     "planned_status_kind": Text(
         "“{name}”: the planned status {status} does not go with this kind of receipt: a sale has 1 or 2, a return 3 or "
         "4. Correct it, or leave it out.",
@@ -307,9 +318,10 @@ RULE_SENTENCES: dict[str, Text] = {
         "В ФФД {ffd} нет описания коррекции (тег 1177), в чек оно не попадёт. Уберите его.",
         "ФФД {ffd} форматында түзету сипаттамасы (1177 тегі) жоқ, ол чекке түспейді. Алып тастаңыз."),
     "correction_sign_wrong": Text(
-        "The fiscal sign of the wrong receipt is up to 10 digits, not “{sign}”. Copy it from the receipt (FP).",
-        "Фискальный признак ошибочного чека — до 10 цифр, а не «{sign}». Перепишите его с чека (ФП).",
-        "Қате чектің фискалдық белгісі — «{sign}» емес, 10 цифрға дейін. Чектен көшіріңіз (ФП)."),
+        "The fiscal sign of the wrong receipt is a number up to 4294967295, not “{sign}”. Copy it from the receipt "
+        "(FP).",
+        "Фискальный признак ошибочного чека — число до 4294967295, а не «{sign}». Перепишите его с чека (ФП).",
+        "Қате чектің фискалдық белгісі — «{sign}» емес, 4294967295-ке дейінгі сан. Чектен көшіріңіз (ФП)."),
     "correction_property_taken": Text(
         "In a correction tag 1192 holds the wrong receipt's fiscal sign; “{value}” has no room there. Remove it.",
         "В коррекции тег 1192 занят фискальным признаком ошибочного чека, «{value}» туда не помещается. Уберите его.",

@@ -255,6 +255,10 @@ def _measure_kz(view: View, line: ReceiptLine) -> Mapping[str, Any] | None:
     return {"name": line.name, "measure": line.measure.value} if line.measure not in KZ_MEASURES else None
 
 
+def _fraction_kz(view: View, line: ReceiptLine) -> Mapping[str, Any] | None:
+    return {"name": line.name, "fraction": str(line.fraction)} if line.fraction is not None else None
+
+
 def _buyer_is_seller(view: View) -> Iterator[Break]:
     receipt = view.receipt
     if receipt.customer.inn.strip() and receipt.customer.inn.strip() == receipt.seller_inn.strip():
@@ -318,6 +322,7 @@ RULES: tuple[Rule, ...] = (
     Rule("payment_form_unknown", "payments[].form", (), _form_kz, _KZ, countries=KZ),
     Rule("credit_old_protocol", "payments[].form", (), _credit_kz, _KZ, "warning", countries=KZ),
     Rule("measure_unknown", "lines[].measure", (), each_line("measure", _measure_kz), _KZ, "warning", countries=KZ),
+    Rule("fraction_unknown", "lines[].fraction", (), each_line("fraction", _fraction_kz), _KZ, countries=KZ),
     Rule("buyer_is_seller", "customer.inn", (), _buyer_is_seller, _KZ, countries=KZ),
 )
 

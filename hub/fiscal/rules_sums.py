@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.fiscal import vat as vat_rates
 from hub.fiscal.codes import Country, Form, Method, TaxSystem
-from hub.fiscal.money import LARGEST, total
+from hub.fiscal.money import LARGEST, Money, total
 from hub.fiscal.receipt import ReceiptLine
 from hub.fiscal.rule import Break, Rule, View, each_line, foreign
 
@@ -19,7 +19,8 @@ RU, KZ = Country.RU, Country.KZ
 #: Largest quantity of a line, largest price, line sum and receipt total in minor units, and decimals of a quantity.
 MOST = {RU: Decimal(99_999_999), KZ: Decimal("4294967.295")}
 DEAREST = {RU: LARGEST, KZ: 999_999_999_00}
-WHOLE = {RU: LARGEST, KZ: 10**12 - 1}
+#: Kazakhstan: fewer than ten digits before the comma, of all that was paid (webkassa §4, 7).
+WHOLE = {RU: LARGEST, KZ: 10**11 - 1}
 PLACES = {RU: 6, KZ: 3}
 #: Decimals that registers of the oldest format print (fiscal-domain §4).
 PRINTED_PLACES = 3
@@ -96,8 +97,11 @@ def _large(view: View) -> Iterator[Break]:
             sum_ = getattr(line, name)
             if sum_ is not None and sum_.amount > dearest:
                 yield f"lines[{index}].{name}", {"field": line.name, "value": sum_}
-    if not told and view.total.amount > whole:
-        yield "lines", {"field": "total", "value": view.total}
+    # What the buyer hands over, change and all, is what Kazakhstan's servers count.
+    change = view.receipt.change if country is KZ else None
+    handed = view.total.amount + (change.amount if change is not None and change.amount > 0 else 0)
+    if not told and handed > whole:
+        yield "lines", {"field": "total", "value": Money(handed, view.receipt.currency)}
 
 
 def _line_sum(view: View) -> Iterator[Break]:

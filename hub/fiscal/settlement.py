@@ -218,8 +218,6 @@ class _Work:
         days = [self.days.get(one, self.days.get(step)) for one in origins or [back or ""] * len(lines)]
         lines = [line if day is None else replace(line, vat=vat.main_on(line.vat, day))
                  for line, day in zip(lines, days, strict=True)]
-        if back in self.days:
-            self.days[step] = self.days[back]
         self.steps.append(Step(step, event.id, replace(
             deal, key=f"{deal.key}:{step}", lines=tuple(lines), payments=tuple(payments),
             kind=deal.kind if back is None else deal.kind.opposite, base_key=f"{deal.key}:{back}" if back else "",

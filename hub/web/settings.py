@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from hub import __version__, house_rules, office
 from hub.fiscal import Country, Ffd
 from hub.paper import logo_html
-from hub.store import Audit, Lease, Organisation, Register, User, utcnow
+from hub.store import Audit, Installation, Lease, Organisation, Register, User, utcnow
 from hub.store.fiscal import COLUMNS
 from hub.web import levels
 from hub.web.auth import ORGANISATION, Person, owner_only, vat_choices
@@ -61,7 +61,9 @@ def _company(form: dict[str, Any], errors: dict[str, Any], given: dict[str, str]
     org = organisation()
     with the_hub().db.session() as db:
         picture = house_rules.logo(db, org.id)
+        token = db.get(Installation, f"{office.OFD_TOKEN}{org.id}")
     return render_template("organisation.html", form=form, errors=errors, vats=vat_choices(org.country),
+                           ofd_token=token is not None and bool(token.value), russian=org.country == "RU",
                            ffds=("1.05", "1.1", "1.2"), more=levels.of_organisation(given, errors),
                            logo=Markup(logo_html(picture.content)) if picture is not None else None)
 
@@ -104,6 +106,18 @@ def logo() -> Any:
     else:
         flash(gettext("Saved. Receipts are shown with it from now on."), "green")
     return redirect(url_for("settings.company") + "#logo")
+
+
+@page.post("/ofd-token")
+@owner_only
+def ofd_token() -> Any:
+    """The token with which one operator gives links to receipts; an empty one takes it away."""
+    hub, token = the_hub(), request.form.get("ofd_token", "").strip()[:200]
+    with hub.db.write() as db:
+        office.set_ofd_token(db, hub.vault, actor(), organisation().id, token)
+    flash(gettext("Saved. Links are fetched with it from now on.") if token else gettext("The token is taken away."),
+          "green")
+    return redirect(url_for("settings.company") + "#ofd")
 
 
 # -- people ----------------------------------------------------------------------------------------------------------

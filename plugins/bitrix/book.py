@@ -16,9 +16,11 @@ _NAME = "findings"
 
 #: stuck: polls of checks without UUID; gone: a check or receipt whose order is gone; sums: lines and payments differ;
 #: foreign: a check under another uuid; untold: the site has no check for a printed receipt; unpaid: a receipted
-#: payment lost its mark "paid"; cancelled: a cancelled order still holds paid money; other_way: print requests come
-#: although the connection works another way.
-What = Literal["stuck", "gone", "sums", "foreign", "untold", "unpaid", "cancelled", "other_way"]
+#: payment lost its mark "paid"; cancelled: a cancelled order still holds paid money; mixed: one payment of an
+#: order is somebody else's to print, another is ours; other_way: print requests come although the connection works
+#: another way; breaks: a result that breaks the site's poll; other: other contents under the number of a printed check.
+What = Literal["stuck", "gone", "sums", "foreign", "untold", "unpaid", "cancelled", "mixed",
+               "other_way", "breaks", "other"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from hub_plugins.bitrix.book import Book, Entry
 from hub_plugins.bitrix.cashbox import Cashbox
+from hub_plugins.bitrix.poll_words import GIVEN_UP
 
 from hub.contracts import Event, Finding, Report, SourceContext
 from hub.fiscal import Text, verbatim
@@ -62,6 +63,13 @@ _CANCELLED = Text(
     "payment as returned: the hub then makes the return.",
     "Заказ {number} отменён, но оплата отмечена как полученная. Когда деньги вернёте, отметьте возврат оплаты на "
     "сайте: хаб пробьёт чек возврата.")
+_MIXED = Text(
+    "Order {number}: the settings say that somebody else prints one of its payments (pay system “skip”), but another "
+    "one is the hub's. The hub prints nothing more for this order: check its receipts and make those that are missing "
+    "by hand.",
+    "Заказ {number}: чек по одной из оплат пробивает другая система (в настройках её платёжная система — skip), а "
+    "другая оплата — хаба. Хаб больше ничего по этому заказу не пробивает: сверьте чеки и недостающие пробейте "
+    "вручную.")
 _OTHER_WAY = Text(
     "The site still prints through its REST register ({times} requests, last at {last}), though this connection works "
     "another way. They were refused. Switch that register off: Shop → Cash registers → List.",
@@ -94,12 +102,16 @@ def _finding(one: Entry, context: SourceContext) -> Finding:
                        _DELETED)
     if one.what == "untold":
         return Finding("amber", _UNTOLD.with_(**facts), None, f"tell:{one.subject}", _TELL)
+    if one.facts.get("way") == "poll" and one.what in GIVEN_UP:
+        return Finding("amber", GIVEN_UP[one.what].with_(**facts), None, seen, SEEN)
     if one.what == "gone":
         words = _GONE_ORDER if one.subject.startswith("order:") else _GONE_CHECK
         return Finding("amber", words.with_(**facts), None, seen, SEEN)
     if one.what == "sums":
         why = Text(one.facts.get("why_en", ""), one.facts.get("why_ru", ""))
         return Finding("red", _SUMS.with_(why=why, **facts), None, read, _READ)
+    if one.what == "mixed":
+        return Finding("red", _MIXED.with_(**facts), None, read, _READ)
     if one.what in ("unpaid", "cancelled"):
         return Finding("amber", (_UNPAID if one.what == "unpaid" else _CANCELLED).with_(**facts), None, read, _READ)
     words = _OTHER_WAY if one.what == "other_way" else _FOREIGN if one.what == "foreign" else verbatim(one.what)

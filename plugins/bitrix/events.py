@@ -30,6 +30,9 @@ PAGE = 50
 _MOST_SEEN = 2000
 #: Under this name the site's time of the first look is remembered: payments before it have no receipt from us.
 STARTED = "orders_since"
+#: Under this one the way by which payments were last worked on.
+WAY = "way"
+ANEW = "anew"
 
 _DONE = Answer.text("ok")
 _UNREADABLE = Text("This is not an event of the site: the body names no event.",
@@ -118,11 +121,14 @@ def look(site: Site, context: SourceContext, text: str) -> Polled:
     """One look at orders and payments changed since the last one. The first only takes its bearings: what was paid
     before the hub came gets no receipt."""
     cursor = Cursor.read(text)
-    if cursor is None:
+    if cursor is None or moment(context.recall(STARTED)) is None:
         site.page("sale.order.list", "orders", select=["id"], order={"id": "desc"})
         now = site_time(site, context)
-        started(context, now)
-        return Polled((), Cursor(now.isoformat()).write())
+        begun = max(now, started(context, now))
+        return Polled((), Cursor(begun.isoformat()).write())
+    restart = moment(context.recall(STARTED))
+    if restart is not None and datetime.fromisoformat(cursor.since) < restart:
+        cursor = Cursor(restart.isoformat())  # of the time before another way, see took()
     since = (datetime.fromisoformat(cursor.since) - OVERLAP).isoformat(timespec="seconds")
     orders = site.page("sale.order.list", "orders", select=["id", "dateUpdate"], order={"id": "asc"},
                        filter={">=dateUpdate": since, ">id": cursor.orders})
@@ -174,7 +180,21 @@ def site_time(site: Site, context: SourceContext) -> datetime:
 
 def started(context: SourceContext, now: datetime) -> datetime:
     """When the hub began to look after this site's orders, by the site's clock; from ``now`` on if never before."""
-    known = moment(context.recall(STARTED))
+    said = context.recall(STARTED)
+    known = moment(said)
     if known is None:
-        context.remember(STARTED, now.isoformat())
-    return known or now
+        # The site's clock has whole seconds: after another way, the one under way may be that way's.
+        known = now + timedelta(seconds=1) if said == ANEW else now
+        context.remember(STARTED, known.isoformat())
+    return known
+
+
+def took(context: SourceContext, way: str) -> None:
+    """Remembers by which way payments are worked on. Back at the orders after another way, the hub begins anew:
+    what was paid meanwhile was printed by that way, and there is no telling which of it."""
+    before = context.recall(WAY)
+    if before == way:
+        return
+    if before and way == "orders":
+        context.remember(STARTED, ANEW)
+    context.remember(WAY, way)

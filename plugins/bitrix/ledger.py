@@ -51,9 +51,24 @@ class Log:
 
     def held(self) -> set[str]:
         """Payments whose money came and did not go back: a payment may be returned and paid again."""
-        came = Counter(number for do in ("paid", "shipped-with") for one in self.of(do) for number in one["ids"])
+        came = Counter(number for do in ("paid", "shipped-with") for one in self.of(do) for number in one["ids"]
+                       if not one.get("more"))
         back = Counter(number for do in ("refunded", "returned") for one in self.of(do) for number in one["ids"])
         return set(came - back)
+
+    def amounts(self) -> dict[str, int]:
+        """What each payment held brought, in minor units; whatever goes back goes back whole."""
+        found: dict[str, int] = {}
+        for before, one in zip([{}, *self.entries], self.entries, strict=False):
+            if one["do"] in ("paid", "shipped-with"):
+                # Money that came with a shipment stands in the shipment's own entry, the one before.
+                money = one["money"] if one["do"] == "paid" else before.get("money", ())
+                for number, (_, amount) in zip(one["ids"], money, strict=False):
+                    found[number] = found.get(number, 0) + amount
+            elif one["do"] in ("refunded", "returned"):
+                for number in one["ids"]:
+                    found.pop(number, None)
+        return found
 
     def add(self, do: str, ids: Sequence[str], at: datetime | None, old: bool = False, **more: Any) -> None:
         """Appends; the second time of the very same thing gets a number, so that its receipts have keys of their
@@ -129,9 +144,33 @@ def _sum(lines: Sequence[OrderLine], order: ShopOrder) -> Money:
 # -- what is new -------------------------------------------------------------------------------------------------
 
 
+def unclear(log: Log, order: ShopOrder, since: datetime) -> tuple[Paid, Money] | None:
+    """A payment whose sum was changed after its receipt so that only a person knows what money moved, and its sum
+    before: it shrank, it went back with another sum, or it grew and is older than our look."""
+    amounts = log.amounts()
+    for one in order.payments:
+        before = amounts.get(one.id)
+        if before is None or before == one.amount.amount:
+            continue
+        back = not one.live and (one.returned or order.cancelled)
+        if back or (one.live and (one.amount.amount < before or one.form is None or _before(one.at, since))):
+            return one, Money(before, order.currency)
+    return None
+
+
+def _grown(log: Log, order: ShopOrder) -> None:
+    """A payment that grew under its id is new money: the difference, in an entry with keys of its own."""
+    amounts = log.amounts()
+    for one in order.payments:
+        more = one.amount.amount - amounts.get(one.id, one.amount.amount)
+        if one.live and one.form is not None and more > 0:
+            log.add("paid", [one.id], one.at, money=[[one.form.name, more]], more=1)
+
+
 def learn(log: Log, order: ShopOrder, since: datetime) -> None:
     """Appends what the order shows and the log does not hold: money that came, goods that left, a cancellation.
-    What lies before ``since`` was receipted by somebody else."""
+    :func:`unclear` is asked before. What lies before ``since`` was receipted by somebody else."""
+    _grown(log, order)
     first = not log.entries
     handled, sent = log.held(), log.ids("shipped")
     money = sorted((one for one in order.payments if one.live and one.form is not None and one.amount.amount > 0
@@ -152,6 +191,13 @@ def learn(log: Log, order: ShopOrder, since: datetime) -> None:
         _ship(log, order, parcel, (), old=unknown or _before(parcel.at, since))
     if order.cancelled and not log.of("cancelled"):
         log.add("cancelled", [], None)
+
+
+def ours(log: Log, order: ShopOrder, since: datetime) -> bool:
+    """Whether receipts of this order are or were ours to make: money held since we look, or entries of such."""
+    return any(not one["old"] for one in log.entries) or any(
+        one.live and one.form is not None and one.amount.amount > 0 and not _before(one.at, since)
+        for one in order.payments)
 
 
 def _before(at: datetime | None, since: datetime) -> bool:

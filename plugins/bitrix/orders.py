@@ -196,8 +196,9 @@ class _Check:
 
     def vat(self, item: Mapping[str, Any], index: int, name: str) -> str:
         """The rate behind a catalogue VAT id; 0 and an absent one mean without VAT (§1.3), an id that nobody
-        matched is a problem and never "without VAT". Prepayments get their calculated rate from the core."""
-        number = _text(item, "vat") or "0"
+        matched, a blank and anything but an id are a problem and never "without VAT". Prepayments get their
+        calculated rate from the core."""
+        number = (_text(item, "vat") or "?") if "vat" in item else "0"
         rate = self.rates.get(str(int(number)) if re.fullmatch(r"[0-9]{1,18}", number) else number)
         if rate is None:
             self.wrong("vat_unmapped", f"lines[{index}].vat", name=name or str(index + 1), vat=number)

@@ -14,10 +14,20 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from hub_plugins.bitrix import poll_wire
+from hub_plugins.bitrix.book import Book, What
 from hub_plugins.bitrix.poll_orders import order_of
 from hub_plugins.bitrix.poll_settings import address_problem, numbers_of, polls
-from hub_plugins.bitrix.poll_state import Out, State
+from hub_plugins.bitrix.poll_state import Dead, Out, State
 from hub_plugins.bitrix.poll_wire import CHECK, REPORT, Name, Till
+from hub_plugins.bitrix.poll_words import (
+    GIVEN_UP,
+    NO_CHECK,
+    NO_REGISTERS,
+    RESET,
+    SUPERSEDED,
+    UNREADABLE,
+    Z_ASKED,
+)
 from hub_plugins.bitrix.wire import CheckId
 
 from hub.contracts import (
@@ -44,41 +54,6 @@ FOR_RESULTS, AFTER_REPEATS = 3.0, 10.0
 #: A result that broke a working site's poll so often, alone, is told without its QR data, then not at all.
 WITHOUT_QR, GIVE_UP = 1, 2
 
-RESET = Text(
-    "The version of the protocol was changed, and this site has already handed out checks. With the new version the "
-    "site rebuilds its register and resets its payment types and VAT rates. If that is meant, allow it below; else "
-    "choose the old version again.",
-    "Версию протокола поменяли, а сайт уже отдавал чеки. С новой версией сайт перестроит кассу и сбросит её типы "
-    "оплат и ставки НДС. Если так задумано, разрешите это ниже; если нет — верните прежнюю версию.")
-NO_REGISTERS = Text(
-    "No register serves this connection yet. Add one, or write the factory number that the site knows into the "
-    "settings.",
-    "Это подключение пока не обслуживает ни одна касса. Добавьте кассу или впишите в настройки заводской номер, "
-    "который знает сайт.")
-GONE = Text(
-    "The site does not take the result of check {number}: its order, payment or shipment was deleted there. The site "
-    "will hand the check out for ever. Delete it: Shop, Cash registers, Checks.",
-    "Сайт не принимает результат чека {number}: его заказ, оплату или отгрузку на сайте удалили. Сайт будет отдавать "
-    "этот чек бесконечно. Удалите его: Магазин → Кассы ККМ → Чеки.")
-BREAKS = Text(
-    "The site breaks when it is told the result of check {number}. See the site's error log. The receipt itself is not "
-    "affected.",
-    "Сайт ломается, когда узнаёт результат чека {number}. Посмотрите журнал ошибок сайта. Самого чека это не касается.")
-OTHER_CHECK = Text(
-    "The site hands out check {number} again, with other contents than the receipt that was printed under that number: "
-    "it was restored from a backup, or the order was changed. Nothing was printed. If the payment has no receipt, make "
-    "a new check on the site and delete this one.",
-    "Сайт снова отдал чек {number}, но содержание другое, чем у чека, пробитого под этим номером: сайт восстановили из "
-    "копии или изменили заказ. Ничего не напечатано. Если на оплату чека нет, создайте на сайте новый, а этот удалите.")
-NO_CHECK = Text("The site has no check for this receipt: it was made another way.",
-                "На сайте нет чека для этого документа: он создан другим способом.")
-Z_ASKED = Text(
-    "The site asked for a Z-report. It was answered with the sums of its receipts; the hub closes shifts by the "
-    "registers' own schedule.",
-    "Сайт попросил Z-отчёт. Ему сообщены суммы его чеков; смены хаб закрывает по расписанию самих касс.")
-UNREADABLE = Text("The site handed out a check without a number that can be read: {words}.",
-                  "Сайт отдал чек без читаемого номера: {words}.")
-
 
 @dataclass(frozen=True)
 class _Result:
@@ -94,12 +69,13 @@ class _Result:
 
 @dataclass
 class Said:
-    """What a call said, for its answer. ``hopeless``: deliveries that have no check to go to, with the dead check's
-    name; ``z``: Z-reports answered; ``probe``: results were held back."""
+    """What a call said, for its answer. ``hopeless``: deliveries that have no check to go to, and why; ``z``: Z-reports
+    answered; ``probe``: results were held back; ``anew``: dead checks that a person wants told again."""
 
     results: dict[str, _Result] = field(default_factory=dict)
-    hopeless: dict[str, str] = field(default_factory=dict)
+    hopeless: dict[str, Text] = field(default_factory=dict)
     z: list[str] = field(default_factory=list)
+    anew: list[str] = field(default_factory=list)
     probe: bool = False
 
 
@@ -161,8 +137,13 @@ class Polling:
         candidates: list[_Result] = []
         for report in reports:
             name, uuid, number = self._named(state, report.receipt)
-            if not name or name in state.dead:
-                said.hopeless[report.delivery] = name
+            if not name:
+                said.hopeless[report.delivery] = _no_name(report.receipt.key)
+            elif name in state.dead and _wanted(state.dead[name], report):
+                said.anew.append(name)
+                candidates.append(_Result(name, uuid, number, report.receipt, report.delivery, report.attempt))
+            elif name in state.dead:
+                said.hopeless[report.delivery] = _why(state.dead[name].why, name)
             else:
                 candidates.append(_Result(name, uuid, number, report.receipt, report.delivery, report.attempt))
         for name, out in state.out.items():
@@ -184,12 +165,13 @@ class Polling:
         return (*(one.delivery for one in said.results.values() if one.delivery), *said.hopeless)
 
     def _named(self, state: State, view: ReceiptView) -> tuple[str, str, str]:
-        """(name, uuid, register) under which the site knows a receipt; empty when it is no check of the site."""
+        """(name, uuid, register) under which the site knows a receipt; empty when it is no check of the site, or its
+        number is another check's by now."""
         name = state.of_key(view.key)
         if name:
             return name, state.out[name].uuid, state.out[name].zn
         check = CheckId.of_key(view.key)
-        if check is None:
+        if check is None or f"{CHECK}|{check.number}" in state.out:
             return "", "", ""
         host = state.host or urlsplit(self.url).hostname or "hub"
         return f"{CHECK}|{check.number}", f"{CHECK}|{host}|{check.number}", str(view.origin.get("zn") or "")
@@ -200,13 +182,15 @@ class Polling:
         """Reads an answer. Raises NeedsAttention or TryLater when there is nothing in it to keep."""
         state = State.read(stored)
         said: Said = call.note if isinstance(call.note, Said) else Said()
-        if reply.status >= 500 and (said.results or said.z):
+        turn = _Turn(self, state, said)
+        if reply.status == 500 and (said.results or said.z):
+            turn.asked_anew()
             return self._lost(state, said, reply)
         try:
             answer = poll_wire.handed(poll_wire.good(reply))
         except poll_wire.NotJson as problem:
             raise TryLater(poll_wire.NOT_JSON.with_(status=reply.status)) from problem
-        turn = _Turn(self, state, said)
+        turn.asked_anew()
         turn.probed()
         turn.acknowledged(answer.acknowledged)
         for receipt in answer.receipts:
@@ -218,7 +202,8 @@ class Polling:
 
     def _lost(self, state: State, said: Said, reply: Reply) -> Exchanged:
         """HTTP 500 on a poll with results: one bad value loses them all (§2.2). The next poll goes without any; if
-        that one passes, results go alone until the bad one is known."""
+        that one passes, results go alone until the bad one is known. 502 to 504 say nothing of a result: the web
+        server did not reach the site's code."""
         doubt = state.doubt
         doubt.probing = True
         doubt.blamed = next(iter(said.results)) if len(said.results) == 1 and not said.z else ""
@@ -248,6 +233,25 @@ class _Turn:
         """A line among the source's events, for the owner."""
         self.events.append(Event(subject, NOTE, {"words": words.to_json()}))
 
+    def give_up(self, name: str, why: What, mark: str = "", key: str = "") -> Text:
+        """No result goes to that check any more: said among the events and on the source's page, and returned."""
+        self.state.bury(name, why, mark, key)
+        reason = _why(why, name)
+        self.note(name.replace("|", ":"), reason)
+        Book(self.context).note(why, name.replace("|", ":"), number=name.partition("|")[2], way="poll")
+        return reason
+
+    def asked_anew(self) -> None:
+        """What a person wanted told again went with this call."""
+        for name in self.said.anew:
+            self.revive(name)
+
+    def revive(self, name: str) -> None:
+        """What was given up counts no more, and what the source's page says of it is over."""
+        self.state.dead.pop(name, None)
+        for why in GIVEN_UP:
+            Book(self.context).drop(why, name.replace("|", ":"))
+
     # -- results -------------------------------------------------------------------------------------------------
 
     def probed(self) -> None:
@@ -259,10 +263,7 @@ class _Turn:
         if doubt.blamed:
             doubt.strikes[doubt.blamed] = doubt.strikes.get(doubt.blamed, 0) + 1
             if doubt.strikes[doubt.blamed] >= GIVE_UP:
-                self.state.dead[doubt.blamed] = "breaks"
-                self.state.out.pop(doubt.blamed, None)
-                doubt.strikes.pop(doubt.blamed)
-                self.note(doubt.blamed.replace("|", ":"), _why("breaks", doubt.blamed))
+                self.give_up(doubt.blamed, "breaks")
             doubt.blamed = ""
 
     def acknowledged(self, names: frozenset[str]) -> None:
@@ -278,8 +279,7 @@ class _Turn:
         if any(name in names for name in self.said.z):
             state.z = {uuid: number for uuid, number in state.z.items() if _id(uuid) not in names}
             state.sums.close()
-        for delivery, name in self.said.hopeless.items():
-            self.lost.append((delivery, _why(state.dead.get(name, ""), name)))
+        self.lost.extend(self.said.hopeless.items())
         if state.doubt.alone and not self.said.results and not self.said.probe:
             state.doubt.alone = False
             state.doubt.strikes.clear()
@@ -296,12 +296,10 @@ class _Turn:
 
     def _gone(self, one: _Result) -> None:
         """The site took the poll and did not take this: it cannot store it any more (§6.3)."""
-        self.state.dead[one.name] = "gone"
-        self.state.out.pop(one.name, None)
-        reason = _why("gone", one.name)
+        key = "" if one.name in self.state.out else one.view.key
+        reason = self.give_up(one.name, "gone", key, key)
         if one.delivery:
             self.lost.append((one.delivery, reason))
-        self.note(one.name.replace("|", ":"), reason)
 
     # -- work ----------------------------------------------------------------------------------------------------
 
@@ -314,11 +312,15 @@ class _Turn:
             return
         self.state.handed = True
         self.state.host = poll_wire.host_of(raw, self.state.host)
-        if name.id in self.state.dead:
-            return
         keys = poll_wire.keys(name, receipt)
+        empty = not receipt.get("items") and not receipt.get("payments")
+        dead = self.state.dead.get(name.id)
+        if dead is not None:
+            if empty or dead.mark == keys[0]:
+                return
+            self.revive(name.id)  # the same number, another check: the site came back from a backup
         known = self.state.out.get(name.id)
-        emptied = known is not None and not receipt.get("items") and not receipt.get("payments")
+        emptied = known is not None and empty
         if known is not None and known.mark != keys[0] and not emptied:
             known = None  # the same number, another check: the site came back from a backup
         if known is not None:
@@ -333,24 +335,25 @@ class _Turn:
     def _work(self, name: Name, raw: str, receipt: dict[str, Any], keys: tuple[str, ...], known: Out | None,
               view: ReceiptView | None) -> None:
         key = known.key if known is not None else view.key if view is not None else keys[0]
-        if known is None and view is not None and view.state in PRINTED and self._other(view, receipt):
+        if view is not None and view.state not in ENDED and self._other(view, receipt):
             self._event(name, key, receipt)  # the core keeps both for a person to see
-            self.state.dead[name.id] = "other"
-            self.note(f"{CHECK}:{name.number}", OTHER_CHECK.with_(number=name.number))
+            self.give_up(name.id, "other", keys[0], key)
             return
         out = self.state.out[name.id] = known or Out(raw, key, keys[0], str(receipt.get("zn") or ""))
         if view is not None and (view.state in PRINTED or view.state == "cancelled"
                                  or (view.state in ENDED and known is not None)):
             out.again = True  # it has its end: the site hears it once more and prints nothing
-        elif view is None or (known is None and (view.state in ENDED or self._other(view, receipt))):
+        elif view is None or (known is None and view.state in ENDED):
             self._event(name, key, receipt)
 
     @staticmethod
     def _other(view: ReceiptView, receipt: Mapping[str, Any]) -> bool:
-        """Whether a receipt under this key that the site has forgotten was another check. One that came the REST way
-        has no fingerprint of this form; its key has said more about it than this one's."""
-        printed = view.origin.get("print")
-        return bool(printed) and printed != poll_wire.digest(receipt)
+        """Whether the receipt under this key was made of another check. One that came the REST way has no fingerprint
+        of this form; its key has said more about it than this one's. An empty repeat is the same check, its order
+        deleted since (§6.3); another register's number is one that the site has moved (§2.6)."""
+        printed, empty = view.origin.get("print"), not receipt.get("items") and not receipt.get("payments")
+        moved = {**receipt, "zn": view.origin.get("zn")}
+        return bool(printed) and not empty and printed not in (poll_wire.digest(receipt), poll_wire.digest(moved))
 
     def _event(self, name: Name, key: str, receipt: dict[str, Any]) -> None:
         """``again``: a check that comes back after its refusal was acknowledged may be tried anew (§2.6)."""
@@ -388,8 +391,20 @@ def _id(uuid: str) -> str:
 
 def _why(kind: str, name: str) -> Text:
     """Why a result has no way to the site, for the owner."""
-    words = {"breaks": BREAKS, "gone": GONE, "other": OTHER_CHECK}.get(kind, NO_CHECK)
+    words = GIVEN_UP.get(kind, NO_CHECK)
     return words.with_(number=name.partition("|")[2])
+
+
+def _wanted(dead: Dead, report: Report) -> bool:
+    """Whether a result that was given up is to be told all the same: a first attempt at it is a person's wish. Not
+    when other contents stand under that number, and not by a receipt that the number does not belong to."""
+    return dead.why in ("breaks", "gone") and report.attempt == 1 and dead.key in ("", report.receipt.key)
+
+
+def _no_name(key: str) -> Text:
+    """Why a receipt has no check on the site to be told to."""
+    check = CheckId.of_key(key)
+    return NO_CHECK if check is None else SUPERSEDED.with_(number=check.number)
 
 
 def _till(tills: dict[str, Till], number: str) -> Till:

@@ -33,6 +33,16 @@ class Out:
 
 
 @dataclass
+class Dead:
+    """A check that the site cannot take a result for. ``mark`` is the key that its content says: another one under
+    the same number is another check; ``key`` our source key. An empty mark is one that was not known."""
+
+    why: str
+    mark: str = ""
+    key: str = ""
+
+
+@dataclass
 class Doubt:
     """Results of a poll that the site lost with an exception (§2.2: one bad value loses them all).
 
@@ -54,7 +64,7 @@ class State:
 
     version: str = ""
     out: dict[str, Out] = field(default_factory=dict)
-    dead: dict[str, str] = field(default_factory=dict)
+    dead: dict[str, Dead] = field(default_factory=dict)
     z: dict[str, str] = field(default_factory=dict)
     sums: Sums = field(default_factory=Sums)
     doubt: Doubt = field(default_factory=Doubt)
@@ -70,6 +80,8 @@ class State:
             known = {one.name for one in fields(cls)}
             values: dict[str, Any] = {name: value for name, value in tree.items() if name in known}
             values["out"] = {name: Out(**one) for name, one in values.get("out", {}).items()}
+            values["dead"] = {name: Dead(**one) if isinstance(one, dict) else Dead(str(one))  # an older hub's word
+                              for name, one in values.get("dead", {}).items()}
             values["sums"], values["doubt"] = Sums(**values.get("sums", {})), Doubt(**values.get("doubt", {}))
             return cls(**values)
         except (ValueError, TypeError, AttributeError):
@@ -80,6 +92,12 @@ class State:
         self.out = dict(list(self.out.items())[-MOST_OUT:])
         self.dead = dict(list(self.dead.items())[-MOST_DEAD:])
         return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+
+    def bury(self, name: str, why: str, mark: str = "", key: str = "") -> None:
+        """No result is told to that check any more; without a ``mark`` it is the one that is out."""
+        out = self.out.pop(name, None)
+        self.dead[name] = Dead(why, out.mark, out.key) if out is not None and not mark else Dead(why, mark, key)
+        self.doubt.strikes.pop(name, None)
 
     def of_key(self, key: str) -> str:
         """The id of the check with that source key among those that are out; empty when there is none."""

@@ -10,7 +10,7 @@ from hub_plugins.bitrix import ledger
 from hub_plugins.bitrix.book import Book
 from hub_plugins.bitrix.client import BROKEN, GONE, Site, SiteError
 from hub_plugins.bitrix.events import look, read_event, site_time, started
-from hub_plugins.bitrix.shop import ShopOrder, moment, read_order, rows, words
+from hub_plugins.bitrix.shop import Paid, ShopOrder, moment, read_order, rows, words
 
 from hub.contracts import (
     Event,
@@ -24,7 +24,7 @@ from hub.contracts import (
     SourceContext,
     TryLater,
 )
-from hub.fiscal import FiscalRecord, Invalid, Order, Problem, Text, settlement
+from hub.fiscal import FiscalRecord, Invalid, Money, Order, Problem, Text, settlement
 
 #: Seconds between looks for what an event lost.
 POLL = 120
@@ -40,6 +40,11 @@ _NOTHING = Text("Order {number}: nothing new was paid or shipped, every receipt 
 _NOT_PAID = Text("Order {number} is neither paid nor shipped yet.", "Заказ {number} ещё не оплачен и не отгружен.")
 _OTHERS = Text("Order {number} has a payment whose receipt somebody else prints, as the settings say.",
                "В заказе {number} есть оплата, чек по которой пробивает другая система: так указано в настройках.")
+_CHANGED = Text(
+    "Payment {payment} is entered here as {before}, on the site it is {now} now. Put the sum back there: mark money "
+    "given back as a return, enter new money as a new payment.",
+    "Оплата {payment} учтена здесь на {before}, на сайте теперь {now}. Верните там прежнюю сумму: возврат денег "
+    "отметьте возвратом оплаты, новые деньги заведите новой оплатой.")
 _OLD = Text("Order {number} was paid before the hub began to look after this site.",
             "Заказ {number} оплачен до подключения хаба к сайту.")
 _DELETED = Text("Order {number} is no longer on the site.", "Заказа {number} на сайте больше нет.")
@@ -107,10 +112,19 @@ class Sales:
             raise problem.attention() from problem
 
     def _due(self, order: ShopOrder, since: Any) -> tuple[Order, ...] | NoOrder:
-        if order.others:
-            return NoOrder(_OTHERS.with_(number=order.number))
         name = f"log:{order.id}"
         log = ledger.Log.read(self.context.recall(name))
+        if order.others:
+            # Which receipts are whose, and which goods the other system settles, only a person can say.
+            if ledger.ours(log, order, since):
+                self.book.note("mixed", order.id, number=order.number)
+            else:
+                self.book.drop("mixed", order.id)
+            return NoOrder(_OTHERS.with_(number=order.number))
+        self.book.drop("mixed", order.id)
+        changed = ledger.unclear(log, order, since)
+        if changed is not None:
+            return self._changed(order, *changed)
         before = log.write()
         deal = ledger.deal_of(order)
         ledger.learn(log, order, since)
@@ -133,6 +147,12 @@ class Sales:
         if differ is not None:
             raise Invalid([_sums(*differ)], wanted[0].order.key, order.number)
         return tuple(one.order for one in wanted)
+
+    def _changed(self, order: ShopOrder, payment: Paid, before: Money) -> NoOrder:
+        """Nothing is printed for an order whose receipted payment has another sum now, until a person decides."""
+        why = _CHANGED.with_(payment=payment.number, before=before, now=payment.amount)
+        self.book.note("sums", order.id, number=order.number, why_en=why.say("en"), why_ru=why.say("ru"))
+        return NoOrder(why)
 
     def _wanted(self, log: ledger.Log, found: settlement.Due) -> list[settlement.Step]:
         """Steps that have no receipt yet. When the order was edited after a receipt, what its event would give now

@@ -74,7 +74,8 @@ class Parcel:
 
 @dataclass(frozen=True, slots=True)
 class ShopOrder:
-    """One order, read whole. ``others`` counts payments that somebody else prints (pay systems set to "skip")."""
+    """One order, read whole. ``others`` counts the payments held that somebody else prints (pay systems set to "skip");
+    an unpaid or a returned one is nobody's."""
 
     id: str
     number: str
@@ -104,6 +105,7 @@ class _Reader:
         self.country = Country.KZ if currency == "KZT" else Country.RU
         self.systems = systems_table(str(config.get("pay_systems") or ""))
         self.problems: list[Problem] = []
+        self.others = 0
 
     def wrong(self, code: str, place: str = "", **params: object) -> None:
         self.problems.append(Problem(code, place, {name: str(value)[:200] for name, value in params.items()}))
@@ -125,7 +127,7 @@ class _Reader:
             words(row, "id"), words(row, "accountNumber") or words(row, "id"), self.currency, price,
             words(row, "canceled") == "Y", words(row, "dateUpdate"), goods,
             tuple(one for one in payments if one is not None), parcels, self.customer(),
-            sum(one is None for one in payments),
+            self.others,
             {"order.id": words(row, "id"), "order.status": words(row, "statusId"), "order.site": words(row, "lid")})
 
     # -- parts ---------------------------------------------------------------------------------------------------
@@ -174,16 +176,17 @@ class _Reader:
         pay system is cash (``paySystemIsCash``: Y cash, N cashless, A acquiring)."""
         system = words(row, "paySystemId")
         said = self.systems.get(system)
+        back = words(row, "isReturn")
+        paid, returned = words(row, "paid") == "Y", back not in ("", "N")
         if said == SKIP:
+            self.others += paid and not returned
             return None
         amount = self.money(row, "sum", f"payments[{index}]")
         usual = "cash" if words(row, "paySystemIsCash") == "Y" else "cashless"
         owner = str(self.config.get(usual) or {"cash": "cash"}.get(usual, "electronic"))
         form = None if said == BONUS else FORMS[said or owner]
-        back = words(row, "isReturn")
         return Paid(words(row, "id"), words(row, "accountNumber") or words(row, "id"), amount, form,
-                    moment(row.get("datePaid")), words(row, "paid") == "Y", back not in ("", "N"),
-                    moment(row.get("payReturnDate")))
+                    moment(row.get("datePaid")), paid, returned, moment(row.get("payReturnDate")))
 
     def parcel(self, row: Mapping[str, Any]) -> Parcel:
         price = self.money(row, "priceDelivery", "shipments") if row.get("priceDelivery") not in (None, "") else \

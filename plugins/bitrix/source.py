@@ -9,7 +9,7 @@ from typing import Any
 from hub_plugins.bitrix import condition, poll_setup, registration, sales_setup, wire
 from hub_plugins.bitrix.book import Book
 from hub_plugins.bitrix.cashbox import ENDED, Cashbox, check_of, site_of
-from hub_plugins.bitrix.events import PATH
+from hub_plugins.bitrix.events import PATH, took
 from hub_plugins.bitrix.poll import NOTE, PRINT, Polling
 from hub_plugins.bitrix.sales import POLL, SUBJECTS, Sales
 from hub_plugins.bitrix.settings import BitrixSettings
@@ -105,7 +105,17 @@ class BitrixSource(Source):
             return self.cashbox.asked(request)
         if self.way != "rest":
             return self._other_way(request)
-        return self.cashbox.print(request)
+        reception = self.cashbox.print(request)
+        if reception.events:
+            self._took()
+        return reception
+
+    def _took(self) -> None:
+        """Notes the way at once, before the owner may change it; fetching notes it again."""
+        try:
+            took(self.context, self.way)
+        except Exception:  # the database is away: the answer to the site matters more
+            return
 
     def _other_way(self, request: Request) -> Reception:
         """A check for a connection that works another way is not printed: the other way prints the payment. One
@@ -147,6 +157,7 @@ class BitrixSource(Source):
 
     def fetch(self, event: Event) -> Order | tuple[Order, ...] | NoOrder:
         """The order of a print request, or the receipts that are due for an order."""
+        took(self.context, self.way)
         if event.kind in (PRINT, NOTE):
             return self.poller.fetch(event)
         what, _, number = event.subject.partition(":")
@@ -162,6 +173,7 @@ class BitrixSource(Source):
         """Orders that changed since the last look; nothing by another way."""
         if self.way != "orders":
             return Polled((), cursor)
+        took(self.context, self.way)
         polled = self.sales.poll(cursor)
         return replace(polled, events=(*condition.events_again(self.context), *polled.events))
 

@@ -2,7 +2,7 @@
 it, or the reason why no rule does and where it is seen to instead.
 
 Sections: ``fd`` is the shared reference on the fiscal domain (§§3-6, 8, 10), ``wk`` that on Kazakhstan (§4, §10, and
-cash moves of §3). tests/fiscal/test_obligations.py holds this list against the table of rules.
+cash moves of §3). tests/fiscal/test_rules.py holds this list against the table of rules.
 """
 
 from __future__ import annotations
@@ -119,9 +119,12 @@ OBLIGATIONS: tuple[Obligation, ...] = (
     _of("fd6.4", "1178 is the day of the original, not of tomorrow", "correction_future", "vat_outdated"),
     _of("fd6.5", "1179 with an order of the tax office, and from FFD 1.1 only with one", "correction_number_missing",
         "correction_number_unasked"),
+    _of("fd6.10", "in FFD 1.05 the base of an own decision may say why (1177) and under which number (1179)",
+        reason="may, not must: the reference (§6) names the tags of 1174 and demands a number only of an order, and "
+        "registers print the base date alone; hub/fiscal/document.py writes what is there"),
     _of("fd6.6", "1177 exists in FFD 1.05 only", "correction_description"),
-    _of("fd6.7", "1192 holds the wrong receipt's sign in digits, and nothing else", "correction_sign_wrong",
-        "correction_property_taken"),
+    _of("fd6.7", "1192 holds the wrong receipt's sign in digits (a number of four bytes), and nothing else",
+        "correction_sign_wrong", "correction_property_taken"),
     _of("fd6.8", "a wrong receipt is undone and made anew, two corrections with one base",
         reason="a way of working, not a fault of one receipt: docs/fiscal.md tells of it"),
     _of("fd6.9", "the base date's time is midnight for some drivers", reason="Correction.day is a date: it has none"),
@@ -141,7 +144,7 @@ OBLIGATIONS: tuple[Obligation, ...] = (
     _of("fd10.1", "a code can be read, with its separators, check digit and letters", "marking_unreadable"),
     _of("fd10.2", "in FFD 1.2 a code is whole, or cannot be verified", "marking_unverified"),
     _of("fd10.3", "the form of a code decides the tag inside 1162 or 1163", reason="hub/fiscal/marking_tags.py"),
-    _of("fd10.4", "one item, one code, quantity 1 (or a measure, or a fraction)", "marking_quantity",
+    _of("fd10.4", "one item, one code, quantity 1 (of a part of a package too), or a measure", "marking_quantity",
         "marking_repeated"),
     _of("fd10.5", "a fraction is a part of one marked package, counted in pieces", "fraction_wrong",
         "fraction_without_marking", "fraction_measure"),
@@ -177,13 +180,13 @@ OBLIGATIONS: tuple[Obligation, ...] = (
     _of("wk4.18", "discount and markup are not below zero", "sum_below_zero"),
     _of("wk4.19", "a section exists", "department_wrong"),
     _of("wk4.20", "units are those of the list", "measure_unknown"),
-    _of("wk4.21", "one code, one piece", "marking_quantity", "marking_repeated"),
+    _of("wk4.21", "one code, one piece, whole", "marking_quantity", "marking_repeated", "fraction_unknown"),
     _of("wk4.22", "lists of codes, national catalogue and warehouse numbers", reason="not sent: a line holds one code"),
     _of("wk4.23", "lines that are struck out are kept, not counted", reason="Receipt.removed: never in lines"),
     _of("wk4.24", "the sum of a position and of the ticket", "line_sum_differs"),
     _of("wk4.25", "payments less change are the total; what is not cash does not exceed it", "sums_differ",
         "cashless_over_total", "no_payments", "change_without_cash"),
-    _of("wk4.26", "payments have at most ten digits", "too_large"),
+    _of("wk4.26", "payments with their change have fewer than ten digits before the comma", "too_large"),
     _of("wk4.27", "a refund in cash needs the cash", reason=REGISTER + " (code 8); cash moves: wk3.1"),
     _of("wk4.28", "the order of the server's own checks", reason=CLOUD),
     _of("wk10.1", "12 % until 2025, 16 % from 2026; a return keeps the original's", "vat_outdated"),

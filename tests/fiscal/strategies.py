@@ -23,6 +23,7 @@ from hub.fiscal import (
     TaxSystem,
     Terms,
 )
+from hub.fiscal.rules_texts import is_blank
 
 NOW = datetime(2026, 11, 20, 8, 45, tzinfo=UTC)
 TERMS = Terms(tax_system=TaxSystem.OSN, default_vat="vat22", settlement_place="https://shop.example",
@@ -36,7 +37,8 @@ quantities = st.one_of(
     st.integers(1, 9_999_999).map(lambda number: Decimal(number).scaleb(-6)),
 )
 kopecks = st.integers(1, 5_000_000)
-names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=160)
+names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=160).filter(
+    lambda text: not is_blank(text))
 direct_vats = st.sampled_from(["", "none", "vat0", "vat5", "vat7", "vat10", "vat22"])
 goods = st.sampled_from([one for one in Subject if one.value < 30])
 

@@ -239,3 +239,21 @@ def test_the_receipt_keeps_the_full_name() -> None:
     assert line.name.removesuffix("...").split()[-1] in full.split()
     named = build(order(SHIRT), TERMS, KEY, NOW, lambda order, line: f"{line.name}\n по заказу  {order.number}")
     assert named.lines[0].name == "Футболка по заказу A-1" and named.lines[0].shortened == ""
+
+
+@pytest.mark.parametrize("quantity", ["NaN", "sNaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_quantity_that_is_no_number_is_a_problem(quantity: str, removed: bool) -> None:
+    made = order(SHIRT, OrderLine("Шапка", Money(100), Decimal(quantity), removed=removed), paid=98_000)
+    assert problems(made) == [("quantity_not_positive", "lines[1].quantity")]
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_day_outside_the_calendar_is_a_problem(year: int) -> None:
+    made = order(SHIRT, settled_at=datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
+    assert problems(made) == [("date_impossible", "settled_at")]
+
+
+def test_half_a_character_in_the_buyers_address_is_a_problem() -> None:
+    made = order(SHIRT, customer=Customer("Орлова", "a\ud83d@mail.example"))
+    assert problems(made) == [("contact_wrong", "customer")]

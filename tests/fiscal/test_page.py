@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,36 @@ def table_of_rules() -> Iterator[str]:
                   file(broken[id]), SENTENCES[id].en, "`hub/fiscal/fit.py`; the claim in `hub/dispatch/claims.py`")
 
 
+def of_orders() -> list[str]:
+    """Ids of what is wrong before there is a receipt: every sentence that is no rule's."""
+    return [id for id in SENTENCES if id not in {*rules.BY_ID, *rules.CASH_MOVE, *fit.IDS}]
+
+
+def _told_in(id: str) -> str:
+    """The files of the core that tell it; what none does is told by a source's plugin."""
+    # A discount and a markup below zero are one place of the code.
+    asked = 'f"{what}_negative"' if id in ("discount_negative", "markup_negative") else f'"{id}"'
+    if id == "plugin":
+        asked = 'Problem("plugin"'
+    return ", ".join(f"`{path}`" for path, text in _core() if asked in text) or "a plugin, as it reads what it was sent"
+
+
+@cache
+def _core() -> tuple[tuple[str, str], ...]:
+    return tuple((one.relative_to(ROOT).as_posix(), one.read_text("utf-8")) for one in sorted(
+        (ROOT / "hub").rglob("*.py")) if not one.stem.startswith("problems"))
+
+
+def table_of_orders() -> Iterator[str]:
+    yield row("id", "example", "what it says and what to do", "where told")
+    yield row(*["---"] * 4)
+    broken = examples()
+    for id in of_orders():
+        says = SENTENCES[id].en if id != "plugin" else "what a plugin says in words of its own"
+        yield row(f"`{id}`", file(broken[id]) if id in broken else "none: not seen in an order and its terms alone",
+                  says, _told_in(id))
+
+
 def _file(name: str) -> Any:
     data = json.loads((RECEIPTS / f"{name}.json").read_text("utf-8"))
     return {key: value for key, value in data.items() if key not in ("expect", "about")}
@@ -224,7 +255,8 @@ def output() -> Iterator[str]:
     yield "```"
 
 
-REGIONS = {"kinds": kinds, "tags": tags, "rules": table_of_rules, "example": example, "output": output}
+REGIONS = {"kinds": kinds, "tags": tags, "rules": table_of_rules, "orders": table_of_orders, "example": example,
+           "output": output}
 
 
 def made(text: str) -> str:
@@ -242,7 +274,7 @@ def test_there_is_a_row_for_each_kind_tag_and_rule() -> None:
     text = PAGE.read_text("utf-8")
     for number in TAGS:
         assert re.search(rf"^\| {number} \|", text, re.MULTILINE), number
-    for id in (*rules.BY_ID, *rules.CASH_MOVE, *fit.IDS):
+    for id in (*rules.BY_ID, *rules.CASH_MOVE, *fit.IDS, *of_orders()):
         assert re.search(rf"^\| `{id}` \|", text, re.MULTILINE), id
     assert all((RECEIPTS / f"{one[3]}.json").exists() for one in KINDS if one[3])
     for line in text.splitlines():

@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 from hub.fiscal import AgentSign, Country, Ffd, Form, Kind, Method, Money, Payment, Receipt, TaxSystem, qr_text
-from hub.fiscal.paper import Extras, Language, Look, as_text, form, on, paper
+from hub.fiscal.paper import Extras, Language, Look, QrCode, as_text, form, on, paper
 from hub.fiscal.paper_words import AGENTS, CORRECTIONS, FORMS, KINDS, KZ_KINDS, METHODS, TAX_SYSTEMS
 from tests.fiscal.papers import AGENT, FULL, INDUSTRY, PLAIN, correction, kazakh, record_of, russian
 
@@ -232,3 +232,23 @@ def test_one_form_has_every_width() -> None:
     receipt = russian()
     said = form(receipt, record_of(receipt))
     assert [as_text(on(said, width)) for width in WIDTHS] == [printed(receipt, width) for width in WIDTHS]
+
+
+# -- what only Kazakh paper asks for ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ffd", list(Ffd))
+def test_kazakh_paper_names_the_unit_even_of_pieces(ffd: Ffd) -> None:
+    assert "2 шт. × 1160.00" in printed(kazakh(ffd=ffd), 48)
+
+
+@pytest.mark.parametrize(("operator", "code"), [
+    ("АО «Казахтелеком»", "http://consumer.oofd.kz?i=754674267&f=0000000001012345&s=2210.00&t=20261120T144507"),
+    ("Jusan Mobile", ""), ("", ""), ("ООО «Такском»", "")])
+def test_a_kazakh_code_is_the_operators_address_or_none(operator: str, code: str) -> None:
+    receipt = kazakh()
+    made = paper(receipt, record_of(receipt), extras=Extras(ofd_name=operator))
+    assert [row.text for row in made.rows if isinstance(row, QrCode)] == ([code] if code else [])
+    url = "http://ofd1.kz/t/?i=1"
+    named = paper(receipt, record_of(receipt, url), extras=Extras(ofd_name=operator))
+    assert [row.text for row in named.rows if isinstance(row, QrCode)] == [url]

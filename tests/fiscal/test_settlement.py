@@ -502,3 +502,64 @@ def test_an_order_handed_over_comes_to_its_goods(case: tuple[Order, list[Event],
     settled = sum(build(step.order, TERMS, KEY, NOW).total.amount for step in found.steps
                   if step.id.endswith(":settlement"))
     assert settled == worth(replace(deal, lines=goods)) and found.undelivered == Money(0)
+
+
+# -- the main VAT rate across New Year ---------------------------------------------------------------------------------
+
+DECEMBER, JANUARY = datetime(2025, 12, 30, 9, tzinfo=UTC), datetime(2026, 1, 10, 9, tzinfo=UTC)
+
+
+def rates(found: Due) -> list[tuple[str, list[str]]]:
+    """(id, rates) of every receipt that is due."""
+    assert not found.problems, found.problems
+    return [(step.id, [line.vat for line in made.lines])
+            for step, made in zip(found.steps, receipts(found), strict=True)]
+
+
+@pytest.mark.parametrize("vat", ["vat18", "vat20", "vat22"])
+def test_the_day_of_each_event_decides_the_main_rate(vat: str) -> None:
+    deal = order(replace(TEA, vat=vat), POT, OrderLine("Книга", Money(10_000), vat="none"))
+    everything = money((CARD, 110_000))
+    assert rates(due(deal, [Paid("p", DECEMBER, everything), Shipped("s", JANUARY)])) == [
+        ("p:prepayment", ["vat120", "vat110", "none"]), ("s:settlement", ["vat22", "vat10", "none"])]
+    assert rates(due(deal, [Shipped("s", DECEMBER), Paid("p", JANUARY, everything)])) == [
+        ("s:settlement", ["vat20", "vat10", "none"]), ("p:credit-payment", ["vat22", "vat10", "none"])]
+
+
+@pytest.mark.parametrize("vat", ["vat20", "vat22"])
+def test_a_return_has_the_rate_of_what_it_gives_back(vat: str) -> None:
+    deal, whole = order(replace(TEA, vat=vat)), money((CARD, 60_000))
+    assert rates(due(deal, [Paid("p", DECEMBER, whole), Refunded("f", JANUARY, whole)])) == [
+        ("p:prepayment", ["vat120"]), ("f:refund-full-prepayment", ["vat120"])]
+    assert rates(due(deal, [Shipped("s", DECEMBER, payments=whole), Returned("r", JANUARY, payments=whole)])) == [
+        ("s:settlement", ["vat20"]), ("r:return", ["vat20"])]
+    assert rates(due(deal, [Paid("p", DECEMBER, whole), Shipped("s", JANUARY), Returned("r", JANUARY, payments=whole)])
+                 )[1:] == [("s:settlement", ["vat22"]), ("r:return", ["vat22"])]
+    advance = due(order(), [Paid("p", DECEMBER, whole), Refunded("f", JANUARY, whole)], advance_vat=vat)
+    assert rates(advance) == [("p:advance", ["vat120"]), ("f:refund-advance", ["vat120"])]
+
+
+def test_a_return_of_goods_from_both_years_has_the_rate_of_each() -> None:
+    deal = order(replace(TEA, vat="vat20"), replace(POT, vat="vat20"))
+    found = due(deal, [Shipped("a", DECEMBER, {0: Decimal(2)}, money((CARD, 60_000))),
+                       Shipped("b", JANUARY, {1: Decimal(1)}, money((CARD, 40_000))),
+                       Returned("r", JANUARY, payments=money((CARD, WHOLE)))])
+    assert rates(found) == [("a:settlement", ["vat20"]), ("b:settlement", ["vat22"]), ("r:return", ["vat20", "vat22"])]
+
+
+def test_the_year_begins_where_the_organisation_is() -> None:
+    deal, late = order(replace(TEA, vat="vat20")), datetime(2025, 12, 31, 20, 59, tzinfo=UTC)
+    log = [Shipped("s", late, payments=money((CARD, 60_000)))]
+    assert rates(due(deal, log)) == [("s:settlement", ["vat20"])]
+    (step,) = due(deal, log, zone="Asia/Vladivostok").steps
+    (line,) = build(step.order, replace(TERMS, zone="Asia/Vladivostok"), KEY, NOW).lines
+    assert line.vat == "vat22"
+
+
+@pytest.mark.parametrize("count", ["NaN", "Infinity"])
+def test_a_quantity_that_is_no_number_is_a_problem(count: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        due(order(replace(TEA, quantity=Decimal(count)), paid=0), [])
+    assert [one.code for one in caught.value.problems] == ["quantity_not_positive"]
+    found = due(DEAL, [Shipped("s", quantities={0: Decimal(count)})])
+    assert [one.code for one in found.problems] == ["ship_exceeds"] and not found.steps

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.fiscal import Country, Method, Money
-from hub.fiscal.vat import RATES, VatRate, for_method, known, of_percent, rate, rates_on
+from hub.fiscal.vat import RATES, VatRate, for_method, known, main_on, of_percent, rate, rates_on
 
 LAST_DAY, FIRST_DAY = date(2025, 12, 31), date(2026, 1, 1)
 
@@ -94,3 +94,14 @@ def test_rates_as_they_are_printed() -> None:
     assert [rate(key).printed for key in ("vat22", "vat122", "vat105", "vat0", "none")] == [
         "22%", "22/122", "5/105", "0%", ""]
     assert not known("vat16") and not known("vat22", Country.KZ) and not known("")
+
+
+@pytest.mark.parametrize(("key", "day", "is_"), [
+    ("vat20", date(2018, 12, 31), "vat18"), ("vat22", date(2019, 1, 1), "vat20"),
+    ("vat22", date(2025, 12, 31), "vat20"),
+    ("vat20", date(2026, 1, 1), "vat22"), ("vat18", date(2026, 1, 1), "vat22"), ("vat120", date(2026, 1, 1), "vat122"),
+    ("vat122", date(2025, 12, 31), "vat120"), ("vat10", date(2026, 1, 1), "vat10"), ("vat5", date(2024, 1, 1), "vat5"),
+    ("vat107", date(2026, 1, 1), "vat107"), ("vat0", date(2026, 1, 1), "vat0"), ("none", date(2026, 1, 1), "none"),
+    ("", date(2026, 1, 1), ""), ("vat16", date(2025, 1, 1), "vat16"), ("vat99", date(2026, 1, 1), "vat99")])
+def test_only_the_main_rate_follows_the_day(key: str, day: date, is_: str) -> None:
+    assert main_on(key, day) == is_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
@@ -128,6 +129,11 @@ def _vat() -> Iterator[File]:
     yield _one("vat_sum_differs", change_line(receipt(), vat_amount=Money(1_900)), "VAT counted wrongly")
     yield _one("vat_sum_differs", change_line(kz(), vat_amount=Money(13_794, "KZT")),
                "a tiyn is too much in Kazakhstan", "kz")
+    yield _one("vat_sum_differs", change_line(receipt(line(price=1, vat="vat22")), vat_amount=Money(-1)),
+               "VAT below zero", "minus")
+    for key in ("vat0", "none"):
+        yield _one("vat_sum_differs", change_line(receipt(line(vat=key)), vat_amount=Money(1)),
+                   "a kopeck of VAT where there is none", key)
     yield _one("vat_not_calculated", receipt(line(method=Method.FULL_PREPAYMENT)), "a prepayment at a direct rate")
     yield _one("vat_not_direct", receipt(line(vat="vat122")), "goods at a calculated rate")
     yield _one("vat_tax_system", receipt(line(vat="vat5")), "5 % without the simplified system")
@@ -136,6 +142,9 @@ def _vat() -> Iterator[File]:
 
 def _texts() -> Iterator[File]:
     yield _one("name_missing", change_line(receipt(), name=" \u200b "), "a name that nobody sees")
+    for name, unseen in (("accent", "\u0301"), ("variation", "\ufe0f"), ("joiner", "\u034f")):
+        yield _one("name_missing", change_line(receipt(), name=unseen), "a mark on no letter prints as nothing", name)
+        yield _one("name_missing", kz(kz_line(unseen)), "a mark on no letter prints as nothing", f"{name}-kz")
     for field, made in _long():
         yield _one("text_too_long", made, f"{field} is too long", field.replace("_", "-").replace(".", "-"))
     yield _one("group_too_long", receipt(user_property=UserProperty("я" * 64, "я" * 256)), "each fits, both do not")
@@ -192,6 +201,10 @@ def _people() -> Iterator[File]:
     yield _one("cashier_inn_wrong", receipt(cashier=Cashier("Иванова", "500100732258")), "a check digit")
     yield _one("cashier_inn_wrong", receipt(cashier=Cashier("Иванова", INN)), "a company is no cashier", "company")
     yield _one("seller_inn_wrong", receipt(seller_inn="7707083894"), "a check digit")
+    yield _one("seller_inn_wrong", receipt(seller_inn="    7707083893"), "blanks would be written, and digits cut",
+               "blanks")
+    yield _one("buyer_inn_wrong", receipt(customer=Customer("ООО", inn=OTHER_INN + " ")), "a blank after it", "blank")
+    yield _one("cashier_inn_wrong", receipt(cashier=Cashier("Иванова", " 500100732259")), "a blank before it", "blank")
     yield _one("tax_system_missing", receipt(tax_system=None), "no tax system")
     yield _one("tax_system_ended", receipt(line(vat="none"), tax_system=TaxSystem.ENVD), "ENVD in 2026")
     yield _one("citizenship_wrong", receipt(ffd=RU12, customer=Customer(details=BuyerDetails(citizenship="RU"))),
@@ -211,6 +224,8 @@ def _agents() -> Iterator[File]:
                "a check digit")
     yield _one("supplier_inn_wrong", receipt(line(agent=replace(AGENT, transfer_inn="123"), supplier=SUPPLIER)),
                "the transfer operator's INN", "transfer")
+    yield _one("supplier_inn_wrong", receipt(line(agent=AGENT, supplier=replace(SUPPLIER, inn=f" {OTHER_INN}"))),
+               "a blank before it", "blank")
     yield _one("phone_wrong", receipt(line(agent=replace(AGENT, phones=("нет",)), supplier=SUPPLIER)), "no phone")
     yield _one("phone_wrong", receipt(line(agent=AGENT, supplier=replace(SUPPLIER, phones=("+7 (999) 000-00-00 x",)))),
                "too long a phone", "long")
@@ -267,7 +282,13 @@ def _time() -> Iterator[File]:
 def _marking() -> Iterator[File]:
     yield _one("marking_quantity", shop(line("Кроссовки", 10_000, 2, **MARKED), ffd=RU12), "one code, two pieces")
     yield _one("marking_quantity", kz(kz_line("Темекі", 10_000, 2, marking=code())), "the same in Kazakhstan", "kz")
+    yield _one("marking_quantity", shop(line("Таблетки", 10_000, 5, fraction=Fraction(1, 2), **MARKED), ffd=RU12),
+               "five halves of one package", "fraction")
     yield _one("marking_repeated", shop(line(**MARKED), line(**MARKED), ffd=RU12), "one code twice")
+    for name, same in (("prefix", "]d2" + code()), ("bare", code().replace("\x1d", "")),
+                       ("base64", b64encode(code().encode()).decode())):
+        yield _one("marking_repeated", shop(line(**MARKED), line(**{**MARKED, "marking": same}), ffd=RU12),
+                   f"one code twice, written in another way: {name}", name)
     yield _one("marking_unreadable", shop(line(**{**MARKED, "marking": "абв"}), ffd=RU12), "letters of a keyboard")
     yield _one("marking_unreadable", shop(line(marking=code().replace("015", "016", 1)), ffd=Ffd.V1_05),
                "a check digit", "digit")
@@ -307,6 +328,8 @@ def _corrections() -> Iterator[File]:
     yield _one("correction_description", shop(correction=replace(own, description="Забыли"), ffd=RU12),
                "FFD 1.2 has none")
     yield _one("correction_sign_wrong", shop(correction=replace(own, fiscal_sign="75467426x"), ffd=RU12), "a letter")
+    yield _one("correction_sign_wrong", shop(correction=replace(own, fiscal_sign="4294967296"), ffd=RU12),
+               "more than four bytes", "large")
     yield _one("correction_property_taken", shop(correction=replace(own, fiscal_sign="754674267"), ffd=RU12,
                                                  additional="заказ 5"), "two in one tag")
     yield _one("correction_unknown", kz(correction=own), "Kazakhstan has none")
@@ -318,14 +341,39 @@ def _kazakhstan() -> Iterator[File]:
                    form.name.lower())
     yield _one("credit_old_protocol", kz(paid={Form.CREDIT: 100_000}), "credit is of the old protocol")
     yield _one("measure_unknown", kz(kz_line(measure=Measure.GIGACALORIE)), "not in the list of units")
+    yield _one("fraction_unknown", kz(kz_line(marking=code(), fraction=Fraction(1, 2))), "half of a package")
+    yield ("broken-fraction-five-kz", "five halves of one package", {"receipt": kz(
+        kz_line("Дәрі", 10_000, 5, marking=code(), fraction=Fraction(1, 2)))}, ("fraction_unknown", "marking_quantity"))
+    yield _one("too_large", kz(*[kz_line("Үй", 999_999_999_00, vat="none")] * 9), "ten digits in all", "total-kz")
+    yield _one("too_large", kz(kz_line("Үй", 999_999_999_00, vat="none"), paid={Form.CASH: 999_999_999_00},
+                               change=Money(100, "KZT")), "ten digits with the change", "change-kz")
+    yield _one("vat_outdated", replace(receipt(line(vat="vat20")), settled_at=None), "20 % today, and no day said",
+               "today")
     yield _one("buyer_is_seller", kz(customer=Customer("ЖШС", inn=BIN)), "bought from oneself")
 
 
 def _orders() -> Iterator[File]:
     terms = {"tax_system": "OSN", "default_vat": "vat22", "settlement_place": "https://shop.example"}
-    order = {"number": "A-1", "settled_at": "2026-11-20T11:45:00+03:00", "customer": {"email": "buyer@mail.example"},
+    order: dict[str, Any] = {
+             "number": "A-1", "settled_at": "2026-11-20T11:45:00+03:00", "customer": {"email": "buyer@mail.example"},
              "lines": [{"name": "Чай чёрный", "price": "500.00"}],
              "payments": [{"form": "electronic", "amount": "499.00"}]}
+    for rule, why, more, said in (
+            ("discount_too_big", "a discount above the price", {"discount": "500.01"}, {}),
+            ("discount_negative", "a discount below zero", {"discount": "-1.00"}, {}),
+            ("markup_negative", "a markup below zero", {"markup": "-1.00"}, {}),
+            ("given_twice", "a discount in money and in percent", {"discount": "1.00", "discount_percent": 1}, {}),
+            ("percent_wrong", "a discount of 101 %", {"discount_percent": 101}, {}),
+            ("nothing_to_pay", "a discount of all", {"discount_percent": 100}, {"payments": [
+                {"form": "electronic", "amount": "0.00"}]}),
+            ("marked_price", "three marked kilograms that no price divides", {
+                "discount": "0.01", "quantity": 3, "measure": "KILOGRAM", "marking": code(),
+                "subject": "COMMODITY_MARKED"}, {})):
+        yield (f"broken-order-{rule.replace('_', '-')}", why, {"order": {
+            **order, **said, "lines": [{**order["lines"][0], **more}]}, "terms": {**terms, "ffd": "1.2"}}, (rule,))
+    yield ("broken-order-name-missing", "names of which nothing is printed", {"order": {
+        **order, "lines": [{"name": "", "price": "1.00"}, {"name": "\u0301", "price": "498.00"}]}, "terms": terms},
+        ("name_missing",))
     yield ("broken-order-sums-differ", "an order that does not add up", {"order": order, "terms": terms},
            ("sums_differ",))
 

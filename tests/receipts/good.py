@@ -235,6 +235,8 @@ def _kazakhstan() -> Iterator[File]:
     yield _good("kz-buyer", "a company buys", kz(customer=Customer("ЖШС", inn=BUYER_BIN)))
     yield _good("kz-name-255", "the longest name", kz(kz_line("қ" * 255)))
     yield _good("kz-weight", "three decimals", kz(kz_line("Ет", 345_600, "1.234", measure=Measure.KILOGRAM)))
+    yield _good("kz-total-largest", "the largest total", kz(kz_line("Үй", 999_999_999_00, vat="none"), kz_line(
+        "Есік", 99, vat="none")))
     yield _good("kz-marked", "a marked piece", kz(kz_line(marking=code())))
 
 
@@ -242,10 +244,14 @@ def _orders() -> Iterator[File]:
     terms = {"tax_system": "OSN", "default_vat": "vat22", "settlement_place": "https://shop.example",
              "seller_inn": "7707083893", "sender_email": "kassa@shop.example"}
     paid = [{"form": "ELECTRONIC", "amount": "1350.00"}]
-    order = {"number": "A-1", "settled_at": "2026-11-20T11:45:00+03:00", "customer": {"email": "buyer@mail.example"},
+    order: dict[str, Any] = {
+             "number": "A-1", "settled_at": "2026-11-20T11:45:00+03:00", "customer": {"email": "buyer@mail.example"},
              "lines": [{"name": "Чай чёрный", "price": "500.00", "quantity": 3, "discount": "150.00"}],
              "payments": paid}
     yield "good-order", "an order with a discount, and the organisation's terms", {"order": order, "terms": terms}, ()
+    yield ("good-order-inn-blanks", "blanks around an INN are taken off when the receipt is built",
+           {"order": {**order, "customer": {**order["customer"], "inn": f" {OTHER_INN} "}},
+            "terms": {**terms, "seller_inn": "    7707083893"}}, ())
     yield ("good-order-kz", "an order in Kazakhstan",
            {"order": {**order, "customer": {}}, "terms": {"country": "KZ", "internet": False, "default_vat": "vat16"}},
            ())
@@ -260,6 +266,8 @@ def _others() -> Iterator[File]:
             "settlement_place": "https://shop.example"}
     agent = line(agent=Agent(AgentSign.COMMISSION_AGENT), supplier=Supplier(OTHER_INN))
     yield _good("fit", "a receipt and a register that fits it", receipt(agent, ffd=Ffd.V1_2), registration=fits)
+    yield _good("fit-inn-blanks", "a storage pads its INN with blanks", receipt(agent), registration={
+        "inn": "7707083893  "})
     yield _good("fit-unknown", "a register of which nothing is known fits", receipt(agent), registration={})
 
 

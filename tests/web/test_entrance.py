@@ -192,3 +192,12 @@ def https_token(client: Any) -> str:
     found = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/login", base_url="https://hub.example").text)
     assert found is not None
     return found[1]
+
+
+def test_the_operators_token_is_kept_and_never_shown(shop: World) -> None:
+    client = shop.client()
+    assert "ОФД-Я" in client.get("/settings/organisation").text
+    assert post(client, "/settings/ofd-token", ofd_token="tok-12345").status_code == 302
+    page = client.get("/settings/organisation").text
+    assert "tok-12345" not in page and "••••••" in page
+    assert post(shop.client("ivan"), "/settings/ofd-token", ofd_token="x").status_code in (302, 403)

@@ -133,6 +133,12 @@ def test_an_unmatched_rate_is_refused_in_words() -> None:
     assert made(given_, vat="9 = 5%").lines[0].vat == "vat5"
 
 
+@pytest.mark.parametrize("vat", [{"id": "4"}, ["4"], {}, [], "", " "])
+def test_a_rate_of_another_shape_is_never_without_vat(vat: Any) -> None:
+    assert problems(line(vat=vat)) == [("vat_unmapped", "lines[0].vat")]
+    assert problems(line(vat=vat), vat="0 = vat0") == [("vat_unmapped", "lines[0].vat")]
+
+
 def test_zero_and_no_rate_mean_without_vat() -> None:
     assert made(line(vat="0"), vat="").lines[0].vat == "none"
     given_ = line()

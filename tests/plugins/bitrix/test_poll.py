@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hub_plugins.bitrix import poll, poll_wire
-from hub_plugins.bitrix.poll import GONE, Polling
+from hub_plugins.bitrix import poll, poll_wire, poll_words
+from hub_plugins.bitrix.poll import Polling
 from hub_plugins.bitrix.poll_settings import numbers_of, rates_of
 from hub_plugins.bitrix.poll_state import State
+from hub_plugins.bitrix.poll_words import GONE
 from hub_plugins.bitrix.site_poll import PATH, Desk
 from marshmallow import ValidationError
 
@@ -214,7 +216,7 @@ def test_one_bad_result_does_not_lose_the_others() -> None:
     rows = talk.rows()
     assert [rows[one]["STATUS"] for one in numbers] == ["Y", "P", "Y"]
     assert [one.say("ru") for one in talk.given_up.values()] == [
-        poll.BREAKS.with_(number=str(numbers[1])).say("ru")] and not talk.pending
+        poll_words.BREAKS.with_(number=str(numbers[1])).say("ru")] and not talk.pending
     assert State.read(talk.state).doubt.alone is False
 
 
@@ -352,6 +354,198 @@ def test_a_state_that_cannot_be_read_is_an_empty_one(state: str) -> None:
     assert State.read(state) == State()
 
 
+def restored(talk: Talk, number: int, case: str = "sell-card-delivery") -> None:
+    """The site comes back from a backup and gives the number to another check."""
+    talk.desk.do("restore", number=number)
+    talk.desk.do("check", case=case, number=number)
+
+
+def test_a_result_is_never_told_to_another_check_of_that_number() -> None:
+    talk = Talk()
+    number = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    held, talk.pending = talk.pending, {}  # the first is in work still, say without paper
+    restored(talk, number)
+    waiting: list[Order] = []
+    talk.print = waiting.append  # type: ignore[method-assign]
+    talk.turn()
+    talk.pending = held
+    talk.turn()
+    [reason] = talk.given_up.values()
+    assert f"номер {number} на нём теперь у другого" in reason.say("ru")
+    assert talk.rows()[number]["STATUS"] == "P" and waiting
+    Talk.print(talk, waiting[0])
+    talk.turn()
+    assert talk.rows()[number]["STATUS"] == "Y" and talk.rows()[number]["LINK_PARAMS"]["fiscal_doc_number"] == "502"
+
+
+def test_a_new_check_under_a_dead_number_is_printed() -> None:
+    """Its order was deleted, the result given up; then the site was restored and gave the number to another."""
+    talk = Talk()
+    number = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    talk.desk.do("delete_order", number=number)
+    for _ in range(poll.MOST_TELLINGS + 1):
+        talk.turn()
+    assert len(talk.given_up) == 1 and State.read(talk.state).dead[f"check|{number}"].why == "gone"
+    restored(talk, number)
+    talk.turn()
+    talk.turn()
+    assert len(talk.printed) == 2 and talk.rows()[number]["STATUS"] == "Y" and State.read(talk.state).dead == {}
+
+
+def test_a_dead_check_of_an_older_state() -> None:
+    state = State.read('{"dead": {"check|841": "gone"}}')
+    assert (state.dead["check|841"].why, State.read(state.write())) == ("gone", state)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_web_server_that_is_down_blames_no_result(status: int) -> None:
+    talk = Talk()
+    number = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    for _ in range(3):
+        with pytest.raises(TryLater):
+            talk.turn(Reply(status, {}, b"<html>Bad gateway"))
+    talk.turn()
+    assert talk.rows()[number]["STATUS"] == "Y" and not talk.given_up and not talk.pending
+
+
+def test_a_result_that_broke_the_site_is_told_when_the_owner_asks() -> None:
+    """The site was mended since; "tell it now" starts its attempts anew."""
+    talk = Talk()
+    number = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    for _ in range(poll.GIVE_UP):
+        talk.turn(Reply(500, {}, b"<html>"))
+        talk.turn()
+    talk.turn()
+    [key] = talk.given_up
+    talk.pending["dlv_later"] = (key, 2)
+    talk.turn()
+    assert talk.rows()[number]["STATUS"] == "P" and not talk.pending, "a mere repeat stays given up"
+    talk.pending["dlv_again"] = (key, 1)
+    talk.turn()
+    assert talk.rows()[number]["STATUS"] == "Y" and not talk.pending and State.read(talk.state).dead == {}
+
+
+def test_a_result_that_could_not_be_stored_is_told_when_the_owner_asks() -> None:
+    talk = Talk()
+    number = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    talk.desk.do("delete_order", number=number)
+    for _ in range(poll.MOST_TELLINGS):
+        talk.turn()
+    talk.desk.checks[number].gone = False
+    [key] = talk.given_up
+    talk.pending["dlv_again"] = (key, 1)
+    talk.turn()
+    assert talk.rows()[number]["STATUS"] == "Y" and not talk.pending
+
+
+def other_goods(talk: Talk, number: int) -> None:
+    [line] = talk.desk.checks[number].content["items"]
+    talk.desk.checks[number].content["items"] = [{**line, "name": "Другой товар"}]
+
+
+@pytest.mark.parametrize("state", ["recorded", "printing"])
+def test_other_contents_while_the_first_is_not_acknowledged(state: Any) -> None:
+    """The same number, type and sum again: the first one's result is not the second one's."""
+    talk = Talk()
+    number = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    held, talk.pending = talk.pending, {}
+    [key] = talk.context.receipts
+    done = talk.context.receipts[key]
+    talk.context.receipts[key] = replace(done, state=state)
+    restored(talk, number, "sell-one-line")
+    other_goods(talk, number)
+    talk.turn()
+    talk.context.receipts[key], talk.pending = done, held
+    for _ in range(3):
+        talk.turn()
+    assert len(talk.printed) == 1 and talk.rows()[number]["STATUS"] == "P"
+    assert "восстановили из копии" in talk.given_up[key].say("ru")
+    assert sum("восстановили из копии" in one for one in talk.notes) == 1
+
+
+def test_a_repeat_for_another_register_is_the_same_check() -> None:
+    """Older than four minutes, the site may move it (§2.6)."""
+    talk = Talk()
+    number = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    held, talk.pending = talk.pending, {}
+    real = talk.desk.answer
+
+    def moved(request: Request) -> Any:
+        answer = real(request)
+        tree = json.loads(answer.body)
+        for one in tree.get("print", ()):
+            one["zn"] = "00106900000018"
+        return replace(answer, body=json.dumps(tree).encode())
+
+    talk.desk.answer = moved  # type: ignore[method-assign]
+    talk.turn()
+    assert State.read(talk.state).out[f"check|{number}"].again
+    talk.pending = held
+    talk.turn()
+    assert talk.rows()[number]["STATUS"] == "Y" and len(talk.printed) == 1
+
+
+def shown(talk: Talk) -> list[str]:
+    made = BitrixSource(load(BitrixSource.settings, talk.settings), talk.context)
+    return [one.words.say("ru") for one in made.state()]
+
+
+def test_what_is_given_up_stands_on_the_sources_page() -> None:
+    talk = Talk()
+    gone = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    talk.desk.do("delete_order", number=gone)
+    for _ in range(poll.MOST_TELLINGS):
+        talk.turn()
+    assert shown(talk) == [GONE.with_(number=str(gone)).say("ru")]
+    other = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    talk.pending = {}
+    restored(talk, other, "sell-one-line")
+    other_goods(talk, other)
+    talk.turn()
+    assert poll_words.OTHER_CHECK.with_(number=str(other)).say("ru") in shown(talk) and len(shown(talk)) == 2
+    source = BitrixSource(load(BitrixSource.settings, talk.settings), talk.context)
+    for one in source.state():
+        source.mend(one.mend)
+    assert shown(talk) == []
+
+
+def test_a_result_that_breaks_the_site_stands_there_until_it_is_told() -> None:
+    talk = Talk()
+    number = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    for _ in range(poll.GIVE_UP):
+        talk.turn(Reply(500, {}, b"<html>"))
+        talk.turn()
+    assert shown(talk) == [poll_words.BREAKS.with_(number=str(number)).say("ru")]
+    talk.turn()
+    [key] = talk.given_up
+    talk.pending["dlv_again"] = (key, 1)
+    talk.turn()
+    assert shown(talk) == [] and talk.rows()[number]["STATUS"] == "Y"
+
+
+def test_a_new_check_under_a_dead_number_takes_its_finding_away() -> None:
+    talk = Talk()
+    number = talk.desk.do("check", case="sell-one-line")["ID"]
+    talk.turn()
+    talk.desk.do("delete_order", number=number)
+    for _ in range(poll.MOST_TELLINGS):
+        talk.turn()
+    assert len(shown(talk)) == 1
+    restored(talk, number)
+    talk.turn()
+    assert shown(talk) == [], "the advice to delete that number would now hit another check"
+
+
 # -- settings and the connection test ----------------------------------------------------------------------------
 
 
@@ -405,3 +599,27 @@ def test_the_connection_test_and_the_steps() -> None:
         assert not made().exchanging() and made(poll_url=url).exchanging()
     finally:
         site.stop()
+
+
+def test_an_address_that_only_accepts_connections_is_not_accepted() -> None:
+    """A firewall or another program: silent to the right hash, and to a wrong one as well."""
+    context = MemoryContext(tills=(RegisterView(ZN, FN),), http=lambda: Client(read=0.2))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}{PATH}?hash={'a' * 32}"
+        found = BitrixSource(load(BitrixSource.settings, {"way": "poll", "poll_url": url}), context).check()
+    assert (found.ok, found.field) == (False, "poll_url") and "не отклоняет неверный хэш" in found.message.say("ru")
+
+
+@pytest.mark.parametrize(("status", "words"), [(200, "не отклоняет"), (404, "нет такой страницы"),
+                                               (302, "перенаправляет"), (502, "вместо JSON")])
+def test_a_page_that_does_not_refuse_a_wrong_hash(status: int, words: str) -> None:
+    site = Site()
+    site.desk.answer = lambda request: Answer(status, b"{}", "text/html")  # type: ignore[method-assign]
+    site.start()
+    try:
+        context = MemoryContext(tills=(RegisterView(ZN, FN),), http=lambda: Client(read=0.2))
+        given = {"way": "poll", "poll_url": f"{site.url}{PATH}?hash={'a' * 32}"}
+        found = BitrixSource(load(BitrixSource.settings, given), context).check()
+    finally:
+        site.stop()
+    assert not found.ok and words in found.message.say("ru")

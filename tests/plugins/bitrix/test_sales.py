@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hub_plugins.bitrix.source import BitrixSource
 from hub.contracts import Event, Malformed, NoOrder, ReceiptView, Report, TryLater, Unauthorised, load
 from hub.fiscal import Form, Invalid, Kind, Method, Money, Order, TaxSystem, Terms, build, total
 from hub.testing.simulator import Fault
-from tests.plugins.bitrix.helpers import NOW, context, posted, record
+from tests.plugins.bitrix.helpers import NOW, VAT, context, posted, print_request, record
 
 SECRET = "abcdefgh12345678"
 
@@ -281,6 +282,62 @@ def test_an_edit_after_the_receipt_makes_no_second_one(desk: Desk) -> None:
     assert shape(last)[2] == {"PREPAID": "1281.00"}
 
 
+def test_a_payment_that_grew_is_new_money(desk: Desk) -> None:
+    order = desk.order()
+    payment = desk.act("pay", order=order, amount=500)["id"]
+    [first] = desk.look(order)
+    desk.site.orders._payment(order, payment, sum=1000.0)
+    [more] = desk.look(order)
+    assert shape(more) == (S, {Method.PREPAYMENT}, {"ELECTRONIC": "500.00"}) and more.key != first.key
+    assert desk.look(order) == [] and desk.open() == set()
+    desk.act("pay", order=order)
+    [rest] = desk.look(order)
+    assert shape(rest)[2] == {"ELECTRONIC": "781.00"}
+    desk.act("give_back", order=order, payment=payment)
+    back = desk.look(order)
+    assert sum(one.payments[0].amount.amount for one in back) == 100000 and {one.kind for one in back} == {R}
+    assert desk.look(order) == [] and desk.open() == set(), "the whole payment went back, once"
+    desk.act("ship", order=order)
+    [last] = desk.look(order)
+    assert shape(last)[2] == {"PREPAID": "781.00", "CREDIT": "1000.00"}
+
+
+def test_money_that_came_on_delivery_and_grew(desk: Desk) -> None:
+    order = desk.order()
+    payment = desk.act("pay", order=order, amount=781, system=2)["id"]
+    desk.act("ship", order=order)
+    [sold] = desk.look(order)
+    assert shape(sold)[2] == {"CASH": "781.00", "CREDIT": "1000.00"} and desk.look(order) == []
+    desk.site.orders._payment(order, payment, sum=1781.0)
+    [more] = desk.look(order)
+    assert shape(more) == (S, {Method.CREDIT_PAYMENT}, {"CASH": "1000.00"}) and desk.look(order) == []
+
+
+def test_a_payment_that_shrank_is_for_a_person(desk: Desk) -> None:
+    order = desk.order()
+    payment = desk.act("pay", order=order)["id"]
+    desk.look(order)
+    desk.site.orders._payment(order, payment, sum=1000.0)
+    desk.act("ship", order=order)
+    said = desk.says(order)
+    assert "1\u202f781,00" in said and "1\u202f000,00" in said and desk.open() == {"sums"}
+    assert said in desk.source().state()[0].words.say("ru"), "the whole sentence"
+    desk.act("give_back", order=order, payment=payment)
+    assert desk.look(order) == [] and desk.open() == {"sums"}, "how much went back is not known either"
+    desk.site.orders._payment(order, payment, sum=1781.0, isReturn="N", payReturnDate=None)
+    [last] = desk.look(order)
+    assert shape(last)[2] == {"PREPAID": "1781.00"} and desk.open() == set()
+
+
+def test_an_old_payment_that_grew_is_for_a_person(desk: Desk) -> None:
+    order = desk.order()
+    payment = desk.act("pay", order=order, amount=500)["id"]
+    desk.site.orders._payment(order, payment, datePaid="2026-01-05T10:00:00+03:00")
+    assert "до подключения" in desk.says(order)
+    desk.site.orders._payment(order, payment, sum=600.0)
+    assert desk.look(order) == [] and desk.open() == {"sums"}
+
+
 def test_a_refused_receipt_is_made_again_under_its_key(desk: Desk) -> None:
     order = desk.order()
     desk.act("pay", order=order)
@@ -307,6 +364,38 @@ def test_somebody_elses_payment_is_left_alone() -> None:
     order = desk.order()
     desk.act("pay", order=order)
     assert "другая система" in desk.says(order)
+    desk.site.stop()
+
+
+def test_an_unpaid_payment_of_somebody_else_silences_nothing() -> None:
+    desk = Desk(pay_systems="3 = skip")
+    order = desk.order()
+    desk.act("pay", order=order, system=5)
+    payments = desk.site.orders.orders[order]["payments"]
+    unpaid = {**payments[0], "id": 9001, "paid": "N", "datePaid": None, "paySystemId": 3}
+    payments += [unpaid, {**unpaid, "id": 9002, "paid": "Y", "isReturn": "Y"}]
+    [only] = desk.look(order)
+    assert shape(only) == (S, {Method.FULL_PREPAYMENT}, {"ELECTRONIC": "1781.00"}) and desk.open() == set()
+    desk.site.stop()
+
+
+def test_our_money_beside_somebody_elses_is_for_a_person() -> None:
+    desk = Desk(pay_systems="3 = skip")
+    order = desk.order()
+    desk.act("pay", order=order, amount=1000, system=5)
+    assert len(desk.look(order)) == 1
+    theirs = desk.act("pay", order=order)["id"]
+    desk.act("ship", order=order)
+    assert "другая система" in desk.says(order) and desk.open() == {"mixed"}
+    [finding] = desk.source().state()
+    assert finding.colour == "red" and f"2026/{order}" in finding.words.say("ru") and finding.mend
+    assert desk.source().mend(finding.mend) and desk.poll()
+    desk.act("give_back", order=order, payment=theirs)
+    [shipped] = desk.look(order)
+    assert shape(shipped)[2] == {"PREPAID": "1000.00", "CREDIT": "781.00"} and desk.open() == set()
+    alone = desk.order()
+    desk.act("pay", order=alone)
+    assert "другая система" in desk.says(alone) and "mixed" not in desk.open()
     desk.site.stop()
 
 
@@ -412,7 +501,6 @@ def test_the_sites_clock_may_be_hours_off() -> None:
     """Every time is the site's own: hours between its clock and ours lose nothing and print nothing old."""
     for hours in (-5, 7):
         desk = Desk()
-        from datetime import timedelta
         desk.site.clock = timedelta(hours=hours)
         desk.context.memory.clear()
         desk.cursor = desk.source().poll("").cursor
@@ -420,6 +508,32 @@ def test_the_sites_clock_may_be_hours_off() -> None:
         desk.act("pay", order=order)
         assert [one.subject for one in desk.poll()] == [f"order:{order}"]
         assert len(desk.look(order)) == 1
+        desk.site.stop()
+
+
+def test_another_way_in_between_prints_nothing_twice() -> None:
+    """What the site printed by its REST register meanwhile is not the orders' way's to print, by a look or an event."""
+    for by in ("look", "event"):
+        desk = Desk(vat=VAT)
+        before = desk.order()
+        desk.act("pay", order=before)
+        assert len(desk.look(before)) == 1
+        desk.given["way"] = "rest"
+        [printed] = desk.source().receive(print_request("fullprepayment")).events
+        assert isinstance(desk.source().fetch(printed), Order)
+        between = desk.order()
+        desk.act("pay", order=between)
+        desk.site.clock += timedelta(minutes=5)
+        desk.given["way"] = "orders"
+        if by == "look":
+            assert desk.poll() == [], "it takes its bearings anew"
+        assert desk.look(between) == [] and "до подключения" in desk.says(between)
+        assert {one.subject for one in desk.poll()} <= {f"order:{before}", f"order:{between}"}
+        desk.site.clock += timedelta(minutes=5)
+        later = desk.order()
+        desk.act("pay", order=later)
+        assert f"order:{later}" in {one.subject for one in desk.poll()}
+        assert len(desk.look(later)) == 1 and desk.look(before) == [] and desk.look(between) == []
         desk.site.stop()
 
 
