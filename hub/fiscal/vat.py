@@ -66,6 +66,8 @@ RATES: tuple[VatRate, ...] = (
     _ru("vat22", 11, 22, _2026), _ru("vat122", 12, 22, _2026),
     _ru("vat5", 7, 5, _2025), _ru("vat105", 9, 5, _2025), _ru("vat7", 8, 7, _2025), _ru("vat107", 10, 7, _2025),
     _kz("none", None), _kz("vat0", 0), _kz("vat12", 12, until=_END_2025), _kz("vat16", 16, _2026),
+    # Reduced groups of 2026; which goods belong to them no source says for sure (webkassa §10 [1]): the shop does.
+    _kz("vat5", 5, _2026), _kz("vat10", 10, _2026), _kz("vat8", 8, until=date(2020, 9, 30)),
 )
 #: Russia's main rate through the years.
 _MAIN = frozenset({Decimal(18), Decimal(20), Decimal(22)})

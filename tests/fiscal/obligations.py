@@ -191,8 +191,7 @@ OBLIGATIONS: tuple[Obligation, ...] = (
     _of("wk4.28", "the order of the server's own checks", reason=CLOUD),
     _of("wk10.1", "12 % until 2025, 16 % from 2026; a return keeps the original's", "vat_outdated"),
     _of("wk10.2", "those who pay no VAT send none", reason="the rate `none` has none: hub/fiscal/vat.py"),
-    _of("wk10.3", "reduced rates of 5 and 10 % in 2026", reason="not confirmed which goods: not in hub/fiscal/vat.py "
-        "until they are, so vat_unknown tells them"),
+    _of("wk10.3", "reduced rates of 5 and 10 % from 2026, 8 % until October 2020", "vat_outdated"),
     _of("wk3.1", "cash in and out: a sum, and not above what the box holds", "cash_move_zero", "cash_move_over",
         "too_large", "foreign_currency"),
     # -- the register's registration ---------------------------------------------------------------------------------
