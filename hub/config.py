@@ -9,7 +9,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+from hub.contracts.outgoing import networks
 
 
 class Misconfigured(ValueError):
@@ -33,6 +36,7 @@ class Config:
     log_format: str
     plugins_off: frozenset[str]
     keep_personal_days: int
+    outgoing_allow: tuple[Any, ...] = ()
 
     @property
     def spool_dir(self) -> Path:
@@ -73,7 +77,15 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         web_threads=_number(env, "HUB_WEB_THREADS", 16, 2, 256) or 16,
         log_level=(env.get("HUB_LOG_LEVEL") or "INFO").upper(), log_format=env.get("HUB_LOG_FORMAT") or "text",
         plugins_off=frozenset(name.strip() for name in env.get("HUB_PLUGINS_OFF", "").split(",") if name.strip()),
-        keep_personal_days=_number(env, "HUB_KEEP_PERSONAL_DAYS", 1827, 1, 36500) or 1827)
+        keep_personal_days=_number(env, "HUB_KEEP_PERSONAL_DAYS", 1827, 1, 36500) or 1827,
+        outgoing_allow=_networks(env, "HUB_OUTGOING_ALLOW"))
+
+
+def _networks(env: Mapping[str, str], name: str) -> tuple[Any, ...]:
+    try:
+        return networks(env.get(name, ""))
+    except ValueError as problem:
+        raise Misconfigured(f"{name} must be networks with commas, 10.0.0.0/8 or 192.168.1.7: {problem}") from problem
 
 
 def _number(env: Mapping[str, str], name: str, default: int | None, low: int, high: int) -> int | None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from hub import logs
 from hub.bell import Bell, bell_for
 from hub.config import Config
+from hub.contracts import Outgoing
 from hub.intake.doors import Doors
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
@@ -45,7 +46,7 @@ class Runtime:
         vault = Vault.open(config.key_file)
         catalogue = discover(config.plugins_off)
         bell = bell_for(config.redis_url)
-        sources = Sources(db, vault, catalogue, public_url(config))
+        sources = Sources(db, vault, catalogue, public_url(config), Outgoing(config.outgoing_allow))
         return cls(config, db, vault, catalogue, bell, sources, Doors(sources, bell, Spool(config.spool_dir)))
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from hub.contracts.outcomes import (
     Unavailable,
     Uncertain,
 )
+from hub.contracts.outgoing import Outgoing
 from hub.contracts.settings import FieldSpec, PluginSettings, describe, load, masked, setting, split_secrets
 from hub.contracts.source import (
     Check,
@@ -46,9 +47,9 @@ __all__ = [
     "LONGEST_CALL", "Accepted", "Answer", "Bookmark", "Call", "Capabilities", "Check", "Client", "Colour", "Conflict",
     "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected", "FieldSpec", "Finding", "Found",
     "Gateway", "Guard", "Identity", "Instead", "Intake", "Job", "LeaseLost", "Malformed", "NeedsAttention", "NoGuard",
-    "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "PluginSettings", "Polled", "Problems", "ReceiptView",
-    "Reception", "Refused", "RegisterGone", "RegisterView", "Reply", "Report", "Request", "RunningSimulator",
-    "Scenario", "ShiftReport", "Source", "SourceContext", "Stage", "State", "Status", "Step", "StoredDocument",
-    "StoredLine", "Submission", "Submitted", "Text", "Told", "TryLater", "Unauthorised", "Unavailable", "Uncertain",
-    "describe", "load", "masked", "php_form", "setting", "split_secrets",
+    "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PluginSettings", "Polled", "Problems",
+    "ReceiptView", "Reception", "Refused", "RegisterGone", "RegisterView", "Reply", "Report", "Request",
+    "RunningSimulator", "Scenario", "ShiftReport", "Source", "SourceContext", "Stage", "State", "Status", "Step",
+    "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Told", "TryLater", "Unauthorised",
+    "Unavailable", "Uncertain", "describe", "load", "masked", "php_form", "setting", "split_secrets",
 ]

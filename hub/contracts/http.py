@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 import requests
 
-from hub.contracts.errors import TryLater
+from hub.contracts.errors import NeedsAttention, TryLater
 from hub.fiscal import Text
 
 LARGEST_ANSWER = 10 * 1024 * 1024
@@ -84,7 +84,7 @@ class Client:
     def call(self, method: str, url: str, *, json: Any = None, data: Any = None,
              headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None) -> Reply:
         """One call, once. Raises :class:`TryLater` when no whole answer came; any status is a :class:`Reply`."""
-        host = urlsplit(url).hostname or url
+        host = _host(url)
         try:
             with self.session.request(method, url, json=json, data=data, headers=dict(headers or {}), params=params,
                                       timeout=self.timeouts, allow_redirects=False, stream=True) as answer:
@@ -92,6 +92,8 @@ class Client:
                 body = (answer.content if answer.is_redirect
                         else answer.raw.read(LARGEST_ANSWER + 1, decode_content=True))
                 status, names = answer.status_code, {name.lower(): value for name, value in answer.headers.items()}
+        except NeedsAttention:  # an address that must not be called (hub.contracts.outgoing)
+            raise
         except requests.exceptions.Timeout as problem:
             raise TryLater(Text("{host} did not answer in time.", "{host} не ответил вовремя.",
                                 params={"host": host})) from problem
@@ -112,6 +114,13 @@ class Client:
             raise TryLater(Text("{host} broke off in the middle of its answer.",
                                 "{host} оборвал ответ на середине.", params={"host": host}))
         return Reply(status, names, body)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or url
+    except ValueError:
+        return url
 
 
 def form_pairs(body: bytes, encoding: str = "latin-1") -> list[tuple[str, str]]:

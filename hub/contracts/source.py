@@ -161,6 +161,10 @@ class SourceContext(Protocol):
     def client(self) -> Client:
         """An HTTP client for the calling thread."""
 
+    def outgoing(self) -> Client:
+        """An HTTP client for the calling thread that reaches only public addresses, and those that the operator
+        allowed: for every address that did not come from the owner (a callback's URL in a request)."""
+
     def receipt(self, key: str) -> ReceiptView | None:
         """The receipt of this source under that source key."""
 

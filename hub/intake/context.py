@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub import __version__
-from hub.contracts import Client, ReceiptView, RegisterView
+from hub.contracts import Client, Outgoing, ReceiptView, RegisterView
 from hub.fiscal.levels import Level, Settings
 from hub.store import (
     Database,
@@ -128,8 +128,10 @@ def memory_opened(vault: Vault, stored: str) -> str:
 class CoreContext:
     """The :class:`~hub.contracts.SourceContext` of one source."""
 
-    def __init__(self, db: Database, vault: Vault, source: SourceFacts, public_url: str) -> None:
+    def __init__(self, db: Database, vault: Vault, source: SourceFacts, public_url: str,
+                 outgoing: Outgoing | None = None) -> None:
         self._db, self._vault, self._source, self._url = db, vault, source, public_url
+        self._outgoing = outgoing or Outgoing()
 
     @property
     def public_id(self) -> str:
@@ -153,6 +155,9 @@ class CoreContext:
 
     def client(self) -> Client:
         return Client(_session())
+
+    def outgoing(self) -> Client:
+        return self._outgoing.client()
 
     def receipt(self, key: str) -> ReceiptView | None:
         def look() -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import ValidationError
 from sqlalchemy import select
 
-from hub.contracts import Gateway, Intake, NeedsAttention, ReceiptView, Source, load
+from hub.contracts import Gateway, Intake, NeedsAttention, Outgoing, ReceiptView, Source, load
 from hub.contracts.settings import errors
 from hub.fiscal import Text, verbatim
 from hub.intake.context import PATIENCE, CoreContext, SourceFacts, facts, serving
@@ -27,8 +27,11 @@ class Sources:
     """Gives :class:`SourceFacts` and plugin instances. Thread-safe; rows are remembered for two seconds, and kept
     beyond that while the database is away, so that the doors stay open."""
 
-    def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, public_url: str) -> None:
+    def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, public_url: str,
+                 outgoing: Outgoing | None = None) -> None:
         self.db, self.vault, self.catalogue, self.public_url = db, vault, catalogue, public_url
+        #: For addresses that others chose: public ones, and what the operator allowed.
+        self.outgoing = outgoing or Outgoing()
         self._seen: dict[str, tuple[float, SourceFacts | None]] = {}
         self._settings: dict[int, tuple[SourceFacts, dict[str, Any]]] = {}
         self._lock = threading.Lock()
@@ -71,7 +74,7 @@ class Sources:
 
     def context(self, source: SourceFacts) -> CoreContext:
         """What the source's plugin is lent."""
-        return CoreContext(self.db, self.vault, source, self.public_url)
+        return CoreContext(self.db, self.vault, source, self.public_url, self.outgoing)
 
     def view_with_url(self, view: ReceiptView) -> ReceiptView:
         """The view with our own page of the receipt."""

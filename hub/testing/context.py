@@ -36,6 +36,9 @@ class MemoryContext:
     def client(self) -> Client:
         return self.http()
 
+    def outgoing(self) -> Client:
+        return self.http()
+
     def receipt(self, key: str) -> ReceiptView | None:
         return self.receipts.get(key)
 

@@ -18,6 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from hub import __version__
 from hub.bell import Bell
 from hub.config import Config
+from hub.contracts import Outgoing
 from hub.intake.doors import LARGEST_BODY, Doors
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
@@ -74,7 +75,7 @@ def create_app(config: Config, db: Database, vault: Vault, catalogue: Catalogue,
         WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False, SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
         BABEL_DEFAULT_LOCALE="ru", BABEL_TRANSLATION_DIRECTORIES="translations")
     assert LARGEST_FORM < LARGEST_BODY, "a form is never larger than what a door takes"
-    sources = Sources(db, vault, catalogue, config.public_url)
+    sources = Sources(db, vault, catalogue, config.public_url, Outgoing(config.outgoing_allow))
     doors = Doors(sources, bell, Spool(config.spool_dir))
     app.extensions["hub"] = Hub(config, db, vault, catalogue, bell, sources, doors)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
