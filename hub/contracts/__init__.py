@@ -14,6 +14,7 @@ from hub.contracts.outcomes import (
     Identity,
     Outcome,
     Refused,
+    SettingCheck,
     ShiftReport,
     Status,
     StoredDocument,
@@ -23,6 +24,7 @@ from hub.contracts.outcomes import (
     Uncertain,
 )
 from hub.contracts.outgoing import Outgoing
+from hub.contracts.setting_checks import clock_check
 from hub.contracts.settings import FieldSpec, PluginSettings, describe, load, masked, setting, split_secrets
 from hub.contracts.source import (
     Check,
@@ -41,15 +43,17 @@ from hub.contracts.source import (
     State,
     Step,
 )
+from hub.contracts.wire import Probing, Transport, mask
 from hub.fiscal import Text
 
 __all__ = [
     "LONGEST_CALL", "Accepted", "Answer", "Bookmark", "Call", "Capabilities", "Check", "Client", "Colour", "Conflict",
     "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected", "FieldSpec", "Finding", "Found",
     "Gateway", "Guard", "Identity", "Instead", "Intake", "Job", "LeaseLost", "Malformed", "NeedsAttention", "NoGuard",
-    "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PluginSettings", "Polled", "Problems",
-    "ReceiptView", "Reception", "Refused", "RegisterGone", "RegisterView", "Reply", "Report", "Request",
-    "RunningSimulator", "Scenario", "ShiftReport", "Source", "SourceContext", "Stage", "State", "Status", "Step",
-    "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Told", "TryLater", "Unauthorised",
-    "Unavailable", "Uncertain", "describe", "load", "masked", "php_form", "setting", "split_secrets",
+    "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PluginSettings", "Polled", "Probing",
+    "Problems", "ReceiptView", "Reception", "Refused", "RegisterGone", "RegisterView", "Reply", "Report", "Request",
+    "RunningSimulator", "Scenario", "SettingCheck", "ShiftReport", "Source", "SourceContext", "Stage", "State",
+    "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Told", "Transport",
+    "TryLater", "Unauthorised", "Unavailable", "Uncertain", "clock_check", "describe", "load", "mask", "masked",
+    "php_form", "setting", "split_secrets",
 ]

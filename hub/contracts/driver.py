@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 from hub.contracts.outcomes import (
@@ -14,12 +15,15 @@ from hub.contracts.outcomes import (
     Identity,
     Outcome,
     Refused,
+    SettingCheck,
     ShiftReport,
     Status,
+    StoredDocument,
     Unavailable,
     Uncertain,
 )
 from hub.contracts.settings import PluginSettings
+from hub.contracts.wire import Probing, Transport, mask
 from hub.fiscal import Cashier, Money, Receipt, Text
 
 
@@ -76,7 +80,12 @@ class Driver(ABC):
     """A register. Used by one thread; ``open`` takes the port or socket exclusively, ``close`` gives it back.
 
     Every method may raise :class:`RegisterGone` when the connection breaks *before anything was sent that could
-    change the register*; once such bytes have left, only the outcome ``Uncertain`` is honest.
+    change the register*; once such bytes have left, only the outcome ``Uncertain`` is honest. ``Refused`` is surely
+    nothing done, ``Unavailable`` nothing sent. What takes a guard calls ``guard.check`` before each command that
+    changes the register, lets its ``LeaseLost`` through, and calls ``guard.progress`` while a long command is at work.
+
+    The optional methods are behind a capability each: the page offers only what ``capabilities`` promise, and the
+    contract suite tries each of them.
     """
 
     name: ClassVar[str]
@@ -84,9 +93,15 @@ class Driver(ABC):
     summary: ClassVar[Text]
     settings: ClassVar[type[PluginSettings]]
     capabilities: ClassVar[Capabilities]
+    #: Where discovery may ask :meth:`probe`; nothing by default.
+    probing: ClassVar[Probing] = Probing()
 
     def __init__(self, settings: Mapping[str, Any], context: DriverContext) -> None:
         self.config, self.context = settings, context
+
+    def abilities(self) -> Capabilities:
+        """What the model that answered ``open`` can do: at most what ``capabilities`` promise of all models."""
+        return self.capabilities
 
     @abstractmethod
     def open(self) -> Identity:
@@ -138,9 +153,68 @@ class Driver(ABC):
         """Cancels a document that was left open by us. True when none is open afterwards."""
         return True
 
+    # -- hands (capabilities copies, cuts, drawer, sets_clock) ----------------------------------------------------
+
+    def copy_last(self, guard: Guard) -> Refused | Unavailable | Uncertain | None:
+        """Prints a copy of the last receipt, on paper only: the storage does not change. None when it was printed;
+        ``Refused`` when there is none to copy; ``Uncertain`` does no harm and is only told."""
+        return Refused(_UNABLE)
+
+    def cut(self, guard: Guard) -> Refused | Unavailable | Uncertain | None:
+        """Cuts the paper where it stands. None when done."""
+        return Refused(_UNABLE)
+
+    def open_drawer(self, guard: Guard) -> Refused | Unavailable | Uncertain | None:
+        """Opens the cash drawer that hangs on the register. None when the pulse was given: whether a drawer is there
+        most models do not know."""
+        return Refused(_UNABLE)
+
+    def set_clock(self, moment: datetime, guard: Guard) -> Refused | Unavailable | Uncertain | None:
+        """Sets the register's clock to ``moment``, an aware time in the register's zone; models that have only minutes
+        drop the seconds. None when the clock was read back and is right; ``Refused`` where the model wants the shift
+        closed first, or where the time would lie before the last document."""
+        return Refused(_UNABLE)
+
+    # -- looking (capabilities reads_documents, checks_settings) --------------------------------------------------
+
+    def read_document(self, number: int) -> StoredDocument | None:
+        """Document ``number`` (from 1) of the storage in use, as complete as the model gives it (``tlv``, lines); None
+        when the storage has no document of that number. Changes nothing. Raises RegisterGone, also when the storage
+        is another than at ``open``."""
+        return None
+
+    def checks(self) -> tuple[SettingCheck, ...]:
+        """The settings of the device that decide whether its receipts are right (who computes VAT, tax table, clock,
+        cut), each with what was found and what it should be; right ones too, so that a person sees what was looked at.
+        Reads only. Raises RegisterGone."""
+        return ()
+
+    @classmethod
+    def probe(cls, transport: Transport) -> Identity | None:
+        """Discovery: who answers on this line, None when it is silent or speaks something else. ``transport`` is open
+        at one of the places of ``probing`` and stays the caller's, who closes it.
+
+        Only asks: no byte of it may change a register of this or of another maker, cancel what is open, or end what
+        is being printed. At most three seconds altogether, so short timeouts and no retries. Whoever prints at this
+        moment may be passed over. Never raises for what the line does: TransportError is None, too.
+        """
+        return None
+
+    @classmethod
+    def masked(cls, data: bytes, sent: bool) -> bytes:
+        """What may be kept of bytes on the wire in a log or in a recording that goes to a stranger: everything but
+        personal data, in the same length. ``data`` is everything between two changes of direction, mostly whole
+        frames; ``sent`` says which direction. The default knows e-mail addresses, telephones and the personal tags of
+        fiscal documents; whoever packs them in another way (escaped, compressed, names in fields of his own) says so
+        here, and makes check sums anew where a recording shall be played again."""
+        return mask(data)
+
     def submitted(self, remote_id: str) -> Outcome:
         """Clouds: the state of what ``fiscalise`` submitted; ``Submitted`` again while it waits."""
         raise NotImplementedError(f"{self.name} submits nothing")
+
+
+_UNABLE = Text("This register cannot do that.", "Эта касса так не умеет.")
 
 
 class RegisterGone(Exception):

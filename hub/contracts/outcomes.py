@@ -161,11 +161,28 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingCheck:
+    """One setting of a device, held against what right receipts need. ``bad``: receipts would be wrong; ``warn``: they
+    would be right, but something is not as it should be; ``advice`` says what to do, where something is to do."""
+
+    title: Text
+    found: Text
+    wanted: Text
+    level: Literal["ok", "warn", "bad"] = "ok"
+    advice: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a model can do, as data: the page shows only that, dispatch asks only for that.
 
     ``max_in_flight`` above 1 only for clouds. ``longest_command`` bounds in seconds how long one command can
     still be at work after its sender died: a new owner waits that out.
+
+    ``electronic_only``: a receipt can be made without paper. ``shifts``, ``cash_moves``, ``x_report``, ``copies``,
+    ``cuts``, ``drawer``, ``sets_clock``, ``reads_documents`` and ``checks_settings`` each promise one method of
+    :class:`Driver`; ``carries_key`` promises that tag 1192 can carry a receipt's key, ``marking`` goods with codes.
+    A class states what its models can do at best; :meth:`Driver.abilities` what the one that answered can.
     """
 
     countries: tuple[str, ...] = ("RU",)
@@ -179,5 +196,10 @@ class Capabilities:
     x_report: bool = True
     carries_key: bool = False
     copies: bool = False
+    cuts: bool = False
+    drawer: bool = False
+    sets_clock: bool = False
+    reads_documents: bool = False
+    checks_settings: bool = False
     marking: bool = False
     extras: tuple[str, ...] = field(default=())

@@ -16,6 +16,10 @@ from hub.registers.health import status_json
 from hub.store import Database, Organisation, QueueRegister, Register, new_public_id, table, utcnow
 from hub.store.receipts import RECEIPT, RECORD
 
+#: Capabilities that the page has a button for.
+ABILITIES = ("shifts", "x_report", "cash_moves", "copies", "cuts", "drawer", "sets_clock", "reads_documents",
+             "checks_settings")
+
 #: Documents of a storage that is new to us are fetched up to so many; beyond, its history stays its own.
 FETCH_HISTORY = 200
 
@@ -72,7 +76,7 @@ def new_identity(db: Database, owner: Owner, row: Register, organisation: Organi
                 since=now, public_id=new_public_id("stp"), created_at=now, row_version=1))
         values: dict[str, Any] = {"serial": identity.serial, "identity": {
             **asdict(identity), "countries": list(capabilities.countries),
-            "electronic_only": capabilities.electronic_only}, "trouble": None,
+            "electronic_only": capabilities.electronic_only, "abilities": able(capabilities)}, "trouble": None,
                                   "trouble_code": ""}
         same = row.storage_number == identity.storage_number
         if not same:
@@ -84,6 +88,11 @@ def new_identity(db: Database, owner: Owner, row: Register, organisation: Organi
         return Known(identity.storage_number, int(last))
 
     return db.submit(work)
+
+
+def able(capabilities: Capabilities) -> list[str]:
+    """What the model can do beside receipts, by the names of the capabilities: the page offers these."""
+    return [name for name in ABILITIES if getattr(capabilities, name)]
 
 
 def _highest(connection: Connection, identity: Identity) -> int:

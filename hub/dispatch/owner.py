@@ -154,7 +154,7 @@ class RegisterThread(threading.Thread):
         identity = driver.open()
         steps.at("device_open")
         self._wait_out(driver, owner, lease)
-        known = new_identity(self.db, owner, row, organisation, identity, driver.capabilities)
+        known = new_identity(self.db, owner, row, organisation, identity, driver.abilities())
         status = driver.settle(lease)
         new_status(self.db, owner, known, status)
         work = Work(self.db, self.bell, driver, owner, lease, fit_of(driver, identity))
@@ -289,7 +289,7 @@ class RegisterThread(threading.Thread):
 
 def fit_of(driver: Driver, identity: Identity) -> Fit:
     """What the register takes, from what it says of itself and what its model can do."""
-    capabilities = driver.capabilities
+    capabilities = driver.abilities()
     # The register decides the format that it writes; a receipt built for an older one holds nothing it lacks.
     return Fit(identity.tax_systems, identity.ffd, " ".join(capabilities.countries), identity.internet is True,
                identity.settlement_place, identity.marking, identity.agent_signs, capabilities.electronic_only)

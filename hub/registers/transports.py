@@ -20,9 +20,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from hub.contracts.wire import Transport as Transport
 from hub.fiscal import Text
 
 #: Seconds to wait for a connection; an address on the LAN answers at once or never.
@@ -63,33 +64,6 @@ class TransportTimeout(TransportError):
     def __init__(self, reason: Text, partial: bytes = b"") -> None:
         super().__init__(reason, "timeout")
         self.partial = partial
-
-
-class Transport(Protocol):
-    """A line of bytes to one device."""
-
-    @property
-    def address(self) -> str:
-        """The address text, for logs and sentences."""
-
-    def open(self) -> None:
-        """Connects and takes the port for this owner alone. TransportClosed when it cannot."""
-
-    def close(self) -> None:
-        """Gives the port back. Never raises; may be called twice."""
-
-    def read(self, count: int, timeout: float) -> bytes:
-        """Exactly ``count`` bytes, or TransportTimeout with those that came."""
-
-    def read_some(self, limit: int, timeout: float) -> bytes:
-        """What is there, at least one byte and at most ``limit``; TransportTimeout when none comes."""
-
-    def write(self, data: bytes, timeout: float) -> None:
-        """Sends all of ``data``. After any error an unknown part of it has left."""
-
-    def drain(self, quiet: float, limit: float = 5.0) -> bytes:
-        """Takes late bytes off the line until it was silent for ``quiet`` seconds, and gives them back.
-        TransportTimeout when the line does not fall silent within ``limit`` seconds."""
 
 
 @dataclass(frozen=True, slots=True)

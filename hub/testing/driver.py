@@ -17,7 +17,9 @@
         def lose_answer(self): self.device.deaf_after_print()   # the next receipt is printed, its answer lost
         def make_refuse(self): self.device.paper = False        # the next receipt is surely not printed
 
-Devices that are no storage of their own (clouds) set ``reads_storage = False``: absence then proves nothing.
+A driver that takes part in discovery sets ``probes = True``; the tests of what only some models have are in
+hub.testing.driver_hands. Devices that are no storage of their own (clouds) set ``reads_storage = False``: absence then
+proves nothing.
 """
 
 from __future__ import annotations
@@ -63,12 +65,13 @@ from hub.fiscal import (
     Terms,
     build,
 )
+from hub.testing.driver_hands import HandsContract
 from hub.testing.shape import class_problems
 from hub.testing.till import CASHIER, Register, Watch, agrees, leaseless, only, receipts
 from hub.testing.work import NOW
 
 
-class DriverContract:
+class DriverContract(HandsContract):
     """Subclass it with a name that begins with ``Test``. What an author gives stands first, the tests below."""
 
     driver: ClassVar[type[Driver]]

@@ -19,9 +19,11 @@ from hub.contracts import (
     RegisterGone,
     StoredDocument,
     Submitted,
+    Text,
     load,
 )
 from hub.fiscal import Cashier, FiscalRecord, Receipt
+from hub.registers.transports import TransportTimeout
 from hub.testing.context import RegisterContext
 
 CASHIER = Cashier("Иванова А. П.")
@@ -137,3 +139,53 @@ def only(found: Found, mark: Bookmark, receipt: Receipt, record: FiscalRecord | 
         assert (one.record.document_number, one.record.fiscal_sign) == (record.document_number, record.fiscal_sign)
     if one.lines is not None:
         assert [line.amount for line in one.lines] == [line.amount for line in receipt.lines], f"other lines: {one!r}"
+
+
+class Chatter:
+    """A line whose other end says ``answer`` whenever something is written to it, and nothing else. Time does not
+    pass: what a caller would have waited is added up in ``waited``, what it wrote is kept in ``written``."""
+
+    address = "chatter"
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.waited = 0.0
+        self.written: list[bytes] = []
+        self._here = bytearray()
+
+    def open(self) -> None:
+        """It is always open."""
+
+    def close(self) -> None:
+        """It stays open."""
+
+    def write(self, data: bytes, timeout: float) -> None:
+        self.written.append(data)
+        assert len(self.written) < 1000, "it never stops talking"
+        self._here += self.answer
+
+    def read(self, count: int, timeout: float) -> bytes:
+        if len(self._here) < count:
+            self.waited += timeout
+            assert self.waited < 1000, "it never stops waiting"
+            raise self._silent()
+        return self._taken(count)
+
+    def read_some(self, limit: int, timeout: float) -> bytes:
+        if not self._here:
+            self.waited += timeout
+            raise self._silent()
+        return self._taken(limit)
+
+    def drain(self, quiet: float, limit: float = 5.0) -> bytes:
+        self.waited += quiet
+        return self._taken(len(self._here))
+
+    def _taken(self, count: int) -> bytes:
+        part = bytes(self._here[:count])
+        del self._here[:count]
+        return part
+
+    def _silent(self) -> TransportTimeout:
+        part = self._taken(len(self._here))
+        return TransportTimeout(Text("chatter did not answer.", "chatter молчит."), part)

@@ -108,6 +108,8 @@ class Books:
         self.drawer = 0
         self.cumulative = 0
         self.last_at: datetime | None = None
+        #: Number of the last receipt in the storage in use, 0 when it holds none.
+        self.last_receipt = 0
         self.clock_offset = timedelta()
         self.ofd = OfdQueue(ofd_delay)
 
@@ -127,7 +129,7 @@ class Books:
             self.storage = entry["fn"]
             self.here = self.positions.setdefault(self.storage, [])
             self.activated_at = datetime.fromisoformat(entry["at"])
-            self.shift, self.shift_number = None, 0
+            self.shift, self.shift_number, self.last_receipt = None, 0, 0
             self.ofd.replaced()
         elif kind == "ofd":
             self.ofd.switch(entry["on"], entry["sent"])
@@ -159,6 +161,7 @@ class Books:
         shift, kind, total = self.shift, str(entry["kind"]), entry["total"]
         if shift is None:
             raise ValueError(f"receipt {entry['n']} stands outside of a shift")
+        self.last_receipt = entry["n"]
         shift.receipts += 1
         shift.sums[kind] += total
         if kind == SALE:

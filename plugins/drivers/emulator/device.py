@@ -17,7 +17,7 @@ from hub_plugins.drivers.emulator.faults import PowerCut, Strike, Strikes, is_co
 from hub_plugins.drivers.emulator.protocol import ACK, ENQ, HEAD, NAK, STX, Frame
 
 _ACK, _NAK = bytes((ACK,)), bytes((NAK,))
-PRINTING = frozenset({"shift_open", "shift_close", "x_report", "cash", "finish"})
+PRINTING = frozenset({"shift_open", "shift_close", "x_report", "cash", "finish", "copy"})
 CONTROL = frozenset((ENQ, ACK, NAK))
 LARGEST_COMMAND = protocol.LARGEST // 2
 
@@ -39,7 +39,8 @@ class Device:
         self._lock = threading.RLock()
         self._holder: object | None = None
         self._handlers: dict[str, Callable[[dict[str, Any]], Answer]] = {
-            name: getattr(engine, name) for name in (*protocol.CHANGING, "hello", "state", "last", "read")}
+            name: getattr(engine, name) for name in (*protocol.CHANGING - {"clock"}, "hello", "state", "last", "read")}
+        self._handlers["clock"] = engine.clock_set  # the attribute ``clock`` is where its time comes from
         self._forget()
 
     def _forget(self) -> None:

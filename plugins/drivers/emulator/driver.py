@@ -11,6 +11,7 @@ from typing import Any
 from hub_plugins.drivers.emulator import errors, loopback, managed, words
 from hub_plugins.drivers.emulator.device import PRINTING, Device
 from hub_plugins.drivers.emulator.engine import BATCH, Engine
+from hub_plugins.drivers.emulator.hands import Ended, Hands
 from hub_plugins.drivers.emulator.link import BYTE, Answer, Link, Lost
 from hub_plugins.drivers.emulator.loopback import LoopbackTransport
 from hub_plugins.drivers.emulator.protocol import QUIET
@@ -19,7 +20,6 @@ from hub_plugins.drivers.emulator.settings import PATIENCE, SLOWEST, EmulatorSet
 from hub.contracts import (
     Bookmark,
     Capabilities,
-    Driver,
     DriverContext,
     Found,
     Guard,
@@ -28,6 +28,7 @@ from hub.contracts import (
     LeaseLost,
     NoGuard,
     Outcome,
+    Probing,
     Refused,
     RegisterGone,
     ShiftReport,
@@ -45,11 +46,11 @@ from hub.registers.transports import BadAddress, Transport, TransportError
 ASK = 3.0
 #: Seconds between two looks at a register that is busy, and looks before it is left alone.
 BUSY_PAUSE, BUSY_LOOKS = 0.2, 10
+#: Seconds that discovery waits for each byte and for the answer.
+PROBE = 0.3
 
-Ended = Refused | Unavailable | Uncertain
 
-
-class EmulatorDriver(Driver):
+class EmulatorDriver(Hands):
     """Drives an emulated register: one that the hub runs itself, or one behind an address."""
 
     name = "emulator"
@@ -60,7 +61,10 @@ class EmulatorDriver(Driver):
                    "Для знакомства и проб.")
     settings = EmulatorSettings
     capabilities = Capabilities(countries=("RU", "KZ"), ffd=("1.05", "1.1", "1.2"),
-                                longest_command=SLOWEST + PATIENCE + BYTE, carries_key=True, marking=True)
+                                longest_command=SLOWEST + PATIENCE + BYTE, carries_key=True, marking=True,
+                                copies=True, cuts=True, drawer=True, sets_clock=True, reads_documents=True,
+                                checks_settings=True)
+    probing = Probing(addresses=("tcp://127.0.0.1:7700",))
 
     def __init__(self, settings: Mapping[str, Any], context: DriverContext) -> None:
         super().__init__(settings, context)
@@ -169,6 +173,18 @@ class EmulatorDriver(Driver):
                 "Отвечает другая касса или другой накопитель, чем вначале. Хаб подключится заново."), "changed")
         self._identity, self._currency = identity, currency
         return identity
+
+    @classmethod
+    def probe(cls, transport: Transport) -> Identity | None:
+        """ENQ, and ``hello`` only to who answers it as a register at rest does. To another maker's register, which may
+        answer ENQ in the same way, ``hello`` is a frame with a wrong check sum or an unknown command 00."""
+        link = Link(transport, 0.03, PROBE)
+        try:
+            if not link.knock():
+                return None
+            return words.identity(link.exchange({"c": "hello"}, PROBE))
+        except (Lost, KeyError):
+            return None
 
     # -- asking --------------------------------------------------------------------------------------------------
 

@@ -25,9 +25,9 @@ from hub_plugins.drivers.emulator.books import (
     fiscal_sign,
     storage_number,
 )
+from hub_plugins.drivers.emulator.engine_hands import Hands
 from hub_plugins.drivers.emulator.errors import DeviceError
 from hub_plugins.drivers.emulator.journal import FileJournal, Journal, JournalBroken, JournalFailed, MemoryJournal
-from hub_plugins.drivers.emulator.machine import Machine
 from hub_plugins.drivers.emulator.protocol import dumps, loads
 
 from hub.fiscal import Money
@@ -59,7 +59,7 @@ def _with_tags(entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-class Engine(Machine):
+class Engine(Hands):
     """One register.
 
     ``journal``: a path, a Journal, or None for one in memory. ``registration``: fields of :class:`Passport`; with a

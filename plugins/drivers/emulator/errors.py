@@ -15,7 +15,7 @@ NO_PAPER, COVER_OPEN, MUST_CONTINUE = 20, 21, 22
 BUSY, DOCUMENT_OPEN, NO_DOCUMENT = 30, 31, 32
 SUMS_DIFFER, PAYMENTS_DIFFER, BAD_LINE, BAD_VALUE, WRONG_TAX_SYSTEM, NEEDS_FFD12, NO_CONTACT = range(40, 47)
 NO_CASH = 50
-STORAGE_FULL, OFD_OVERDUE, STORAGE_EXPIRED, CLOCK_BEHIND, NO_SUCH_DOCUMENT, STORAGE_BROKEN = range(60, 66)
+STORAGE_FULL, OFD_OVERDUE, STORAGE_EXPIRED, CLOCK_BEHIND, NO_SUCH_DOCUMENT, STORAGE_BROKEN, CLOCK_BEFORE = range(60, 67)
 UNKNOWN_COMMAND, NO_SESSION, BAD_REQUEST = range(70, 73)
 
 
@@ -80,6 +80,8 @@ MEANINGS: dict[int, Meaning] = {
                                    "В фискальном накопителе нет такого документа.")),
     STORAGE_BROKEN: Meaning(Text("The register cannot write to its journal ({why}). Check the disk.",
                                  "Касса не может писать в свой журнал ({why}). Проверьте диск."), True),
+    CLOCK_BEFORE: Meaning(Text("That time lies before the register's last document.",
+                               "Это время раньше последнего документа кассы.")),
     UNKNOWN_COMMAND: Meaning(Text("The register does not know this command.", "Касса не знает такой команды.")),
     NO_SESSION: Meaning(Text("The register was restarted.", "Касса была перезапущена."), True),
     BAD_REQUEST: Meaning(Text("The register cannot read the command ({why}).",

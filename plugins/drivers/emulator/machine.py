@@ -24,7 +24,7 @@ class Machine:
 
     ``paper`` counts the documents that the roll lasts for, None for ever; ``interrupted``: a document waits to be
     printed to its end; ``document``: the receipt that was begun; ``marks``: what the check of a marking code shall
-    come to (2106), for codes of which somebody said so.
+    come to (2106), for codes of which somebody said so. ``cuts`` and ``drawer_pulses`` count what leaves no paper.
     """
 
     def __init__(self) -> None:
@@ -34,6 +34,7 @@ class Machine:
         self.interrupted = False
         self.document: dict[str, Any] | None = None
         self.marks: dict[str, int] = {}
+        self.cuts = self.drawer_pulses = 0
 
     def ready(self, paperless: bool = False) -> None:
         """DeviceError unless the machine can print at all."""

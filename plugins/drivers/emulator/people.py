@@ -91,6 +91,7 @@ class People:
         engine = self.engine
         engine.books.ofd.catch_up(engine.now())
         return {"identity": engine.hello(), "status": engine.state(), "powered": self.device.powered,
+                "cuts": engine.cuts, "drawer_pulses": engine.drawer_pulses,
                 "conditions": sorted(engine.conditions),
                 "strikes": [one.to_json() for one in tuple(self.device.strikes.waiting)],
                 "journal": engine.journal.name, "documents": self.documents()}

@@ -39,6 +39,9 @@ Commands (field ``c``); an answer has ``ok`` or the error number ``e`` with its 
     finish        payments and total; the storage writes the document: the one moment at which a receipt comes to be
     cancel        cancels the receipt that was begun
     proceed       goes on printing after paper ran out
+    copy          prints a copy of the last receipt; the storage does not change
+    cut, drawer   cuts the paper; opens the drawer
+    clock         sets the clock to ``at``, ISO text with offset; the shift must be closed
 
 A line of ``begin`` is a list: name, price, quantity, sum, VAT rate, VAT, method, object, measure, marking code and,
 when there is more to say, an object of extras; ``x`` holds those of the document (extras.py). With ``correction``
@@ -62,7 +65,8 @@ LARGEST = 1_000_000
 QUIET = 0.2
 
 #: Commands that change the register. After the first byte of one of these only its answer tells what happened.
-CHANGING = frozenset({"shift_open", "shift_close", "x_report", "cash", "begin", "finish", "cancel", "proceed"})
+CHANGING = frozenset({"shift_open", "shift_close", "x_report", "cash", "begin", "finish", "cancel", "proceed", "copy",
+                      "cut", "drawer", "clock"})
 
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 loads = json.JSONDecoder().decode

@@ -18,6 +18,7 @@ class TestEmulator(DriverContract):
     """Over TCP."""
 
     driver = EmulatorDriver
+    probes = True
 
     def start(self, folder: Path) -> Mapping[str, Any]:
         self.journal = folder / "journal.jsonl"
