@@ -26,6 +26,7 @@ from hub.contracts.outcomes import (
 from hub.contracts.outgoing import Outgoing
 from hub.contracts.setting_checks import clock_check
 from hub.contracts.settings import FieldSpec, PluginSettings, describe, load, masked, setting, split_secrets
+from hub.contracts.shelf import Item, Shelf
 from hub.contracts.source import (
     Check,
     Colour,
@@ -49,10 +50,10 @@ from hub.fiscal import Text
 __all__ = [
     "LONGEST_CALL", "Accepted", "Answer", "Bookmark", "Call", "Capabilities", "Check", "Client", "Colour", "Conflict",
     "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected", "FieldSpec", "Finding", "Found",
-    "Gateway", "Guard", "Identity", "Instead", "Intake", "Job", "LeaseLost", "Malformed", "NeedsAttention", "NoGuard",
-    "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PluginSettings", "Polled", "Probing",
+    "Gateway", "Guard", "Identity", "Instead", "Intake", "Item", "Job", "LeaseLost", "Malformed", "NeedsAttention",
+    "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PluginSettings", "Polled", "Probing",
     "Problems", "ReceiptView", "Reception", "Refused", "RegisterGone", "RegisterView", "Reply", "Report", "Request",
-    "RunningSimulator", "Scenario", "SettingCheck", "ShiftReport", "Source", "SourceContext", "Stage", "State",
+    "RunningSimulator", "Scenario", "SettingCheck", "Shelf", "ShiftReport", "Source", "SourceContext", "Stage", "State",
     "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Told", "Transport",
     "TryLater", "Unauthorised", "Unavailable", "Uncertain", "clock_check", "describe", "load", "mask", "masked",
     "php_form", "setting", "split_secrets",

@@ -54,8 +54,15 @@ class Intake(Protocol):
     def status(self, key: str) -> ReceiptView | None:
         """The receipt under a source key."""
 
+    def numbered(self, id: int) -> ReceiptView | None:
+        """The receipt of this source whose :attr:`ReceiptView.id` that is. One look at the database."""
+
     def cancel(self, key: str) -> ReceiptView | None:
         """Cancels it if it is still queued; gives the receipt as it is afterwards."""
+
+    def turn_down(self, raw: Request, reason: Text) -> None:
+        """Keeps a request of an authenticated sender that makes no receipt, with the reason in our words, for the
+        owner: the sender's own log may never be read."""
 
 
 class Gateway(ABC):
@@ -70,6 +77,9 @@ class Gateway(ABC):
     template: ClassVar[str] = ""
     tags: ClassVar[Mapping[str, Text]] = {}
     tag_prefixes: ClassVar[tuple[str, ...]] = ()
+    #: Paths at the root of the hub that are this vendor's too (``/api/shop/v1/``): for clients that can be pointed at
+    #: another host, but not at another path. ``account`` then says whose a request is.
+    roots: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: Mapping[str, Any], context: SourceContext, intake: Intake) -> None:
         self.config, self.context, self.intake = settings, context, intake
@@ -77,6 +87,17 @@ class Gateway(ABC):
     @abstractmethod
     def handle(self, request: Request) -> Answer:
         """Answers one request as the vendor would."""
+
+    @classmethod
+    def account(cls, request: Request) -> str:
+        """Whose a request at one of ``roots`` is: the name of the account as the client sends it; empty when it names
+        none. Nothing is trusted yet: ``handle`` authenticates, and raises Unauthorised when it was not meant."""
+        return ""
+
+    @classmethod
+    def accounts(cls, settings: Mapping[str, Any], public_id: str) -> tuple[str, ...]:
+        """The names under which a source is called at ``roots``. ``settings`` are the open ones as stored."""
+        return (public_id,)
 
     @abstractmethod
     def setup(self) -> tuple[Step, ...]:

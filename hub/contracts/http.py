@@ -25,7 +25,9 @@ MOST_FIELDS = 20_000
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request to one of a source's addresses. ``path`` is what follows the source's own address (``/print``);
-    header names are lower case; ``body`` is the raw bytes."""
+    header names are lower case; ``body`` is the raw bytes. ``target`` is the whole path and query as the sender wrote
+    them, percent signs and all, and ``scheme`` what it reached us by: for signatures over the URL. Both may be empty
+    (a request that was kept and is received again)."""
 
     method: str
     path: str
@@ -33,6 +35,8 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     remote: str = ""
+    target: str = ""
+    scheme: str = ""
 
     @property
     def content_type(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from hub.contracts.http import Answer, Client, Reply, Request
 from hub.contracts.settings import PluginSettings
+from hub.contracts.shelf import Shelf
 from hub.fiscal import FiscalRecord, Order, Problem, Text
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ State = Literal["accepted", "queued", "printing", "recorded", "confirmed", "inva
 @dataclass(frozen=True, slots=True)
 class ReceiptView:
     """A receipt as its source may see it. ``url`` is our own page of it, which works at once. ``ofd_url`` is the tax
-    data operator's, empty until the receipt is ``confirmed``; so is ``record.url``."""
+    data operator's, empty until the receipt is ``confirmed``; so is ``record.url``. ``id`` is a whole number of its own
+    in this hub, for APIs whose ids are numbers; ``number`` is what people and addresses see."""
 
     key: str
     state: State
@@ -95,6 +97,7 @@ class ReceiptView:
     order_number: str = ""
     origin: Mapping[str, Any] = field(default_factory=dict)
     ofd_url: str = ""
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,13 @@ class SourceContext(Protocol):
     @property
     def address(self) -> str:
         """Our address for this source, with its secret: ``https://hub.example/in/<plugin>/<id>/<token>``."""
+
+    def secret(self, name: str) -> str:
+        """A key of 40 hexadecimal digits that only this source and its owner know; the same each time until the
+        source gets a new address. For protocols whose client wants a key to copy."""
+
+    def shelf(self, name: str) -> Shelf:
+        """Things that the source keeps by number (:mod:`hub.contracts.shelf`)."""
 
     @property
     def currency(self) -> str:

@@ -30,6 +30,7 @@ from hub.store import (
     RawRequest,
     SourceRow,
     leases,
+    shelves,
     table,
     utcnow,
 )
@@ -219,3 +220,4 @@ class Ticker(threading.Thread):
                 .values(data={}, subject="", reason=None),
                 delete(_memory).where(_memory.c.expires_at <= now - timedelta(days=1))):
             self.db.submit(lambda connection, statement=statement: connection.execute(statement))  # type: ignore[misc]
+        self.db.submit(shelves.erase)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import threading
 import time
 import uuid
@@ -18,7 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub import __version__
-from hub.contracts import Client, Outgoing, ReceiptView, RegisterView
+from hub.contracts import Client, Outgoing, ReceiptView, RegisterView, Shelf
 from hub.fiscal.levels import Level, Settings
 from hub.store import (
     Database,
@@ -35,12 +36,14 @@ from hub.store import (
 )
 from hub.store.hot import Hot
 from hub.store.receipts import RECEIPT, VIEWED, view_of
+from hub.store.shelves import StoredShelf
 from hub.store.vault import Vault
 
 _memory, _register, _served = table(Memory), table(Register), table(QueueRegister)
 #: A source's receipt by its key. Made once: a plugin asks before it answers somebody, and mostly there is none yet.
 _MINE = (RECEIPT.c.source_id == bindparam("source"), RECEIPT.c.source_key == bindparam("key"))
 _ANY, _VIEWED = Hot(select(RECEIPT.c.id).where(*_MINE)), VIEWED.where(*_MINE)
+_NUMBERED = VIEWED.where(RECEIPT.c.id == bindparam("id"), RECEIPT.c.source_id == bindparam("source"))
 #: Seconds that a plugin waits for the database: it may have to answer somebody.
 PATIENCE = 4.0
 _local = threading.local()
@@ -142,6 +145,14 @@ class CoreContext:
         source = self._source
         return f"{self._url}/in/{source.plugin}/{source.public_id}/{source.token}"
 
+    def secret(self, name: str) -> str:
+        # From the address's token: who gets a new address gets new keys.
+        return hmac.digest(self._source.token.encode(), name.encode(), "sha256").hex()[:40]
+
+    def shelf(self, name: str) -> Shelf:
+        return StoredShelf(self._db, self._vault, self._source.organisation_id, ("source_id", self._source.id), name,
+                           PATIENCE)
+
     @property
     def currency(self) -> str:
         return str(self._source.organisation["currency"])
@@ -168,6 +179,21 @@ class CoreContext:
                 row = connection.execute(_VIEWED, given).mappings().first()
                 return None if row is None else dict(row)
 
+        return self._seen(look)
+
+    def numbered(self, id: int) -> ReceiptView | None:
+        """The receipt of this source with that number of its own, in one look."""
+        if not 0 < id < 2**63:
+            return None
+
+        def look() -> dict[str, Any] | None:
+            with self._db.read() as connection:
+                row = connection.execute(_NUMBERED, {"source": self._source.id, "id": id}).mappings().first()
+                return None if row is None else dict(row)
+
+        return self._seen(look)
+
+    def _seen(self, look: Callable[[], dict[str, Any] | None]) -> ReceiptView | None:
         found = self._db.within(PATIENCE, look)
         return None if found is None else view_of(found, f"{self._url}/r/{found['public_id']}")
 

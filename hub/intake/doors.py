@@ -99,6 +99,27 @@ class Doors:
             return self._gateway(kind, source, request)
         return self._receive(kind, source, request, token)
 
+    def at_root(self, plugin: str, request: Request) -> Answer:
+        """The answer of a gateway at one of its paths at the hub's root: there the request names its account."""
+        kind = self.sources.catalogue.gateways[plugin]
+        if len(request.body) > LARGEST_BODY:
+            self._count(plugin, "too_large")
+            return self._instead(kind, "too_large", request)
+        try:
+            named = self.sources.of_account(plugin, kind.account(request))
+        except (DatabaseAway, KeyMissing):
+            return self._instead(kind, "unavailable", request)
+        paused = [one for one in named if not one.enabled]
+        for source in named:
+            # Two owners may have given their connection the same name: whose key fits is meant.
+            if source.enabled and (answer := self._handled(kind, source, request)) is not None:
+                return answer
+        if named and len(paused) == len(named):
+            self._count(plugin, "disabled")
+            return self._instead(kind, "disabled", request)
+        self._unauthorised(plugin, next((one for one in named if one.enabled), None))
+        return self._instead(kind, "unauthorised", request)
+
     # -- sources -------------------------------------------------------------------------------------------------
 
     def _receive(self, kind: Any, source: SourceFacts, request: Request, token: str) -> Answer:
@@ -253,11 +274,18 @@ class Doors:
     # -- gateways ------------------------------------------------------------------------------------------------
 
     def _gateway(self, kind: Any, source: SourceFacts, request: Request) -> Answer:
+        answer = self._handled(kind, source, request)
+        if answer is None:
+            self._unauthorised(source.plugin, source)
+            return self._instead(kind, "unauthorised", request)
+        return answer
+
+    def _handled(self, kind: Any, source: SourceFacts, request: Request) -> Answer | None:
+        """The gateway's answer; None when the request was not meant for it."""
         try:
             return self.sources.gateway(source, SourceIntake(self, source)).handle(request)
         except Unauthorised:
-            self._unauthorised(source.plugin, source)
-            return self._instead(kind, "unauthorised", request)
+            return None
         except Malformed as problem:
             self._count(source.plugin, "malformed")
             self._keep(source, request, Event(subject="", kind="malformed"), "malformed", problem.reason)
@@ -337,6 +365,15 @@ class SourceIntake:
 
     def status(self, key: str) -> ReceiptView | None:
         return self._doors.sources.context(self._source).receipt(key)
+
+    def numbered(self, id: int) -> ReceiptView | None:
+        return self._doors.sources.context(self._source).numbered(id)
+
+    def turn_down(self, raw: Request, reason: Text) -> None:
+        doors = self._doors
+        doors._count(self._source.plugin, "malformed")
+        if not doors._keep(self._source, raw, Event(subject="", kind="malformed"), "malformed", reason):
+            raise DatabaseAway("the request could not be kept")
 
     def cancel(self, key: str) -> ReceiptView | None:
         source = self._source

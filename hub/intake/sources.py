@@ -34,6 +34,7 @@ class Sources:
         self.outgoing = outgoing or Outgoing()
         self._seen: dict[str, tuple[float, SourceFacts | None]] = {}
         self._settings: dict[int, tuple[SourceFacts, dict[str, Any]]] = {}
+        self._named: dict[str, tuple[float, dict[str, tuple[str, ...]]]] = {}
         self._lock = threading.Lock()
         self._kept = threading.local()
 
@@ -64,6 +65,34 @@ class Sources:
     def forget(self) -> None:
         """After a change in this process: the next look is at the database."""
         self._seen.clear()
+        self._named.clear()
+
+    def of_account(self, plugin: str, name: str) -> tuple[SourceFacts, ...]:
+        """A gateway's sources that are called by that name at the hub's root, oldest first. Raises DatabaseAway only
+        when they were never seen."""
+        now = time.monotonic()
+        seen = self._named.get(plugin)
+        if seen is None or now - seen[0] >= FRESH:
+            try:
+                names = self.db.within(PATIENCE, lambda: self._names(plugin))
+            except Exception:
+                if seen is None:
+                    raise
+                names = seen[1]
+            with self._lock:
+                seen = self._named[plugin] = (now, names)
+        found = (self.by_public_id(one) for one in seen[1].get(name, ()))
+        return tuple(one for one in found if one is not None)
+
+    def _names(self, plugin: str) -> dict[str, tuple[str, ...]]:
+        kind, names = self.catalogue.gateways[plugin], dict[str, tuple[str, ...]]()
+        with self.db.session() as session:
+            rows = session.execute(select(SourceRow.public_id, SourceRow.settings).where(
+                SourceRow.plugin == plugin, SourceRow.archived_at.is_(None)).order_by(SourceRow.id)).all()
+        for public_id, settings in rows:
+            for name in kind.accounts(settings, public_id):
+                names[name] = (*names.get(name, ()), public_id)
+        return names
 
     def _read(self, condition: Any) -> SourceFacts | None:
         with self.db.session() as session:

@@ -18,12 +18,12 @@ from hub.store.receipt import (
     Snapshot,
 )
 from hub.store.register import FiscalStorage, QueueRegister, Register, Shift, StoragePeriod
-from hub.store.source import Inbox, Memory, Queue, RawRequest, SourceRow
+from hub.store.source import Inbox, Memory, Queue, RawRequest, ShelfItem, SourceRow
 
 __all__ = [
     "Alarm", "AlarmNotice", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery",
     "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory",
     "NotifierRow", "Organisation", "Picture", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent",
-    "ReceiptRow", "Record", "Register", "Shift", "Snapshot", "SourceRow", "StoragePeriod", "User", "Watcher",
-    "new_public_id", "table", "utcnow",
+    "ReceiptRow", "Record", "Register", "ShelfItem", "Shift", "Snapshot", "SourceRow", "StoragePeriod", "User",
+    "Watcher", "new_public_id", "table", "utcnow",
 ]

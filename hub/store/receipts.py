@@ -164,4 +164,4 @@ def view_of(row: Mapping[str, Any], url: str = "") -> ReceiptView:
         key=row["source_key"], state=state, number=row["public_id"], record=record,
         problems=tuple(Problem.from_json(one) for one in row["problems"] or ()),
         reason=Text.from_json(row["reason"]) if row["reason"] else None, url=url,
-        order_number=row["order_number"], origin=origin, ofd_url=link)
+        order_number=row["order_number"], origin=origin, ofd_url=link, id=row["id"])

@@ -68,6 +68,30 @@ class Memory(OrgRow, Base):
     __table_args__ = org_args(("source_id", "source"), extra=(UniqueConstraint("source_id", "name"),))
 
 
+class ShelfItem(OrgRow, Base):
+    """A thing that a source or a register keeps (hub.contracts.shelf), its value encrypted. Exactly one of the two
+    owners is set."""
+
+    __tablename__ = "shelf_item"
+    PREFIX = "shf"
+
+    source_id: Mapped[int | None] = mapped_column(Id)
+    register_id: Mapped[int | None] = mapped_column(Id)
+    shelf: Mapped[str] = mapped_column(String(32))
+    label: Mapped[str] = mapped_column(String(120), default="")
+    at: Mapped[str] = mapped_column(String(32), default="")
+    value: Mapped[str] = mapped_column(Text)
+    erase_after: Mapped[datetime]
+
+    __table_args__ = org_args(
+        ("source_id", "source"), ("register_id", "register"),
+        extra=(Index("ix_shelf_item_source", "source_id", "shelf", "label",
+                     sqlite_where=text("source_id IS NOT NULL"), postgresql_where=text("source_id IS NOT NULL")),
+               Index("ix_shelf_item_register", "register_id", "shelf", "label",
+                     sqlite_where=text("register_id IS NOT NULL"), postgresql_where=text("register_id IS NOT NULL")),
+               Index("ix_shelf_item_erase_after", "erase_after")))
+
+
 class RawRequest(OrgRow, Base):
     """A request as it reached us, byte for byte. Personal data: erased after ``erase_after``."""
 

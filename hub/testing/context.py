@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
+from typing import Any
 
-from hub.contracts import Client, ReceiptView, RegisterView
+from hub.contracts import Client, Item, ReceiptView, RegisterView
+
+
+class MemoryShelf:
+    """A :class:`~hub.contracts.Shelf` in memory. Values go through JSON, as they do in the hub."""
+
+    def __init__(self, numbers: Iterator[int] | None = None) -> None:
+        self._numbers = numbers or count(1)
+        self.items: dict[int, Item] = {}
+
+    def add(self, value: Mapping[str, Any], label: str = "", at: str = "") -> int:
+        number = next(self._numbers)
+        self.items[number] = Item(number, json.loads(json.dumps(dict(value))), label, at)
+        return number
+
+    def get(self, id: int) -> Item | None:
+        return self.items.get(id)
+
+    def put(self, id: int, value: Mapping[str, Any], label: str = "", at: str = "") -> bool:
+        if id in self.items:
+            self.items[id] = Item(id, json.loads(json.dumps(dict(value))), label, at)
+        return id in self.items
+
+    def drop(self, id: int) -> bool:
+        return self.items.pop(id, None) is not None
+
+    def page(self, start: int = 0, limit: int = 10, label: str | None = None, since: str = "") -> \
+            tuple[tuple[Item, ...], int]:
+        found = [one for _, one in sorted(self.items.items())
+                 if (label is None or one.label == label) and one.at >= since]
+        return tuple(found[max(0, start):max(0, start) + max(0, limit)]), len(found)
 
 
 @dataclass
@@ -28,10 +62,18 @@ class MemoryContext:
     tills: tuple[RegisterView, ...] = ()
     memory: dict[str, tuple[str, float | None]] = field(default_factory=dict)
     http: Callable[[], Client] = Client
+    shelves: dict[str, MemoryShelf] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     def now(self) -> datetime:
         return self.clock()
+
+    def secret(self, name: str) -> str:
+        return hashlib.sha256(f"{self.address} {name}".encode()).hexdigest()[:40]
+
+    def shelf(self, name: str) -> MemoryShelf:
+        return self.shelves.setdefault(name, MemoryShelf(self.numbers))
 
     def client(self) -> Client:
         return self.http()

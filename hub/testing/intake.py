@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from hub.contracts import Accepted, Conflict, Duplicate, Problems, ReceiptView, Request, Submission
-from hub.fiscal import FiscalRecord, Invalid, Order, Receipt, Terms, build
+from hub.fiscal import FiscalRecord, Invalid, Order, Receipt, Terms, Text, build
 from hub.testing.context import MemoryContext
 from hub.testing.work import line_name
 
@@ -25,6 +25,7 @@ class MemoryIntake:
     orders: dict[str, Order] = field(default_factory=dict)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     conflicts: list[tuple[Order, Request]] = field(default_factory=list)
+    turned_down: list[tuple[Request, Text]] = field(default_factory=list)
 
     @property
     def views(self) -> dict[str, ReceiptView]:
@@ -42,7 +43,7 @@ class MemoryIntake:
             return Conflict(known)
         self.orders[order.key] = order
         view = ReceiptView(order.key, "queued", f"R-{len(self.orders)}", order_number=order.number,
-                           url=f"http://hub.test/r/{len(self.orders)}", origin=order.origin)
+                           url=f"http://hub.test/r/{len(self.orders)}", origin=order.origin, id=len(self.orders))
         try:
             self.receipts[order.key] = build(order, self.terms, f"k{len(self.orders):015}", self.context.now(),
                                              line_name)
@@ -55,6 +56,14 @@ class MemoryIntake:
     def status(self, key: str) -> ReceiptView | None:
         self._reach()
         return self.views.get(key)
+
+    def numbered(self, id: int) -> ReceiptView | None:
+        self._reach()
+        return next((one for one in self.views.values() if one.id == id), None)
+
+    def turn_down(self, raw: Request, reason: Text) -> None:
+        self._reach()
+        self.turned_down.append((raw, reason))
 
     def cancel(self, key: str) -> ReceiptView | None:
         self._reach()

@@ -1,4 +1,4 @@
-"""``/in/<plugin>/<public id>/<token>[/<rest>]``: the addresses that other systems call.
+"""``/in/<plugin>/<public id>/<token>[/<rest>]`` and gateways' paths at the root: what other systems call.
 
 Plain WSGI in front of Flask: no session, no language, no template, no cookie. This is the hot path, and its answers
 go out byte for byte as the plugin gave them.
@@ -7,6 +7,7 @@ go out byte for byte as the plugin gave them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -23,14 +24,16 @@ _REASONS = {status.value: f"{status.value} {status.phrase}" for status in HTTPSt
 
 
 class DoorsApp:
-    """Answers what begins with ``/in/``; everything else goes to the pages."""
+    """Answers what begins with ``/in/`` or is a gateway's path at the root; everything else goes to the pages."""
 
     def __init__(self, pages: WsgiApp, doors: Doors) -> None:
         self.pages, self.doors = pages, doors
+        self._roots = {root: name for name, kind in doors.sources.catalogue.gateways.items() for root in kind.roots}
+        self._prefixes = (PREFIX, *self._roots)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if not path.startswith(PREFIX):
+        if not path.startswith(self._prefixes):
             return self.pages(environ, start_response)
         answer = self.answer(environ, path)
         # Nobody looks for a body in an answer to HEAD, and a server may take it for the next answer.
@@ -43,17 +46,22 @@ class DoorsApp:
 
     def answer(self, environ: dict[str, Any], path: str) -> Answer:
         """The plugin's answer; its ``answer_instead("failed")`` whatever breaks."""
-        parts = path.encode("latin-1").decode("utf-8", "replace")[len(PREFIX):].split("/", 3)
-        if len(parts) < 3 or not parts[2]:
+        whole = path.encode("latin-1").decode("utf-8", "replace")
+        parts = whole[len(PREFIX):].split("/", 3)
+        at_root = not whole.startswith(PREFIX)
+        if at_root:
+            plugin, rest = next(name for root, name in self._roots.items() if whole.startswith(root)), whole[1:]
+        elif len(parts) < 3 or not parts[2]:
             return Answer.text("not found", 404)
-        plugin, public_id, token = parts[:3]
-        rest = parts[3].lstrip("/") if len(parts) > 3 else ""
+        else:
+            plugin, rest = parts[0], parts[3].lstrip("/") if len(parts) > 3 else ""
         request = Request(environ["REQUEST_METHOD"], f"/{rest}" if rest else "", environ.get("QUERY_STRING", ""),
-                          _headers(environ), b"", environ.get("REMOTE_ADDR", ""))
+                          _headers(environ), b"", environ.get("REMOTE_ADDR", ""),
+                          environ.get("REQUEST_URI", ""), environ.get("wsgi.url_scheme", ""))
         try:
-            request = Request(request.method, request.path, request.query, request.headers, _body(environ),
-                              request.remote)
-            answer = self.doors.answer(plugin, public_id, token, request)
+            request = replace(request, body=_body(environ))
+            answer = self.doors.at_root(plugin, request) if at_root \
+                else self.doors.answer(plugin, parts[1], parts[2], request)
         except Exception as problem:
             log.error("door_failed", plugin=plugin, error=repr(problem))
             answer = self._failed(plugin, request)

@@ -38,6 +38,7 @@ from hub.store import (
     ReceiptRow,
     Record,
     Register,
+    ShelfItem,
     Shift,
     SourceRow,
     StoragePeriod,
@@ -267,7 +268,7 @@ POINTERS: tuple[tuple[Any, str], ...] = (
     (Delivery, "notifier_id"), (QueueRegister, "queue_id"), (QueueRegister, "register_id"),
     (StoragePeriod, "storage_id"), (StoragePeriod, "register_id"), (Shift, "register_id"),
     (Watcher, "notifier_id"), (AlarmNotice, "alarm_id"), (AlarmNotice, "watcher_id"),
-    (AlarmNotice, "notifier_id"))
+    (AlarmNotice, "notifier_id"), (ShelfItem, "source_id"), (ShelfItem, "register_id"))
 
 
 def test_every_pointer_of_the_model_is_in_the_list() -> None:
