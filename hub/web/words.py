@@ -67,6 +67,7 @@ CAUSES: Mapping[str, LazyString] = {
     "rejected": _("The owner rejected the return. Nothing was printed."),
     "claimed": _("The register has taken the receipt."),
     "printed": _("The register wrote the receipt into its fiscal storage."),
+    "polled": _("The cloud has printed the receipt."),
     "found_printed": _("The receipt was found in the register's fiscal storage."),
     "undecided": _("The fiscal storage gives no certain answer whether the receipt was printed."),
     "interrupted": _("The worker stopped while printing; the register is asked what became of the receipt."),
