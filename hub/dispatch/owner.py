@@ -155,12 +155,8 @@ class RegisterThread(threading.Thread):
         identity = driver.open()
         steps.at("device_open")
         self._wait_out(driver, owner, lease)
-<<<<<<< HEAD
         known = new_identity(self.db, owner, row, organisation, identity, driver.abilities())
-=======
-        known = new_identity(self.db, owner, row, organisation, identity, driver.capabilities)
         steps.at("identity_kept")
->>>>>>> 8d8bfb0 (Crash points from 'received' to 'confirmed': every commit and send has a name, and a process is killed at each in every way)
         status = driver.settle(lease)
         new_status(self.db, owner, known, status)
         work = Work(self.db, self.bell, driver, owner, lease, fit_of(driver, identity))
