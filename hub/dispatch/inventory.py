@@ -7,14 +7,17 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, insert, select, update
 
-from hub.contracts import Capabilities, Identity, RegisterGone, Status
+from hub.contracts import Capabilities, Driver, Identity, RegisterGone, Status
 from hub.dispatch.claims import FOREIGN, PERIOD, REGISTER, STORAGE, Owner
 from hub.fiscal import Text, fit
 from hub.registers.health import status_json
 from hub.store import Database, Organisation, QueueRegister, Register, new_public_id, table, utcnow
 from hub.store.receipts import RECEIPT, RECORD
+
+log = structlog.get_logger("hub.dispatch")
 
 #: Capabilities that the page has a button for.
 ABILITIES = ("shifts", "x_report", "cash_moves", "copies", "cuts", "drawer", "sets_clock", "reads_documents",
@@ -88,6 +91,24 @@ def new_identity(db: Database, owner: Owner, row: Register, organisation: Organi
         return Known(identity.storage_number, int(last))
 
     return db.submit(work)
+
+
+def new_checks(db: Database, owner: Owner, driver: Driver) -> None:
+    """Reads the settings of the device that receipts depend on and keeps what was found. A driver that stumbles over
+    its own check holds up no receipt; RegisterGone is raised as ever."""
+    if not driver.abilities().checks_settings:
+        return
+    try:
+        found = driver.checks()
+    except RegisterGone:
+        raise
+    except Exception:
+        log.exception("checks_failed", register=owner.register_id)
+        return
+    rows = [{"title": one.title.to_json(), "found": one.found.to_json(), "wanted": one.wanted.to_json(),
+             "level": one.level, "advice": one.advice.to_json() if one.advice else None} for one in found]
+    db.submit(lambda connection: connection.execute(update(REGISTER).where(
+        REGISTER.c.id == owner.register_id).values(device_checks=rows, device_checked_at=utcnow())))
 
 
 def able(capabilities: Capabilities) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,19 @@ from typing import Any
 import structlog
 from sqlalchemy import select, update
 
-from hub import steps
 from hub.bell import Bell
 from hub.contracts import Bookmark, Driver, Identity, LeaseLost, RegisterGone, Status
 from hub.contracts.settings import load
-from hub.dispatch import claims
+from hub.dispatch import claims, steps
 from hub.dispatch.claims import Fit, Owner
 from hub.dispatch.commands import Commands
 from hub.dispatch.fiscalise import RegisterRefuses, Work
-from hub.dispatch.inventory import Known, new_identity, new_status, trouble
+from hub.dispatch.inventory import Known, new_checks, new_identity, new_status, trouble
 from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
+from hub.dispatch.wire_logs import WireLogs
 from hub.fiscal import Text
 from hub.plugins import Catalogue
+from hub.registers import transports
 from hub.registers.health import obstacle
 from hub.registers.shifts import must_close, must_open
 from hub.store import Database, DatabaseAway, Organisation, Register, leases
@@ -53,8 +55,9 @@ class RegisterThread(threading.Thread):
     """Owns one register while its lease lasts. ``stop()`` finishes the receipt in hand, then ends."""
 
     def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, bell: Bell, register_id: int, holder: str,
-                 data_dir: Path, make: Callable[..., Driver] | None = None) -> None:
+                 data_dir: Path, make: Callable[..., Driver] | None = None, wires: WireLogs | None = None) -> None:
         super().__init__(name=f"register-{register_id}", daemon=True)
+        self._wires = wires
         self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
         self.register_id, self.holder, self.data_dir, self._make = register_id, holder, data_dir, make
         self.wake = threading.Event()
@@ -102,7 +105,8 @@ class RegisterThread(threading.Thread):
         driver: Driver | None = None
         try:
             driver = self._driver(row, organisation)
-            self._own(driver, owner, lease, row, organisation)
+            with self._listening(row, driver):
+                self._own(driver, owner, lease, row, organisation)
             self._failures = 0
         except (RegisterGone, KeyMissing) as problem:
             self._failures += 1
@@ -121,6 +125,12 @@ class RegisterThread(threading.Thread):
                 driver.close()
             lease.release()
         return float(min(LOOK_SECONDS * 2 ** min(self._failures, 5), 15.0))
+
+    def _listening(self, row: Register, driver: Driver) -> AbstractContextManager[None]:
+        """While it lasts, what the driver says on its wires can be logged."""
+        if self._wires is None:
+            return nullcontext()
+        return transports.wrapped(self._wires.recorder(row.id, driver.masked, row.wire_until).around)
 
     def _rows(self) -> tuple[Register | None, Organisation | None]:
         with self.db.session() as session:
@@ -156,9 +166,9 @@ class RegisterThread(threading.Thread):
         steps.at("device_open")
         self._wait_out(driver, owner, lease)
         known = new_identity(self.db, owner, row, organisation, identity, driver.abilities())
-        steps.at("identity_kept")
         status = driver.settle(lease)
         new_status(self.db, owner, known, status)
+        new_checks(self.db, owner, driver)
         work = Work(self.db, self.bell, driver, owner, lease, fit_of(driver, identity))
         work.storage, work.known = identity.storage_number, known.document
         work.recover()
@@ -166,7 +176,6 @@ class RegisterThread(threading.Thread):
         if status.document_open:
             # Ours, begun and given up, is cancelled: no attempt stands for it any more. Another's is left alone.
             driver.cancel_document(lease)
-        steps.at("at_rest")
         work.gap(Bookmark(status.storage_number, status.last_document, status.shift_number))
         work.bind_printed()
         self._serve(driver, owner, lease, row, known, work)
@@ -305,6 +314,7 @@ class Keepers:
                  make: Callable[..., Driver] | None = None) -> None:
         self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
         self.holder, self.data_dir, self._make = holder, data_dir, make
+        self.wires = WireLogs(db)
         self.threads: dict[int, RegisterThread] = {}
 
     def look(self) -> None:
@@ -314,7 +324,7 @@ class Keepers:
                 claims.REGISTER.c.enabled.is_(True), claims.REGISTER.c.archived_at.is_(None))).scalars())
         for register_id in wanted - set(self.threads):
             thread = RegisterThread(self.db, self.vault, self.catalogue, self.bell, register_id,
-                                    f"{self.holder}:{register_id}", self.data_dir, self._make)
+                                    f"{self.holder}:{register_id}", self.data_dir, self._make, self.wires)
             self.threads[register_id] = thread
             thread.start()
         for register_id, thread in list(self.threads.items()):
@@ -322,6 +332,7 @@ class Keepers:
                 thread.stop()
             if not thread.is_alive():
                 del self.threads[register_id]
+        self.wires.look()
 
     def ring(self, target: str) -> None:
         """A bell for a queue or register wakes all: each looks whether it is its own. Cheap, and never wrong."""
@@ -337,6 +348,8 @@ class Keepers:
         deadline = time.monotonic() + seconds
         for thread in self.threads.values():
             thread.join(max(0.0, deadline - time.monotonic()))
+        with suppress(DatabaseAway):
+            self.wires.look()
         return not any(thread.is_alive() for thread in self.threads.values())
 
 

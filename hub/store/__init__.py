@@ -19,11 +19,12 @@ from hub.store.receipt import (
 )
 from hub.store.register import FiscalStorage, QueueRegister, Register, Shift, StoragePeriod
 from hub.store.source import Inbox, Memory, Queue, RawRequest, ShelfItem, SourceRow
+from hub.store.wire import WirePart
 
 __all__ = [
-    "Alarm", "AlarmNotice", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery",
-    "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory",
-    "NotifierRow", "Organisation", "Picture", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent",
-    "ReceiptRow", "Record", "Register", "ShelfItem", "Shift", "Snapshot", "SourceRow", "StoragePeriod", "User",
-    "Watcher", "new_public_id", "table", "utcnow",
+    "Alarm", "AlarmNotice", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery", "Evidence",
+    "FiscalStorage", "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory", "NotifierRow",
+    "Organisation", "Picture", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record",
+    "Register", "ShelfItem", "Shift", "Snapshot", "SourceRow", "StoragePeriod", "User", "Watcher", "WirePart",
+    "new_public_id", "table", "utcnow",
 ]

@@ -43,6 +43,11 @@ class Register(OrgRow, Base):
     shift_number: Mapped[int] = mapped_column(default=0)
     shift_opened_at: Mapped[datetime | None]
     cumulative: Mapped[int | None] = mapped_column(Id)
+    #: What the device's own settings were found to be (hub.contracts.SettingCheck), and when.
+    device_checks: Mapped[list[Any] | None] = mapped_column(JSON)
+    device_checked_at: Mapped[datetime | None]
+    #: Until when its bytes are logged (hub.store.wire).
+    wire_until: Mapped[datetime | None]
     command: Mapped[str] = mapped_column(String(24), default="")
     command_params: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     lease_holder: Mapped[str] = mapped_column(String(96), default="")

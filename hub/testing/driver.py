@@ -18,8 +18,8 @@
         def make_refuse(self): self.device.paper = False        # the next receipt is surely not printed
 
 A driver that takes part in discovery sets ``probes = True``; the tests of what only some models have are in
-hub.testing.driver_hands. Devices that are no storage of their own (clouds) set ``reads_storage = False``: absence then
-proves nothing.
+hub.testing.driver_hands, those of a broken wire in hub.testing.driver_faults. Devices that are no storage of their own
+(clouds) set ``reads_storage = False``: absence then proves nothing.
 """
 
 from __future__ import annotations
@@ -65,13 +65,14 @@ from hub.fiscal import (
     Terms,
     build,
 )
+from hub.testing.driver_faults import FaultsContract
 from hub.testing.driver_hands import HandsContract
 from hub.testing.shape import class_problems
 from hub.testing.till import CASHIER, Register, Watch, agrees, leaseless, only, receipts
 from hub.testing.work import NOW
 
 
-class DriverContract(HandsContract):
+class DriverContract(HandsContract, FaultsContract):
     """Subclass it with a name that begins with ``Test``. What an author gives stands first, the tests below."""
 
     driver: ClassVar[type[Driver]]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hub_plugins.drivers.emulator import errors, loopback, managed, words
+from hub_plugins.drivers.emulator import errors, loopback, managed, masking, words
 from hub_plugins.drivers.emulator.device import PRINTING, Device
 from hub_plugins.drivers.emulator.engine import BATCH, Engine
 from hub_plugins.drivers.emulator.hands import Ended, Hands
@@ -72,8 +71,6 @@ class EmulatorDriver(Hands):
         self._wait = settings["seconds_per_receipt"] + settings["answer_seconds"]
         self._ask = min(ASK, settings["answer_seconds"])
         self._byte = min(BYTE, settings["answer_seconds"])
-        # This register's own longest command: a worker that takes it over waits no longer than that.
-        self.capabilities = replace(type(self).capabilities, longest_command=self._wait + self._byte)  # type: ignore[misc]
         #: Marks the documents that we begin, so that only those are ever cancelled.
         self._owner = f"hub:{context.public_id}"
         self._make: Callable[[], Transport] = self._transport
@@ -188,6 +185,10 @@ class EmulatorDriver(Hands):
             return words.identity(link.exchange({"c": "hello"}, PROBE))
         except (Lost, KeyError):
             return None
+
+    @classmethod
+    def masked(cls, data: bytes, sent: bool) -> bytes:
+        return masking.masked(data)
 
     # -- asking --------------------------------------------------------------------------------------------------
 
