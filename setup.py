@@ -51,6 +51,7 @@ setup(
         "console_scripts": ["hub = hub.cli:main"],
         "hub.plugins": [
             "emulator = hub_plugins.drivers.emulator",
+            "shtrih_m = hub_plugins.drivers.shtrih_m",
             "bitrix = hub_plugins.bitrix",
             "bitrix24 = hub_plugins.bitrix24",
             "alfacrm = hub_plugins.alfacrm",

@@ -165,7 +165,7 @@ class Work:
         mine = found if end is None else replace(
             found, documents=tuple(one for one in found.documents if one.document_number <= end))
         verdict = matching.decide(claimed.receipt, claimed.bookmark.storage_number, mine, taken,
-                                  self.driver.capabilities.carries_key)
+                                  self.driver.abilities().carries_key)
         steps.at("found")
         log.info("found", decision=verdict.decision, documents=len(found.documents), complete=found.complete)
         if found.storage_number == claimed.bookmark.storage_number:
