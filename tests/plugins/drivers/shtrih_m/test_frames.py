@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hub_plugins.drivers.shtrih_m import frames
 from hub_plugins.drivers.shtrih_m.frames import GARBLED, LARGEST_PACKET, SYNC, Hearing, Hearing2, Packet
@@ -66,7 +68,7 @@ def test_a_packet_that_breaks_off_does_not_swallow_the_next_one() -> None:
 
 def chunked(data: bytes, cuts: list[int]) -> list[bytes]:
     places = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
-    return [data[start:end] for start, end in zip(places, places[1:])]
+    return [data[start:end] for start, end in pairwise(places)]
 
 
 STREAM = st.lists(st.one_of(
