@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hub import hookspec
-from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Scenario, Source
+from hub.contracts import (
+    Demo,
+    Driver,
+    Gateway,
+    Notifier,
+    ReceiptView,
+    Scenario,
+    Source,
+    TortureRegister,
+    TortureSource,
+)
 from hub.fiscal import Order, Receipt
 
 if TYPE_CHECKING:
@@ -70,3 +80,8 @@ def hub_demos() -> Iterable[type[Demo] | type[Scenario]]:
 @hookspec
 def hub_simulators() -> Mapping[str, Callable[[list[str]], int]]:
     """Programs that play the other side: name -> main(argv), run by ``hub simulate NAME``."""
+
+
+@hookspec
+def hub_torture() -> Iterable[type[TortureRegister] | type[TortureSource]]:
+    """Registers and sources for ``hub torture``: simulators that are broken on purpose, and what they really did."""

@@ -16,7 +16,18 @@ import pluggy
 import structlog
 
 from hub import PROJECT, hookspecs
-from hub.contracts import Demo, Driver, Gateway, Notifier, ReceiptView, Scenario, Source
+from hub.contracts import (
+    Demo,
+    Driver,
+    Gateway,
+    Notifier,
+    ReceiptView,
+    Scenario,
+    Source,
+    TortureRegister,
+    TortureSource,
+)
+from hub.contracts.torture import REGISTER_FAULTS, SOURCE_FAULTS
 from hub.fiscal import Order, Receipt, Text
 from hub.testing.shape import class_problems
 
@@ -53,6 +64,9 @@ class Catalogue:
     demos: dict[str, type[Demo]] = field(default_factory=dict)
     #: Demos of their own name, by that name.
     scenarios: dict[str, type[Scenario]] = field(default_factory=dict)
+    #: What ``hub torture`` breaks, by the driver or source that talks to it.
+    torture_registers: dict[str, type[TortureRegister]] = field(default_factory=dict)
+    torture_sources: dict[str, type[TortureSource]] = field(default_factory=dict)
     plugins: list[PluginInfo] = field(default_factory=list)
     modules: dict[str, Any] = field(default_factory=dict)
     _implementations: dict[str, list[tuple[str, Callable[..., Any]]]] = field(default_factory=dict)
@@ -189,6 +203,12 @@ def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, mod
                 _new(catalogue.demos, demo.source, "demo", name)
                 found.append((catalogue.demos, demo.source, demo))
                 provides.append(f"demo:{demo.source}")
+        elif caller.name == "hub_torture":
+            for tortured in implementation():
+                table, key = _tortured(catalogue, tortured)
+                _new(table, key, "torture", name)
+                found.append((table, key, tortured))
+                provides.append(f"torture:{key}")
         elif caller.name == "hub_simulators":
             for simulator, main in implementation().items():
                 if not callable(main):
@@ -204,6 +224,21 @@ def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, mod
     for hook, implementation in later:
         catalogue._implementations.setdefault(hook, []).append((name, implementation))
     return provides
+
+
+def _tortured(catalogue: Catalogue, kind: Any) -> tuple[dict[str, Any], str]:
+    """Where a class for ``hub torture`` belongs, and under which name. TypeError when it is none, or is not whole."""
+    base = next((one for one in (TortureRegister, TortureSource)
+                 if isinstance(kind, type) and issubclass(kind, one)), None)
+    if base is None:
+        raise TypeError(f"hub_torture must give TortureRegister or TortureSource classes, not {kind!r}")
+    if missing := sorted(getattr(kind, "__abstractmethods__", ())):
+        raise TypeError(f"{kind.__name__} does not implement {', '.join(missing)}")
+    known = REGISTER_FAULTS if base is TortureRegister else SOURCE_FAULTS
+    if unknown := sorted(kind.faults - known.keys()):
+        raise TypeError(f"{kind.__name__} does faults that there are not: {', '.join(unknown)}")
+    return (catalogue.torture_registers, kind.driver) if base is TortureRegister \
+        else (catalogue.torture_sources, kind.source)
 
 
 def _new(have: Mapping[str, Any], key: str, what: str, plugin: str) -> None:

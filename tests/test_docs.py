@@ -19,7 +19,7 @@ import pytest
 
 from hub.cli import parser
 from hub.config import Config
-from hub.dispatch.steps import STEPS
+from hub.steps import STEPS
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = ROOT / "docs" / "operators" / "configuration.md"

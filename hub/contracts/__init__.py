@@ -44,6 +44,7 @@ from hub.contracts.source import (
     State,
     Step,
 )
+from hub.contracts.torture import TortureRegister, TortureSource
 from hub.contracts.wire import Probing, Transport, mask
 from hub.fiscal import Text
 
@@ -54,7 +55,7 @@ __all__ = [
     "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PluginSettings", "Polled", "Probing",
     "Problems", "ReceiptView", "Reception", "Refused", "RegisterGone", "RegisterView", "Reply", "Report", "Request",
     "RunningSimulator", "Scenario", "SettingCheck", "Shelf", "ShiftReport", "Source", "SourceContext", "Stage", "State",
-    "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Told", "Transport",
-    "TryLater", "Unauthorised", "Unavailable", "Uncertain", "clock_check", "describe", "load", "mask", "masked",
-    "php_form", "setting", "split_secrets",
+    "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Told",
+    "TortureRegister", "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable", "Uncertain",
+    "clock_check", "describe", "load", "mask", "masked", "php_form", "setting", "split_secrets",
 ]

@@ -7,7 +7,7 @@ with a POST, an answer has a size limit, and each way to fail is one exception t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -132,13 +132,14 @@ def form_pairs(body: bytes, encoding: str = "latin-1") -> list[tuple[str, str]]:
     return parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding=encoding, max_num_fields=MOST_FIELDS)
 
 
-def php_form(body: bytes, decode: Any = None) -> dict[str, Any]:
+def php_form(body: bytes, decode: Callable[[bytes, str], str] | None = None) -> dict[str, Any]:
     """A form-encoded body by PHP's rules: ``items[0][name]=..`` becomes nested maps, maps keyed 0..n-1 lists.
 
-    ``a[]=`` appends; scalars stay text; ``decode(bytes) -> str`` reads each value (UTF-8 with replacement if not
-    given), because some senders put raw bytes in a form. The depth is limited to 20.
+    ``a[]=`` appends; scalars stay text; ``decode(bytes, name) -> str`` reads each value (UTF-8 with replacement if
+    not given), because some senders put raw bytes in a form; ``name`` is the value's own key. The depth is limited
+    to 20. Names hold no zero byte.
     """
-    read = decode or (lambda raw: raw.decode("utf-8", "replace"))
+    read = decode or (lambda raw, name: raw.decode("utf-8", "replace"))
     pieces = body.split(b"&")
     if len(pieces) > MOST_FIELDS:
         raise ValueError(f"a form of more than {MOST_FIELDS} fields")
@@ -156,7 +157,7 @@ def php_form(body: bytes, decode: Any = None) -> dict[str, Any]:
                 below = spot[key] = {}
             spot = below
         last = keys[-1] if keys[-1] or len(keys) == 1 else str(len(spot))
-        spot[last] = read(_unescaped(value))
+        spot[last] = read(_unescaped(value), last)
     result: dict[str, Any] = {name: _lists(value) for name, value in tree.items()}
     return result
 
@@ -170,7 +171,7 @@ def _unescaped(raw: bytes) -> bytes:
 @lru_cache(maxsize=4096)
 def _php_keys(raw: bytes) -> tuple[str, ...]:
     """The keys in a field's name; a shop's requests repeat the same names."""
-    return tuple(_split_keys(_unescaped(raw).decode("latin-1")))
+    return tuple(_split_keys(_unescaped(raw).replace(b"\0", b"").decode("latin-1")))
 
 
 def _split_keys(name: str) -> list[str]:

@@ -85,7 +85,11 @@ State = Literal["accepted", "queued", "printing", "recorded", "confirmed", "inva
 class ReceiptView:
     """A receipt as its source may see it. ``url`` is our own page of it, which works at once. ``ofd_url`` is the tax
     data operator's, empty until the receipt is ``confirmed``; so is ``record.url``. ``id`` is a whole number of its own
-    in this hub, for APIs whose ids are numbers; ``number`` is what people and addresses see."""
+    in this hub, for APIs whose ids are numbers; ``number`` is what people and addresses see.
+
+    ``disputed``: the order came again under its key with other content, and nobody has said yet whether it is the same
+    order. ``generation`` above 1: somebody said that it is another one, and this receipt is the newer order's.
+    """
 
     key: str
     state: State
@@ -98,6 +102,8 @@ class ReceiptView:
     origin: Mapping[str, Any] = field(default_factory=dict)
     ofd_url: str = ""
     id: int = 0
+    disputed: bool = False
+    generation: int = 1
 
 
 @dataclass(frozen=True, slots=True)

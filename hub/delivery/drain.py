@@ -14,11 +14,10 @@ from typing import Any
 import structlog
 from sqlalchemy import and_, update
 
-from hub import retry
+from hub import retry, steps
 from hub.bell import Bell
 from hub.contracts import Gateway, NeedsAttention, Report, Source, TryLater
 from hub.delivery.rounds import Rounds, Row
-from hub.dispatch import steps
 from hub.dispatch.actions import MANUAL
 from hub.fiscal import Text
 from hub.intake.context import SourceFacts

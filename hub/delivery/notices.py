@@ -16,11 +16,10 @@ from typing import Any
 import structlog
 from sqlalchemy import and_, select, update
 
-from hub import retry
+from hub import retry, steps
 from hub.bell import Bell
 from hub.contracts import NeedsAttention, Notice, Notifier, TryLater
 from hub.delivery.rounds import Rounds, Row
-from hub.dispatch import steps
 from hub.fiscal import Country, FiscalRecord, Kind, Receipt, Text, codec
 from hub.fiscal.money import quantity_text
 from hub.fiscal.paper import as_text, clean, paper
@@ -146,6 +145,7 @@ class Letters(Rounds):
                 last_ok_at=now, failures=0, last_error=None))
 
         self.db.submit(work)
+        steps.at("report_kept")
 
     def _failed(self, desk: _Desk, row: Row, reason: Text, after: float | None) -> bool:
         """Puts one notice off, or gives it up after too many tries; False when the rest waits, too."""

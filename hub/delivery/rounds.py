@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import structlog
 from sqlalchemy import Connection, Table, and_, or_, select, update
 
+from hub import steps
 from hub.bell import Bell
-from hub.dispatch import steps
 from hub.fiscal import Text
 from hub.store import Database, leases, utcnow
 from hub.store.receipts import DELIVERY
@@ -114,3 +114,4 @@ class Rounds(ABC):
             update(self.rows).where(self.rows.c.id == row["id"])
             .values(state=state, done_at=utcnow(), claimed_until=None, error=error.to_json() if error else None,
                     note=note)))
+        steps.at("report_kept")

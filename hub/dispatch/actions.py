@@ -123,6 +123,51 @@ def retry(db: Database, bell: Bell, organisation_id: int, receipt_id: int, actor
     return done
 
 
+# -- contradictions --------------------------------------------------------------------------------------------------
+
+NOT_AGAIN = Text(
+    "This order is no longer kept whole, so no receipt can be made of it here. Make it anew in its system, under "
+    "another number.",
+    "Этот заказ больше не хранится целиком, поэтому чек по нему здесь не сделать. Создайте его заново в его системе, "
+    "под другим номером.")
+
+
+def settle_contradiction(db: Database, bell: Bell, organisation_id: int, public_id: str, another: bool,
+                         actor: str) -> Text | None:
+    """A person has compared an order with the receipt under its key. The same one: the receipt stands for both.
+    ``another``: the order is worked on again and gets a receipt of its own. None when done or decided before; a
+    sentence when it cannot be.
+
+    The decision and the event's second turn are one transaction; the receipt's is the drain's (see KeyConflict).
+    """
+
+    def work(connection: Connection) -> tuple[Text | None, int]:
+        row = connection.execute(select(CONFLICT, RECEIPT.c.source_id, RECEIPT.c.state).join(
+            RECEIPT, RECEIPT.c.id == CONFLICT.c.receipt_id).where(
+            CONFLICT.c.public_id == public_id, CONFLICT.c.organisation_id == organisation_id)
+            .with_for_update(of=[CONFLICT])).mappings().first()
+        if row is None or row["became_id"] is not None or row["decision"] == "same":
+            return None, 0
+        if another:
+            told = connection.execute(
+                update(INBOX).where(INBOX.c.id == row["inbox_id"], INBOX.c.state == "done")
+                .values(state="failed", due_at=utcnow(), tries=0, again=True).returning(INBOX.c.id)).first()
+            if told is None:
+                return NOT_AGAIN, 0
+        word = "another" if another else "same"
+        connection.execute(update(CONFLICT).where(CONFLICT.c.id == row["id"]).values(
+            decision=word, settled_at=utcnow()))
+        happened(connection, (organisation_id, row["receipt_id"]), row["state"], row["state"], actor,
+                 f"conflict_{word}")
+        noted(connection, organisation_id, actor, f"conflict.{word}", public_id)
+        return None, int(row["source_id"]) if another else 0
+
+    problem, source_id = db.submit(work)
+    if source_id:
+        bell.ring("jobs", f"source:{source_id}")
+    return problem
+
+
 # -- uncertain -------------------------------------------------------------------------------------------------------
 
 
@@ -351,4 +396,4 @@ def submit_test_order(db: Database, bell: Bell, catalogue: Catalogue, vault: Vau
 
 
 __all__ = ["MANUAL", "SAFE", "Bookmark", "cancel", "candidates", "make_return", "manual_source", "order_register",
-           "resolve_not_printed", "resolve_printed", "retry", "returnable", "submit_test_order"]
+           "resolve_not_printed", "resolve_printed", "retry", "returnable", "settle_contradiction", "submit_test_order"]

@@ -344,8 +344,8 @@ def record(connection: Connection, register_id: int, receipt_id: int, attempt_id
         _collision(connection, row, register_id, receipt_id, attempt_id, fact, actor, now)
         return False
     target = "confirmed" if fact.ofd_confirmed else "recorded"
-    if cause != "printed":
-        # Until it was found it stood among the documents of nobody.
+    if cause != "printed" or row.state != "printing":
+        # Until it was found, polled or brought by a stale owner it may have stood among the documents of nobody.
         connection.execute(delete(FOREIGN).where(FOREIGN.c.storage_number == fact.storage_number,
                                                  FOREIGN.c.document_number == fact.document_number))
     _SET_RECORDED.run(connection, {"receipt": receipt_id, "target": target, "moment": now,
@@ -520,6 +520,13 @@ def next_bookmark(connection: Connection, claimed: Claim, register_id: int) -> i
 def unknown_total(connection: Connection, register_id: int) -> None:
     """A Z report was printed that we did not read: the next one has nothing to be compared with."""
     connection.execute(update(REGISTER).where(REGISTER.c.id == register_id).values(cumulative=None))
+
+
+def accounted(connection: Connection, register_id: int, storage_number: str, document_number: int) -> None:
+    """Every document of the storage up to that one is known: it is no gap."""
+    connection.execute(update(REGISTER).where(
+        REGISTER.c.id == register_id, REGISTER.c.storage_number == storage_number,
+        REGISTER.c.last_document < document_number).values(last_document=document_number))
 
 
 def bound(connection: Connection, storage_number: str, after: int) -> set[int]:

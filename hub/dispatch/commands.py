@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hub import steps
 from hub.contracts import (
     Bookmark,
     Driver,
@@ -22,7 +23,7 @@ from hub.contracts import (
     Unavailable,
     Uncertain,
 )
-from hub.dispatch import claims, steps
+from hub.dispatch import claims
 from hub.dispatch.claims import ATTEMPT, REGISTER, Owner
 from hub.dispatch.inventory import new_checks
 from hub.dispatch.lease import RegisterLease
@@ -62,15 +63,15 @@ class Commands:
 
     def close_shift(self, work: Work, cashier: Cashier | None = None) -> ShiftReport | None:
         """The Z report, behind an attempt. Its totals are compared with what we know."""
-        report = self._do("shift_close", lambda: self.driver.close_shift(cashier or Cashier(), self.lease), work)
-        if isinstance(report, ShiftReport):
-            self._keep_closed(report)
-            return report
-        return None
+        report = self._do("shift_close", lambda: self.driver.close_shift(cashier or Cashier(), self.lease), work,
+                          keep=self._keep_closed)
+        return report if isinstance(report, ShiftReport) else None
 
-    def _do(self, what: str, act: Callable[[], Any], work: Work, plan: Mapping[str, Any] | None = None) -> Any:
-        """bookmark -> attempt -> act -> outcome, as for a receipt (design.md §5). Raises RegisterGone with the
-        register's reason when nothing was done."""
+    def _do(self, what: str, act: Callable[[], Any], work: Work, plan: Mapping[str, Any] | None = None,
+            keep: Callable[[Connection, Any], None] | None = None) -> Any:
+        """bookmark -> attempt -> act -> outcome, as for a receipt (design.md §5). What was done is kept by ``keep``
+        in the transaction that ends the attempt. Raises RegisterGone with the register's reason when nothing was
+        done."""
         bookmark = self.driver.bookmark()
         work.gap(bookmark)
 
@@ -96,10 +97,16 @@ class Commands:
             self._account(work, bookmark)
             return None
         refused = isinstance(result, (Refused, Unavailable))
-        self.db.submit(lambda connection: connection.execute(
-            update(ATTEMPT).where(ATTEMPT.c.id == attempt_id).values(
+
+        def end(connection: Connection) -> None:
+            connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt_id).values(
                 state="not_printed" if refused else "recorded", ended_at=utcnow(),
-                outcome=claims.outcome_json(result) if refused else None)))
+                outcome=claims.outcome_json(result) if refused else None))
+            if keep is not None and not refused:
+                keep(connection, result)
+
+        self.db.submit(end)
+        steps.at("shift_kept")
         if refused:
             raise RegisterGone(result.reason, result.vendor_code)
         self._account(work, bookmark)
@@ -122,31 +129,30 @@ class Commands:
                 opened_at=status.shift_opened_at or utcnow(), public_id=new_public_id("shf"), created_at=utcnow(),
                 row_version=1).on_conflict_do_nothing(index_elements=["register_id", "storage_number", "number"])))
 
-    def _keep_closed(self, report: ShiftReport) -> None:
-        """Keeps the Z; its cumulative total must be the last one's plus the shift, else an alarm."""
-
-        def work(connection: Connection) -> None:
-            before = connection.execute(select(REGISTER.c.cumulative, REGISTER.c.storage_number).where(
-                REGISTER.c.id == self.owner.register_id)).one()
-            values = {"closed_at": report.printed_at, "cumulative": report.cumulative.amount,
-                      "report": {"receipts": report.receipts, "sales": report.sales.amount,
-                                 "returns": report.returns.amount, "cash": report.cash_in_drawer.amount,
-                                 "document": report.document_number, "sign": report.fiscal_sign}}
-            statement = _dialect(connection).insert(SHIFT).values(
-                organisation_id=self.owner.organisation_id, register_id=self.owner.register_id,
-                storage_number=report.storage_number, number=report.shift_number, opened_at=report.printed_at,
-                public_id=new_public_id("shf"), created_at=utcnow(), row_version=1, **values)
-            connection.execute(statement.on_conflict_do_update(
-                index_elements=["register_id", "storage_number", "number"], set_=values))
-            expected = None if before.cumulative is None else before.cumulative + report.sales.amount
-            if expected is not None and expected != report.cumulative.amount:
-                claims.keep_evidence(connection, self.owner.organisation_id, self.owner.register_id, None,
-                                     "cumulative_differs", {"shift": report.shift_number, "expected": expected,
-                                                            "stated": report.cumulative.amount})
-            connection.execute(update(REGISTER).where(REGISTER.c.id == self.owner.register_id).values(
-                cumulative=report.cumulative.amount, shift_opened_at=None))
-
-        self.db.submit(work)
+    def _keep_closed(self, connection: Connection, report: ShiftReport) -> None:
+        """Keeps the Z; its cumulative total must be the last one's plus the shift, else an alarm. One commit with the
+        attempt's end: a Z whose totals were lost in between would make an alarm of the next one."""
+        before = connection.execute(select(REGISTER.c.cumulative, REGISTER.c.storage_number).where(
+            REGISTER.c.id == self.owner.register_id)).one()
+        values = {"closed_at": report.printed_at, "cumulative": report.cumulative.amount,
+                  "report": {"receipts": report.receipts, "sales": report.sales.amount,
+                             "returns": report.returns.amount, "cash": report.cash_in_drawer.amount,
+                             "document": report.document_number, "sign": report.fiscal_sign}}
+        statement = _dialect(connection).insert(SHIFT).values(
+            organisation_id=self.owner.organisation_id, register_id=self.owner.register_id,
+            storage_number=report.storage_number, number=report.shift_number, opened_at=report.printed_at,
+            public_id=new_public_id("shf"), created_at=utcnow(), row_version=1, **values)
+        connection.execute(statement.on_conflict_do_update(
+            index_elements=["register_id", "storage_number", "number"], set_=values))
+        expected = None if before.cumulative is None else before.cumulative + report.sales.amount
+        if expected is not None and expected != report.cumulative.amount:
+            claims.keep_evidence(connection, self.owner.organisation_id, self.owner.register_id, None,
+                                 "cumulative_differs", {"shift": report.shift_number, "expected": expected,
+                                                        "stated": report.cumulative.amount})
+        connection.execute(update(REGISTER).where(REGISTER.c.id == self.owner.register_id).values(
+            cumulative=report.cumulative.amount, shift_opened_at=None))
+        # The document is ours: whoever takes over before it is accounted for must not keep it as a stranger's.
+        claims.accounted(connection, self.owner.register_id, report.storage_number, report.document_number)
 
     # -- orders from the page ------------------------------------------------------------------------------------
 
@@ -161,6 +167,7 @@ class Commands:
         # Taken from the row before it is run: a command is run once or not at all, never twice.
         self.db.submit(lambda connection: connection.execute(
             update(REGISTER).where(REGISTER.c.id == self.owner.register_id).values(command="", command_params={})))
+        steps.at("order_taken")
         result: dict[str, Any]
         try:
             result = self._run(row.command, params, work)

@@ -2,7 +2,7 @@
 
     bookmark -> claim + attempt (one commit) -> driver -> outcome (one commit)
 
-Every line between two commits is named in hub.dispatch.steps with what holds if the process dies there.
+Every line between two commits is named in hub.steps with what holds if the process dies there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, select, update
 
+from hub import steps
 from hub.bell import Bell
 from hub.contracts import (
     Bookmark,
@@ -27,7 +28,7 @@ from hub.contracts import (
     Unavailable,
     Uncertain,
 )
-from hub.dispatch import claims, matching, steps
+from hub.dispatch import claims, matching
 from hub.dispatch.claims import Claim, Fit, Owner
 from hub.dispatch.lease import RegisterLease
 from hub.fiscal import FiscalRecord, Text, codec
@@ -104,10 +105,12 @@ class Work:
             self.recorded(claimed, outcome, cause)
         elif isinstance(outcome, Submitted):
             self.db.submit(lambda connection: claims.submitted(connection, self.owner, claimed, outcome))
+            steps.at("submitted")
         elif isinstance(outcome, Uncertain):
             log.warning("uncertain", reason=str(outcome.reason), code=outcome.vendor_code)
             self.db.submit(lambda connection: claims.uncertain(
                 connection, self.owner, claimed, outcome.reason, "uncertain", outcome.vendor_code))
+            steps.at("doubted")
             self.find(claimed)
         else:
             self._free(claimed, outcome, "refused" if isinstance(outcome, Refused) else "unavailable")
@@ -145,6 +148,7 @@ class Work:
             connection, self.owner, claimed, outcome, cause))
         if not freed:
             raise LeaseLost
+        steps.at("freed")
         self.bell.ring("registers", f"queue:{claimed.queue_id}")
         self.bell.ring("jobs", f"delivery:{claimed.source_id}")
 
@@ -158,10 +162,13 @@ class Work:
             return "uncertain"
         if not status.at_rest and not self.driver.settle(self.lease).at_rest:
             return "uncertain"
+        steps.at("at_rest")
         found = self.driver.find(claimed.bookmark)
         with self.db.read() as connection:
             taken = claims.bound(connection, claimed.bookmark.storage_number, claimed.bookmark.document_number)
-            end = claims.next_bookmark(connection, claimed, self.owner.register_id)
+            # A cloud works on several at once: a later bookmark bounds nothing of an earlier attempt there.
+            end = None if self.driver.capabilities.max_in_flight > 1 else \
+                claims.next_bookmark(connection, claimed, self.owner.register_id)
         mine = found if end is None else replace(
             found, documents=tuple(one for one in found.documents if one.document_number <= end))
         verdict = matching.decide(claimed.receipt, claimed.bookmark.storage_number, mine, taken,
@@ -173,6 +180,7 @@ class Work:
             others = [one for one in mine.documents if one.document_number != ours]
             self.db.submit(lambda connection: claims.keep_foreign(
                 connection, self.owner, found.storage_number, others))
+            steps.at("foreign_kept")
         if verdict.decision == "recorded":
             assert verdict.document is not None and verdict.document.record is not None
             self.recorded(claimed, verdict.document.record, "found")
@@ -233,6 +241,7 @@ class Work:
                 if row["state"] == "open":
                     self.db.submit(lambda connection, claimed=claimed: claims.uncertain(  # type: ignore[misc]
                         connection, self.owner, claimed, INTERRUPTED, "interrupted"))
+                    steps.at("doubted")
                 self.find(claimed)
         return True
 
@@ -262,14 +271,16 @@ class Work:
     def poll_submitted(self, claimed: Claim, remote_id: str) -> None:
         """Asks a cloud for what it took."""
         outcome = self.driver.submitted(remote_id)
+        steps.at("polled")
         if isinstance(outcome, Submitted):
             self.db.submit(lambda connection: claims.ask_again(connection, claimed.attempt_id))
             return
         if isinstance(outcome, FiscalRecord):
-            self.recorded(claimed, outcome, "printed")
+            self.recorded(claimed, outcome, "polled")
         elif isinstance(outcome, Uncertain):
             self.db.submit(lambda connection: claims.uncertain(
                 connection, self.owner, claimed, outcome.reason, "uncertain", outcome.vendor_code))
+            steps.at("doubted")
         elif isinstance(outcome, Refused):
             self._free(claimed, outcome, "refused")
 
@@ -278,16 +289,32 @@ class Work:
         bookmark = Bookmark(row["storage_number"], row["bookmark"], row["shift_number"])
         self.driver.settle(self.lease)
         found = self.driver.find(bookmark)
-        state: matching.Decision
-        if found.storage_number != bookmark.storage_number or not found.complete:
-            state = "uncertain"
-        else:
+        state: matching.Decision = "uncertain"
+        ours = 0
+        if found.storage_number == bookmark.storage_number and found.complete:
             plan = (row["outcome"] or {}).get("amount")
-            state = "recorded" if any(
-                one.what == row["what"] and (plan is None or (one.total is not None and one.total.amount == abs(plan)))
-                for one in found.documents) else "not_printed"
+            ours = next((one.document_number for one in found.documents if one.what == row["what"] and (
+                plan is None or (one.total is not None and one.total.amount == abs(plan)))), 0)
+            state = "recorded" if ours else "not_printed"
         self.db.submit(lambda connection: self._end_other(connection, row, state))
+        steps.at("shift_kept")
+        if ours:
+            # It is ours, so it is no gap; those beside it are.
+            self._account(bookmark, found.documents, ours)
         return state
+
+    def _account(self, bookmark: Bookmark, documents: tuple[StoredDocument, ...], ours: int) -> None:
+        upto = max(one.document_number for one in documents)
+        others = [one for one in documents if one.document_number != ours and one.document_number > self.known]
+
+        def work(connection: Connection) -> None:
+            claims.keep_foreign(connection, self.owner, bookmark.storage_number, others)
+            claims.accounted(connection, self.owner.register_id, bookmark.storage_number, upto)
+
+        self.db.submit(work)
+        steps.at("foreign_kept")
+        if bookmark.storage_number == self.storage:
+            self.known = max(self.known, upto)
 
     def _end_other(self, connection: Connection, row: Mapping[str, Any], state: matching.Decision) -> None:
         if state == "not_printed" and not claims.is_owner(connection, self.owner):
@@ -320,6 +347,7 @@ class Work:
             return new
 
         new = self.db.submit(work)
+        steps.at("foreign_kept")
         if new:
             log.info("foreign_documents", register=self.owner.register_id, count=new)
         if found.complete:
@@ -341,6 +369,7 @@ class Work:
                 self._insist(lambda connection, receipt_id=receipt_id, record=record, receipt=receipt:  # type: ignore[misc]
                              claims.record(connection, self.owner.register_id, receipt_id, None, record, receipt,
                                            self.owner.actor, "found_printed", self.notifiers))
+                steps.at("bound")
             else:
                 self.db.submit(lambda connection, receipt_id=receipt_id, record=record: claims.key_taken(  # type: ignore[misc]
                     connection, self.owner, receipt_id, record, matching.KEY_ALONE))

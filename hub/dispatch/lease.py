@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from hub import steps
 from hub.contracts import LeaseLost
 from hub.dispatch.claims import Owner
 from hub.store import Database, DatabaseAway, leases
@@ -66,6 +67,7 @@ class RegisterLease:
             self.renew()
             if self.lost or self.left < timeout + MARGIN:
                 raise LeaseLost
+        steps.at("command")
 
     def progress(self) -> None:
         """Guard: a long command is still at work."""

@@ -13,10 +13,11 @@ from typing import Any
 import structlog
 from sqlalchemy import select, update
 
+from hub import steps
 from hub.bell import Bell
 from hub.contracts import Bookmark, Driver, Identity, LeaseLost, RegisterGone, Status
 from hub.contracts.settings import load
-from hub.dispatch import claims, steps
+from hub.dispatch import claims
 from hub.dispatch.claims import Fit, Owner
 from hub.dispatch.commands import Commands
 from hub.dispatch.fiscalise import RegisterRefuses, Work
@@ -166,6 +167,7 @@ class RegisterThread(threading.Thread):
         steps.at("device_open")
         self._wait_out(driver, owner, lease)
         known = new_identity(self.db, owner, row, organisation, identity, driver.abilities())
+        steps.at("identity_kept")
         status = driver.settle(lease)
         new_status(self.db, owner, known, status)
         new_checks(self.db, owner, driver)
@@ -176,6 +178,7 @@ class RegisterThread(threading.Thread):
         if status.document_open:
             # Ours, begun and given up, is cancelled: no attempt stands for it any more. Another's is left alone.
             driver.cancel_document(lease)
+        steps.at("at_rest")
         work.gap(Bookmark(status.storage_number, status.last_document, status.shift_number))
         work.bind_printed()
         self._serve(driver, owner, lease, row, known, work)

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from hub.contracts import Client, Outgoing, ReceiptView, RegisterView, Shelf
 from hub.fiscal.levels import Level, Settings
 from hub.store import (
     Database,
+    KeyConflict,
     Memory,
     Organisation,
     QueueRegister,
@@ -39,11 +40,15 @@ from hub.store.receipts import RECEIPT, VIEWED, view_of
 from hub.store.shelves import StoredShelf
 from hub.store.vault import Vault
 
-_memory, _register, _served = table(Memory), table(Register), table(QueueRegister)
+_memory, _register, _served, _conflict = table(Memory), table(Register), table(QueueRegister), table(KeyConflict)
 #: A source's receipt by its key. Made once: a plugin asks before it answers somebody, and mostly there is none yet.
 _MINE = (RECEIPT.c.source_id == bindparam("source"), RECEIPT.c.source_key == bindparam("key"))
 _ANY, _VIEWED = Hot(select(RECEIPT.c.id).where(*_MINE)), VIEWED.where(*_MINE)
 _NUMBERED = VIEWED.where(RECEIPT.c.id == bindparam("id"), RECEIPT.c.source_id == bindparam("source"))
+#: Orders that came under a receipt's key with other content, the newest first.
+_CONTRADICTED = select(_conflict.c.decision, _conflict.c.became_id) \
+    .where(_conflict.c.receipt_id == bindparam("receipt")) \
+    .order_by(_conflict.c.became_id.desc().nulls_last(), _conflict.c.id.desc())
 #: Seconds that a plugin waits for the database: it may have to answer somebody.
 PATIENCE = 4.0
 _local = threading.local()
@@ -177,7 +182,13 @@ class CoreContext:
                 if _ANY.run(connection, given).fetchone() is None:
                     return None
                 row = connection.execute(_VIEWED, given).mappings().first()
-                return None if row is None else dict(row)
+                if row is None:
+                    return None
+                contradicted = connection.execute(_CONTRADICTED, {"receipt": row["id"]}).all()
+                disputed = any(one.decision != "same" and one.became_id is None for one in contradicted)
+                if contradicted and contradicted[0].became_id is not None:
+                    row = connection.execute(VIEWED.where(RECEIPT.c.id == contradicted[0].became_id)).mappings().one()
+                return {**row, "disputed": disputed}
 
         return self._seen(look)
 
@@ -194,8 +205,10 @@ class CoreContext:
         return self._seen(look)
 
     def _seen(self, look: Callable[[], dict[str, Any] | None]) -> ReceiptView | None:
-        found = self._db.within(PATIENCE, look)
-        return None if found is None else view_of(found, f"{self._url}/r/{found['public_id']}")
+        row = self._db.within(PATIENCE, look)
+        if row is None:
+            return None
+        return replace(view_of(row, f"{self._url}/r/{row['public_id']}"), disputed=bool(row.get("disputed")))
 
     def registers(self) -> tuple[RegisterView, ...]:
         def look() -> Any:

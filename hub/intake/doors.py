@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hub import steps
 from hub.bell import Bell
 from hub.contracts import (
     Accepted,
@@ -148,10 +149,12 @@ class Doors:
             return self._instead(kind, "failed", request)
         if not reception.events and not (reception.keep and reception.ignored):
             return reception.answer
+        steps.at("received")
         try:
             self.store_events(source, reception, request)
         except DatabaseAway:
             return self._spooled(kind, source.plugin, source.public_id, token, request, reception.answer)
+        steps.at("inbox_kept")
         self._count(source.plugin, "accepted")
         if reception.events:
             self.bell.ring("jobs", f"source:{source.id}")
@@ -248,6 +251,7 @@ class Doors:
             log.error("spool_failed", plugin=plugin, error=str(problem))
             self._count(plugin, "lost")
             return self._instead(kind, "lost", request)
+        steps.at("spooled")
         self._count(plugin, "spooled")
         return answer if answer is not None else self._instead(kind, "unavailable", request)
 
@@ -331,6 +335,7 @@ class Doors:
                         "A kept request could not be read: {error}", "Отложенный запрос не удалось прочитать: {error}",
                         params={"error": repr(problem)[:200]})):
                     return done
+            steps.at("spool_stored")
             file.unlink()
             done += 1
         return done
@@ -354,7 +359,9 @@ class SourceIntake:
             assert seen is not None
             return stored, seen
 
+        steps.at("built")
         stored, seen = doors.db.submit(work, within=ACCEPT_SECONDS)
+        steps.at("accepted")
         if stored.ring:
             doors.bell.ring("registers", f"queue:{source.queue_id}")
         if stored.outcome == "invalid":

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, and_, or_, select, update
 
-from hub import retry
+from hub import retry, steps
 from hub.bell import Bell
 from hub.contracts import Event, NeedsAttention, NoOrder, Source, TryLater
 from hub.fiscal import Invalid, Order, Text
@@ -80,6 +80,7 @@ class Drains:
                 groups = self._claim(source_id)
                 if not groups:
                     return done
+                steps.at("events_claimed")
                 for position, group in enumerate(groups):
                     if not self._work(source, group):
                         self._release(groups[position + 1:])
@@ -174,7 +175,9 @@ class Drains:
             _all_well(connection, source.id)
             return stored
 
+        steps.at("built")
         results = self.db.submit(work)
+        steps.at("accepted")
         for order, one in zip(prepared, results, strict=True):
             log.info("order_stored", receipt=one.public_id, outcome=one.outcome, state=one.state,
                      problems=[problem.code for problem in order.problems])
@@ -197,6 +200,7 @@ class Drains:
             _all_well(connection, source.id)
 
         self.db.submit(work)
+        steps.at("accepted")
         self.bell.ring("jobs", f"delivery:{source.id}")
 
     def _settle(self, source: SourceFacts, group: Claimed, state: str, reason: Text) -> None:
@@ -284,6 +288,7 @@ class Drains:
         started = time.monotonic()
         while time.monotonic() - started < MOST_SECONDS:
             polled = plugin.poll(cursor)
+            steps.at("poll_answered")
             due = utcnow() + timedelta(seconds=0 if polled.more else plugin.polling())
 
             def work(connection: Connection, polled: Any = polled, due: Any = due) -> None:
@@ -294,6 +299,7 @@ class Drains:
                 _all_well(connection, source.id)
 
             self.db.submit(work)
+            steps.at("poll_kept")
             cursor, found = polled.cursor, found + len(polled.events)
             if not polled.more:
                 break

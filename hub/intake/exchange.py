@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, and_, or_, select, update
 
-from hub import retry
+from hub import retry, steps
 from hub.bell import Bell
 from hub.contracts import Call, Exchanged, NeedsAttention, Reply, Report, Source, TryLater
 from hub.contracts.exchange import LONGEST_CALL
@@ -67,7 +67,7 @@ class Talk:
 
 
 class Exchanges:
-    """Holds the conversations. ``step`` is called on the lines where a test may let the process die."""
+    """Holds the conversations. ``step`` is told of the lines on which the process may die (hub.steps)."""
 
     def __init__(self, sources: Sources, bell: Bell, caller: Caller | None = None, threads: int = 4,
                  holder: str = "", step: Callable[[str], None] | None = None) -> None:
@@ -75,7 +75,7 @@ class Exchanges:
         self.caller = caller or Caller()
         self.hands = Hands("exchange", threads)
         self.holder = holder or leases.process()
-        self.step = step or (lambda name: None)
+        self.step = step or steps.at
         self._talks: dict[int, Talk] = {}
         self._judged: dict[int, tuple[Any, float, bool]] = {}
         self._lock = threading.RLock()

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import __version__, templating
@@ -26,6 +26,7 @@ from hub.store import KeyConflict, Snapshot, new_public_id, table, utcnow
 from hub.store.receipts import (
     BUYER,
     RECEIPT,
+    another_key,
     buyer_values,
     change,
     happened,
@@ -298,6 +299,11 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
            raw_id: int | None, inbox_id: int | None, again: bool) -> Stored:
     """The key is known: a repeat, a repaired receipt, or a contradiction."""
     receipt_id, state = int(existing["id"]), existing["state"]
+    decided = connection.execute(select(_conflict.c.id, _conflict.c.became_id).where(
+        _conflict.c.receipt_id == receipt_id, _conflict.c.content_hash == prepared.content_hash,
+        _conflict.c.decision == "another")).first()
+    if decided is not None and existing["content_hash"] != prepared.content_hash:
+        return _another(connection, source, prepared, receipt_id, decided, actor, raw_id, inbox_id, again)
     if state == "invalid" or (state == "refused" and again):
         return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id)
     if existing["content_hash"] == prepared.content_hash:
@@ -305,13 +311,32 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     new = connection.execute(dialect.insert(_conflict).values(
         organisation_id=source.organisation_id, receipt_id=receipt_id, content_hash=prepared.content_hash,
-        order_data=strip_order(prepared.order), raw_id=raw_id, public_id=new_public_id("cfl"), created_at=utcnow(),
-        row_version=1).on_conflict_do_nothing(index_elements=["receipt_id", "content_hash"])
-        .returning(_conflict.c.id)).first()
+        order_data=strip_order(prepared.order), raw_id=raw_id, inbox_id=inbox_id, decision="",
+        public_id=new_public_id("cfl"), created_at=utcnow(), row_version=1)
+        .on_conflict_do_nothing(index_elements=["receipt_id", "content_hash"]).returning(_conflict.c.id)).first()
     if new is not None:
         happened(connection, (source.organisation_id, receipt_id), state, state, actor, "conflict",
                  {"order": prepared.order.number})
     return Stored("conflict", receipt_id, state, existing["public_id"])
+
+
+def _another(connection: Connection, source: SourceFacts, prepared: Prepared, receipt_id: int, decided: Any, actor: str,
+             raw_id: int | None, inbox_id: int | None, again: bool) -> Stored:
+    """The receipt of an order of which a person said that it is another one than the receipt ``receipt_id`` under the
+    same key. Made once: ``became_id`` and the new receipt are one transaction, under a key that counts the orders."""
+    if decided.became_id is None:
+        so_far = connection.execute(select(func.count()).select_from(_conflict).where(
+            _conflict.c.receipt_id == receipt_id, _conflict.c.became_id.is_not(None))).scalar_one()
+        key = another_key(prepared.order.key, int(so_far) + 2)
+    else:
+        look = select(RECEIPT.c.source_key).where(RECEIPT.c.id == decided.became_id)
+        key = str(connection.execute(look).scalar_one())
+    receipt = prepared.receipt and replace(prepared.receipt, key=receipt_key(source.public_id, key))
+    stored = store(connection, source, replace(prepared, order=replace(prepared.order, key=key), receipt=receipt),
+                   actor=actor, raw_id=raw_id, inbox_id=inbox_id, again=again)
+    if decided.became_id is None:
+        connection.execute(update(_conflict).where(_conflict.c.id == decided.id).values(became_id=stored.receipt_id))
+    return stored
 
 
 def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, existing: Mapping[str, Any], actor: str,

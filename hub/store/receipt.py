@@ -215,7 +215,12 @@ class ForeignDocument(OrgRow, Base):
 
 
 class KeyConflict(OrgRow, Base):
-    """The same source key with other content: both are kept and shown."""
+    """The same source key with other content: both are kept and shown, and a person decides.
+
+    ``decision`` is empty until then; "same": it is the receipt's own order, changed meanwhile, and nothing is printed;
+    "another": it is another order (its system was restored from a backup and counts anew), which gets a receipt of
+    its own, ``became_id``, as soon as the event in ``inbox_id`` is worked on again.
+    """
 
     __tablename__ = "key_conflict"
     PREFIX = "cfl"
@@ -224,9 +229,13 @@ class KeyConflict(OrgRow, Base):
     content_hash: Mapped[str] = mapped_column(String(64))
     order_data: Mapped[dict[str, Any]] = mapped_column(JSON)
     raw_id: Mapped[int | None] = mapped_column(Id)
+    inbox_id: Mapped[int | None] = mapped_column(Id)
+    decision: Mapped[str] = mapped_column(String(8), default="")
+    became_id: Mapped[int | None] = mapped_column(Id)
     settled_at: Mapped[datetime | None]
 
-    __table_args__ = org_args(("receipt_id", "receipt"), extra=(UniqueConstraint("receipt_id", "content_hash"),))
+    __table_args__ = org_args(("receipt_id", "receipt"), ("became_id", "receipt"),
+                              extra=(UniqueConstraint("receipt_id", "content_hash"),))
 
 
 class Delivery(OrgRow, Base):

@@ -28,6 +28,22 @@ RECEIPT, EVENT, BUYER, RECORD, DELIVERY, REGISTER = (
 CANCELLABLE = ("accepted", "queued", "invalid", "refused")
 
 
+#: Stands in a stored source key between the source's own key and the number of the order under it, from the second on
+#: (see KeyConflict). No system writes this character into a number.
+ANOTHER = "\u241e"
+
+
+def another_key(source_key: str, generation: int) -> str:
+    """The stored key of the order number ``generation`` (2, 3, …) that came under a source's key."""
+    return f"{source_key}{ANOTHER}{generation}"
+
+
+def split_key(stored: str) -> tuple[str, int]:
+    """(the source's own key, which order under it: 1 for the first)."""
+    key, _, number = stored.partition(ANOTHER)
+    return key, int(number) if number.isdigit() else 1
+
+
 def receipt_key(source_public_id: str, source_key: str) -> str:
     """The receipt's own 16 characters (tag 1192): a hash of its identity, so that a database restored from a backup
     gives a repeated order the key that its printed document already carries."""
@@ -160,8 +176,9 @@ def view_of(row: Mapping[str, Any], url: str = "") -> ReceiptView:
     if record is not None and not link and record.url:
         # The operator does not know the receipt yet: nobody gets an address that would say so.
         record = replace(record, url="")
+    key, generation = split_key(row["source_key"])
     return ReceiptView(
-        key=row["source_key"], state=state, number=row["public_id"], record=record,
+        key=key, generation=generation, state=state, number=row["public_id"], record=record,
         problems=tuple(Problem.from_json(one) for one in row["problems"] or ()),
         reason=Text.from_json(row["reason"]) if row["reason"] else None, url=url,
         order_number=row["order_number"], origin=origin, ofd_url=link, id=row["id"])

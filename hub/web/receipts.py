@@ -16,9 +16,7 @@ from flask import Blueprint, Response, flash, g, redirect, render_template, requ
 from flask_babel import gettext
 from flask_login import login_required
 from markupsafe import Markup
-from sqlalchemy import select
 
-from hub import office
 from hub.contracts import split_secrets
 from hub.contracts.settings import MASK
 from hub.dispatch import actions
@@ -27,7 +25,7 @@ from hub.fiscal import paper as papers
 from hub.intake.doors import SEALED
 from hub.paper import as_html
 from hub.paper_a4 import a4_html
-from hub.store import KeyConflict, RawRequest, ReceiptRow, SourceRow, utcnow
+from hub.store import RawRequest, ReceiptRow, SourceRow
 from hub.store.vault import KeyMissing
 from hub.web import queries
 from hub.web.filters import say
@@ -340,13 +338,16 @@ def _quantities(left: list[Decimal]) -> tuple[dict[int, Decimal] | None, dict[st
     return wanted, errors
 
 
-@page.post("/<public_id>/conflicts/<conflict>/seen")
+@page.post("/<public_id>/conflicts/<conflict>")
 @login_required
-def conflict_seen(public_id: str, conflict: str) -> Any:
-    """A person has compared both orders; the contradiction stays in the receipt's history."""
-    with the_hub().db.write() as session:
-        row = found(session.scalar(select(KeyConflict).where(
-            KeyConflict.public_id == conflict, KeyConflict.organisation_id == organisation().id)))
-        row.settled_at = utcnow()
-        office.audit(session, actor(), "conflict.seen", public_id, organisation().id)
+def contradiction(public_id: str, conflict: str) -> Any:
+    """A person has compared both orders: the same one, or another that needs a receipt of its own."""
+    hub, another = the_hub(), request.form.get("another") == "1"
+    why = actions.settle_contradiction(hub.db, hub.bell, organisation().id, conflict, another, actor())
+    if why is not None:
+        flash(say(why), "red")
+    elif another:
+        flash(gettext("The other order gets a receipt of its own. It appears in the list within seconds."), "green")
+    else:
+        flash(gettext("Noted: this receipt stands for both."), "green")
     return _back(public_id)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, render_template, url_for
 from flask_babel import gettext, ngettext
 from flask_login import login_required
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from hub.fiscal import Problem
@@ -298,7 +298,9 @@ def _notifiers(session: Session, organisation_id: int) -> Iterator[Need]:
 
 def _conflicts(session: Session, organisation_id: int) -> Iterator[Need]:
     rows = session.execute(select(KeyConflict, ReceiptRow).join(ReceiptRow, ReceiptRow.id == KeyConflict.receipt_id)
-                           .where(KeyConflict.organisation_id == organisation_id, KeyConflict.settled_at.is_(None))
+                           .where(KeyConflict.organisation_id == organisation_id, or_(
+                               KeyConflict.settled_at.is_(None),
+                               and_(KeyConflict.decision == "another", KeyConflict.became_id.is_(None))))
                            .order_by(KeyConflict.id.desc()).limit(EACH)).all()
     for _, row in rows:
         yield Need(4, "amber", gettext("Order %(order)s came again with other content",

@@ -59,12 +59,15 @@ CAUSES: Mapping[str, LazyString] = {
     "rules": _("The order breaks a rule, so there is no receipt yet."),
     "mended": _("The cause was mended; the receipt waits for a register again."),
     "conflict": _("The same order came again with other content. Nothing was printed; both are kept."),
+    "conflict_same": _("Compared with the order that came later: the same payment. Nothing more is printed."),
+    "conflict_another": _("Compared with the order that came later: another payment. It gets a receipt of its own."),
     "cancelled": _("The receipt was cancelled before printing."),
     "needs_approval": _("The return waits for the owner’s approval."),
     "approved": _("The owner approved the return; it waits for a register."),
     "rejected": _("The owner rejected the return. Nothing was printed."),
     "claimed": _("The register has taken the receipt."),
     "printed": _("The register wrote the receipt into its fiscal storage."),
+    "polled": _("The cloud has printed the receipt."),
     "found_printed": _("The receipt was found in the register's fiscal storage."),
     "undecided": _("The fiscal storage gives no certain answer whether the receipt was printed."),
     "interrupted": _("The worker stopped while printing; the register is asked what became of the receipt."),
@@ -165,7 +168,9 @@ AUDIT: Mapping[str, LazyString] = {
     "receipt.cancel": _("receipt cancelled"), "receipt.retry": _("receipt tried again"),
     "receipt.resolve": _("receipt bound to a document"),
     "receipt.resolve_not_printed": _("receipt said to be not printed"), "receipt.return": _("return made"),
-    "queue.add": _("queue added"), "conflict.seen": _("contradiction seen"), "evidence.seen": _("alarm seen"),
+    "queue.add": _("queue added"), "conflict.seen": _("contradiction seen"),
+    "conflict.same": _("contradiction: the same payment"), "conflict.another": _("contradiction: another payment"),
+    "evidence.seen": _("alarm seen"),
 }
 
 

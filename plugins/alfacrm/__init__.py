@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hub_plugins.alfacrm.source import AlfaCrmSource
 
 from hub import hookimpl
-from hub.contracts import Demo, Source
+from hub.contracts import Demo, Source, TortureSource
 
 
 @hookimpl
@@ -37,3 +37,11 @@ def hub_demos() -> Iterable[type[Demo]]:
     from hub_plugins.alfacrm.demo import AlfaCrmDemo
 
     return [AlfaCrmDemo]
+
+
+@hookimpl
+def hub_torture() -> Iterable[type[TortureSource]]:
+    """Its part in ``hub torture``."""
+    from hub_plugins.alfacrm.torture import TorturedSchool
+
+    return [TorturedSchool]

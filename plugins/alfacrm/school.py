@@ -36,6 +36,8 @@ class Options:
     webhook_branch: bool = True         # False: branch_id is missing
     duplicates: int = 0                 # extra copies of each webhook
     hold: bool = False                  # webhooks wait for the action release
+    scatter: float = 0.0                # each copy goes out at some moment within so many seconds, in any order
+    trips: bool = False                 # the first write to each payment over the API fails, before or after it is kept
     token_ttl: float = 3600.0
     login_status: int = 403
     app_key: str = ""                   # X-APP-KEY that every call must carry
@@ -124,7 +126,9 @@ class School:
         """``{"total", "count", "page", "items"}`` (§2.1), filtered, hidden and paged as over there."""
         if branch and branch not in self.tables["branch"]:
             raise Missing
-        rows = [row for row in self.tables[entity].values() if self._visible(entity, row, branch, body, query)]
+        number, table = _int(body.get("id")), self.tables[entity]
+        candidates = ([table[number]] if number in table else []) if number else table.values()
+        rows = [row for row in candidates if self._visible(entity, row, branch, body, query)]
         rows.sort(key=lambda row: -row["id"])
         size, page = self._size(body, query), _int(body.get("page")) or 0
         last = max(0, (len(rows) - 1) // size)

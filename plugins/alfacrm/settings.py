@@ -148,6 +148,11 @@ class AlfaCrmSettings(PluginSettings):
                                       "Только если их назвала поддержка АльфаCRM, по одному в строке."))
     read_pause_ms = setting(fields.Integer(load_default=300, validate=validate.Range(0, 5000)), group=ACCOUNT,
                             advanced=True, label=Text("Pause between reads, ms", "Пауза между чтениями, мс"))
+    poll_seconds = setting(fields.Integer(load_default=300, validate=validate.Range(10, 3600)), group=ACCOUNT,
+                           advanced=True, label=Text("Look for payments every … seconds",
+                                                     "Искать платежи каждые … секунд"),
+                           help=Text("AlfaCRM sends each webhook once. What did not arrive is found by looking.",
+                                     "АльфаCRM отправляет вебхук один раз. Что не дошло, хаб находит сам."))
     write_pause_ms = setting(fields.Integer(load_default=1000, validate=validate.Range(0, 10000)), group=ACCOUNT,
                              advanced=True, label=Text("Pause after a write, ms", "Пауза после записи, мс"))
 
@@ -226,6 +231,7 @@ class Rules:
     headers: Mapping[str, str]
     read_pause: float
     write_pause: float
+    poll_seconds: int
     kinds: Mapping[int, Kind]
     ignore_corrections: bool
     accounts: Mapping[int, str]
@@ -254,6 +260,7 @@ class Rules:
             branches=tuple(dict.fromkeys(values.ids(data["branches"]))), zone=ZoneInfo(data["zone"] or zone),
             headers={found[1]: found[2] for found in headers if found},
             read_pause=data["read_pause_ms"] / 1000, write_pause=data["write_pause_ms"] / 1000, kinds=kinds,
+            poll_seconds=data["poll_seconds"],
             ignore_corrections=data["corrections"] == "ignore",
             accounts={int(number): form for number, form in data["accounts"].items()},
             other_accounts=data["other_accounts"], only_confirmed=data["only_confirmed"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import queue
+import random
 import secrets
 import threading
 import time
@@ -44,7 +45,7 @@ class AlfaSimulator(HttpSimulator):
         super().__init__(port, host)
         self.email, self.api_key = email, api_key
         self._first: dict[str, Any] = {"webhook_url": webhook, "rate": rate}
-        self._outbox: queue.Queue[int] = queue.Queue()
+        self._outbox: queue.PriorityQueue[tuple[float, int]] = queue.PriorityQueue()
         self._sender: threading.Thread | None = None
         self.do_reset()
 
@@ -114,6 +115,11 @@ class AlfaSimulator(HttpSimulator):
         try:
             if action == "index":
                 return Answer.json(self.school.index(entity, branch, body, query))
+            tripped = self.options.trips and (entity, action) == ("pay", "update") and number not in self._tripped
+            if tripped:
+                self._tripped.add(number)
+            if tripped and number % 2:
+                return Answer(503, b"<html>Service Unavailable</html>", "text/html")
             if entity == "log" or (branch is None and entity != "branch"):
                 raise Missing
             if action == "create":
@@ -131,6 +137,8 @@ class AlfaSimulator(HttpSimulator):
             return _framework(404, "Not Found", "Запись не найдена.")
         except Refusal as problem:
             return self._refused(problem)
+        if tripped:
+            return Answer(502, b"<html>Bad Gateway</html>", "text/html")
         return Answer.json({"success": True, "errors": [], "model": model})
 
     def _refused(self, problem: Refusal) -> Answer:
@@ -161,7 +169,8 @@ class AlfaSimulator(HttpSimulator):
                 self._post_later(len(self.webhooks) - 1)
 
     def _post_later(self, index: int) -> None:
-        self._outbox.put(index)
+        wait = random.uniform(0.0, self.options.scatter) if self.options.scatter else 0.0
+        self._outbox.put((time.monotonic() + wait, index))
         if self._sender is None:
             self._sender = threading.Thread(target=self._send_webhooks, daemon=True)
             self._sender.start()
@@ -169,11 +178,17 @@ class AlfaSimulator(HttpSimulator):
     def _send_webhooks(self) -> None:
         """One after the other, unsigned, never repeated (§3.3)."""
         while True:
-            index = self._outbox.get()
+            due, index = self._outbox.get()
+            if due > time.monotonic():
+                # Another may come that is due sooner.
+                self._outbox.put((due, index))
+                time.sleep(min(0.02, max(0.0, due - time.monotonic())))
+                continue
             with self.lock:
                 if index >= len(self.webhooks):
                     continue
                 one = self.webhooks[index]
+            one["at"] = time.time()
             request = urllib.request.Request(one["url"], data=json.dumps(one["body"], ensure_ascii=False).encode(),
                                              headers={"Content-Type": "application/json"})
             try:
@@ -195,6 +210,7 @@ class AlfaSimulator(HttpSimulator):
             self.tokens: dict[str, float] = {}
             self.webhooks: list[dict[str, Any]] = []
             self._recent: deque[float] = deque()
+            self._tripped: set[int] = set()
             self._to_lose = self.logins = self.limited = 0
             self.requests.clear()
             self.faults = []

@@ -237,6 +237,9 @@ class AlfaCrmSource(Source):
         return Polled(tuple(events), json.dumps({"v": 1, "rules": self.rules.choice, "seen": seen},
                                                 separators=(",", ":")))
 
+    def polling(self) -> int:
+        return self.rules.poll_seconds
+
     def _is_news(self, pay: orders.Pay, before: tuple[str, date | None] | None) -> bool:
         """Whether a payment differs from what the last poll saw, or from what was read for a webhook since."""
         return (before[0] if before else self.context.recall(f"seen.{pay.id}")) != pay.fingerprint

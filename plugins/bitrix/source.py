@@ -93,6 +93,7 @@ class BitrixSource(Source):
         self.cashbox, self.sales = Cashbox(settings, context), Sales(settings, context)
         self.poller = Polling(settings, context)
         self.way = str(settings.get("way") or "rest")
+        self._noted = False
 
     # -- the site calls us ---------------------------------------------------------------------------------------
 
@@ -111,11 +112,15 @@ class BitrixSource(Source):
         return reception
 
     def _took(self) -> None:
-        """Notes the way at once, before the owner may change it; fetching notes it again."""
+        """Notes the way at once, before the owner may change it; fetching notes it again. Once for each object: it
+        is made anew whenever the settings may have changed, and this stands between a site and its answer."""
+        if self._noted:
+            return
         try:
             took(self.context, self.way)
         except Exception:  # the database is away: the answer to the site matters more
             return
+        self._noted = True
 
     def _other_way(self, request: Request) -> Reception:
         """A check for a connection that works another way is not printed: the other way prints the payment. One

@@ -39,9 +39,9 @@ def fields_of(request: Request) -> dict[str, Any]:
     try:
         if body[:1] in (b"{", b"["):
             tree = json.loads(_decoded(body), parse_float=str, parse_int=str, parse_constant=str)
-            result = _plain(tree, "", _from_json)
+            result = _plain(tree, "")
         else:
-            result = _plain(php_form(request.body, lambda raw: raw.decode("latin-1")), "", _from_form)
+            result = php_form(request.body, _from_form)
     except (ValueError, RecursionError) as problem:
         raise Malformed(Text("The body of the request cannot be read: it is neither a form nor JSON.",
                              "Тело запроса не читается: это не форма и не JSON.")) from problem
@@ -50,23 +50,23 @@ def fields_of(request: Request) -> dict[str, Any]:
     return result
 
 
-def _plain(value: Any, name: str, text: Any, depth: int = 0) -> Any:
+def _plain(value: Any, name: str, depth: int = 0) -> Any:
     """``value`` with every leaf a clean text; nulls are left out, as PHP leaves them out of a form."""
     if depth > DEEPEST:
         raise ValueError("nested too deeply")
     if isinstance(value, dict):
         named = {_clean(key): below for key, below in value.items() if below is not None}
-        return {key: _plain(below, key, text, depth + 1) for key, below in named.items()}
+        return {key: _plain(below, key, depth + 1) for key, below in named.items()}
     if isinstance(value, list):
-        return [_plain(below, name, text, depth + 1) for below in value]
+        return [_plain(below, name, depth + 1) for below in value]
     if value is None:
         return ""
-    return text({True: "1", False: "0"}[value] if isinstance(value, bool) else value, name)
+    return _from_json({True: "1", False: "0"}[value] if isinstance(value, bool) else value, name)
 
 
-def _from_form(value: str, name: str) -> str:
-    raw = value.encode("latin-1", "replace")
-    return base64.b64encode(raw).decode() if name == BINARY else _clean(_decoded(raw))
+def _from_form(raw: bytes, name: str) -> str:
+    """A form's value: decoded bytes hold no lone surrogates, so only zero bytes are to be taken out."""
+    return base64.b64encode(raw).decode() if name == BINARY else _decoded(raw.replace(b"\0", b""))
 
 
 def _from_json(value: str, name: str) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from hub.contracts import Guard, Job, NoGuard, Outcome, Refused, Submitted
+from hub.contracts import Guard, Job, NoGuard, Outcome, Refused, Submitted, Uncertain
 from hub.dispatch import claims
 from hub.dispatch.actions import ATTEMPT
 from hub.fiscal import Cashier, Text
-from tests.core.support import QuickDriver, Shop, device, order, printed, wait_until
+from tests.core.support import FOREIGN, QuickDriver, Shop, device, order, printed, wait_until
 
 
 class Cloud:
@@ -94,3 +94,38 @@ def test_a_cloud_that_refuses_frees_the_receipt(shop: Shop, monkeypatch: Any) ->
         wait_until(lambda: shop.state() == "refused", 30.0, shop.states)
     assert printed(one) == [] and shop.receipt()["reason"]["ru"] == "нет такой ставки"
     assert shop.read(select(func.count()).select_from(ATTEMPT).where(ATTEMPT.c.state == "submitted"))[0][0] == 0
+
+
+def test_a_later_receipt_in_the_cloud_bounds_nothing_of_an_earlier_one(shop: Shop, monkeypatch: Any) -> None:
+    """Two receipts are over there, taken at the same bookmark. The answer for the first is lost; then it is printed.
+    Bounded by the second one's bookmark, find would see nothing, and the first would be printed twice."""
+    one, register_id = cloud_shop(shop, monkeypatch, patience=0)
+    shop.accept(order("1", 5000), order("2", 6000))
+    hand = shop.take(register_id)
+    assert hand.driver.open_shift(Cashier(), NoGuard()) is None
+    first, second = hand.one(), hand.one()
+    assert first.bookmark == second.bookmark
+    asked = CloudDriver.submitted
+    monkeypatch.setattr(CloudDriver, "submitted", lambda self, remote_id: Uncertain(Text("no answer", "нет ответа")))
+    hand.work.poll_submitted(first, first.external_id)
+    monkeypatch.setattr(CloudDriver, "submitted", asked)
+    CloudDriver.cloud.done[first.external_id] = hand.driver.submitted(first.external_id)
+    hand.work.recover()
+    assert shop.state("1") == "recorded" and len(shop.attempts()) == 2
+    shop.judge(one)
+
+
+def test_a_document_that_was_met_before_the_cloud_said_whose_it_is_stays_no_strangers(
+        shop: Shop, monkeypatch: Any) -> None:
+    one, register_id = cloud_shop(shop, monkeypatch, patience=0)
+    shop.accept(order("1", 5000))
+    hand = shop.take(register_id)
+    assert hand.driver.open_shift(Cashier(), NoGuard()) is None
+    claimed = hand.one()
+    hand.driver.submitted(claimed.external_id)
+    hand.work.gap(hand.driver.bookmark())
+    assert "receipt" in [row.what for row in shop.read(select(FOREIGN.c.what))]
+    hand.work.poll_submitted(claimed, claimed.external_id)
+    assert shop.state("1") == "recorded"
+    assert "receipt" not in [row.what for row in shop.read(select(FOREIGN.c.what))]
+    shop.judge(one)

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import select, text, update
 
 from hub import office
-from hub.contracts import Answer, NeedsAttention, Polled, Reception, Request, TryLater
+from hub.contracts import Answer, NeedsAttention, Polled, ReceiptView, Reception, Request, TryLater
 from hub.contracts.source import Event
+from hub.dispatch.actions import settle_contradiction
 from hub.dispatch.workshop import due_targets
 from hub.fiscal import Invalid, Problem, Text
 from hub.intake.orders import prepare, store
@@ -199,6 +200,64 @@ def test_another_content_under_a_key_is_a_conflict_kept_once_per_content(shop: S
     assert shop.count(CONFLICT) == 2
     assert shop.receipt()["total"] == 10_000 and shop.receipt()["id"] == first.receipt_id
     assert history(shop) == ["accepted received", "queued built", "queued conflict", "queued conflict"]
+
+
+def contradicted(shop: Shop) -> str:
+    """A printed payment, and another order under its key; the contradiction's public id."""
+    shop.other.orders["deal:1"] = order("1", 10_000)
+    shop.post("deal:1")
+    shop.drains.drain(shop.source_id)
+    shop.db.submit(lambda connection: connection.execute(update(RECEIPT).values(state="recorded")))
+    shop.other.orders["deal:1"] = order("1", 20_000)
+    shop.post("deal:1")
+    shop.drains.drain(shop.source_id)
+    with shop.db.read() as connection:
+        return str(connection.execute(select(CONFLICT.c.public_id)).scalar_one())
+
+
+def seen(shop: Shop) -> ReceiptView:
+    found = shop.sources.context(shop.facts()).receipt("1")
+    assert found is not None
+    return found
+
+
+def test_another_payment_under_a_used_number_gets_a_receipt_of_its_own_once(shop: Shop) -> None:
+    conflict = contradicted(shop)
+    assert (seen(shop).disputed, seen(shop).generation, seen(shop).state) == (True, 1, "recorded")
+    for _ in range(2):  # two people, or one who presses twice
+        assert settle_contradiction(shop.db, shop.bell, shop.facts().organisation_id, conflict, True, "anna") is None
+        shop.drains.drain(shop.source_id)
+    assert (seen(shop).disputed, seen(shop).generation, seen(shop).state) == (False, 2, "queued")
+    assert seen(shop).key == "1", "its source knows it under its own key"
+    with shop.db.read() as connection:
+        rows = connection.execute(select(RECEIPT.c.total, RECEIPT.c.receipt_key).order_by(RECEIPT.c.id)).all()
+    assert [one.total for one in rows] == [10_000, 20_000] and rows[0].receipt_key != rows[1].receipt_key
+    shop.other.orders["deal:1"] = order("1", 20_000)
+    shop.post("deal:1")
+    shop.drains.drain(shop.source_id)
+    assert shop.count(RECEIPT) == 2 and shop.count(CONFLICT) == 1, "a repeat of the newer order is a repeat"
+
+
+def test_the_same_payment_edited_prints_nothing_more(shop: Shop) -> None:
+    conflict = contradicted(shop)
+    assert settle_contradiction(shop.db, shop.bell, shop.facts().organisation_id, conflict, False, "anna") is None
+    assert settle_contradiction(shop.db, shop.bell, shop.facts().organisation_id, conflict, True, "boris") is None
+    shop.drains.drain(shop.source_id)
+    assert (seen(shop).disputed, seen(shop).generation) == (False, 1) and shop.count(RECEIPT) == 1
+    assert history(shop)[-1] == "recorded conflict_same"
+
+
+def test_a_decision_waits_for_its_order(shop: Shop) -> None:
+    """The order is read again after the decision; until it has its receipt nothing is said to be settled."""
+    conflict = contradicted(shop)
+    settle_contradiction(shop.db, shop.bell, shop.facts().organisation_id, conflict, True, "anna")
+    shop.other.orders["deal:1"] = order("1", 10_000)  # what the source gives now is the first order again
+    shop.drains.drain(shop.source_id)
+    assert seen(shop).disputed and shop.count(RECEIPT) == 1
+    shop.other.orders["deal:1"] = order("1", 20_000)
+    settle_contradiction(shop.db, shop.bell, shop.facts().organisation_id, conflict, True, "anna")
+    shop.drains.drain(shop.source_id)
+    assert not seen(shop).disputed and shop.count(RECEIPT) == 2
 
 
 def test_the_buyers_spelling_is_no_other_content(shop: Shop) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hub_plugins.drivers.emulator.driver import EmulatorDriver
 
 from hub import hookimpl
-from hub.contracts import Source
+from hub.contracts import Source, TortureSource
 from hub.fiscal import Text
 from hub.plugins import Catalogue, discover
 from tests.core.support import PollingSource, ToyGateway, ToySource, order
@@ -126,3 +126,23 @@ def test_the_installed_plugins_are_whole() -> None:
     found = discover()
     assert reasons(found) == {}
     assert {"emulator"} <= set(found.drivers) and len(found.sources) >= 3
+
+
+class HalfASource(TortureSource):
+    source = "toy"
+    template = "<order.number>"
+    faults = frozenset({"source_down"})
+
+
+def test_what_cannot_be_tortured_is_said(plugin: Callable[..., EntryPoint]) -> None:
+    found = discover(points=[plugin("half", hub_torture=lambda: [HalfASource]),
+                             plugin("none", hub_torture=lambda: [ToySource])])
+    assert found.torture_sources == {} and found.torture_registers == {}
+    assert "does not implement" in reasons(found)["half"] and "TortureRegister" in reasons(found)["none"]
+
+
+def test_bundled_plugins_bring_a_register_and_a_source_to_torture() -> None:
+    found = discover()
+    assert "emulator" in found.torture_registers and "alfacrm" in found.torture_sources
+    assert found.torture_registers.keys() <= found.drivers.keys()
+    assert found.torture_sources.keys() <= found.sources.keys()

@@ -265,7 +265,7 @@ POINTERS: tuple[tuple[Any, str], ...] = (
     (ReceiptRow, "pinned_register_id"), (Buyer, "receipt_id"), (ReceiptEvent, "receipt_id"),
     (Attempt, "receipt_id"), (Attempt, "register_id"), (Record, "receipt_id"), (Record, "register_id"),
     (Evidence, "receipt_id"), (Evidence, "register_id"), (ForeignDocument, "register_id"),
-    (KeyConflict, "receipt_id"), (Delivery, "receipt_id"), (Delivery, "source_id"),
+    (KeyConflict, "receipt_id"), (KeyConflict, "became_id"), (Delivery, "receipt_id"), (Delivery, "source_id"),
     (Delivery, "notifier_id"), (QueueRegister, "queue_id"), (QueueRegister, "register_id"),
     (StoragePeriod, "storage_id"), (StoragePeriod, "register_id"), (Shift, "register_id"),
     (Watcher, "notifier_id"), (AlarmNotice, "alarm_id"), (AlarmNotice, "watcher_id"),

@@ -283,10 +283,14 @@ def test_deliveries_and_contradictions_are_told(shop: World) -> None:
     text = client.get(f"/receipts/{receipt}").text
     assert "источнику" in text and "попыток: 3" in text and "HTTP 502" in text
     assert "Тот же заказ пришёл с другим содержимым" in text
-    conflict = re.search(r'action="(/receipts/\w+/conflicts/\w+/seen)"', text)
+    conflict = re.search(r'action="(/receipts/\w+/conflicts/\w+)"', text)
     assert conflict is not None
+    post(client, conflict[1], f"/receipts/{receipt}", another="1")
+    text = client.get(f"/receipts/{receipt}").text
+    assert "не хранится целиком" in text and conflict[1] in text, "no event to make it of: nothing is decided"
     post(client, conflict[1], f"/receipts/{receipt}")
-    assert "Сравнено" not in client.get(f"/receipts/{receipt}").text
+    text = client.get(f"/receipts/{receipt}").text
+    assert "Решено: та же оплата" in text and conflict[1] not in text
 
 
 def test_the_sample_order_is_followed_to_its_end(shop: World) -> None:

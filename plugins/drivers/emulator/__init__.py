@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hub import hookimpl
 
 if TYPE_CHECKING:
-    from hub.contracts import Driver
+    from hub.contracts import Driver, TortureRegister
 
 # Imports stand inside the hooks: the emulator's own process imports this package too and needs none of them.
 
@@ -27,3 +27,11 @@ def hub_simulators() -> Mapping[str, Callable[[list[str]], int]]:
     from hub_plugins.drivers.emulator.simulator import main
 
     return {"emulator": main}
+
+
+@hookimpl
+def hub_torture() -> Iterable[type[TortureRegister]]:
+    """The register that ``hub torture`` breaks first."""
+    from hub_plugins.drivers.emulator.torture import TorturedEmulator
+
+    return [TorturedEmulator]

@@ -13,7 +13,7 @@ from typing import Any
 from hub_plugins.drivers.emulator import errors, protocol
 from hub_plugins.drivers.emulator.engine import Answer, Engine, Halted
 from hub_plugins.drivers.emulator.errors import DeviceError
-from hub_plugins.drivers.emulator.faults import PowerCut, Strike, Strikes, is_condition
+from hub_plugins.drivers.emulator.faults import CableCut, PowerCut, Strike, Strikes, is_condition
 from hub_plugins.drivers.emulator.protocol import ACK, ENQ, HEAD, NAK, STX, Frame
 
 _ACK, _NAK = bytes((ACK,)), bytes((NAK,))
@@ -49,6 +49,7 @@ class Device:
         self._done: tuple[int, int] | None = None
         self._answer = b""
         self._pending = self._working = False
+        self._command = ""
 
     # -- power and connection ------------------------------------------------------------------------------------
 
@@ -99,11 +100,10 @@ class Device:
                 if struck:
                     # The byte at which the power goes is not acted upon: only what came before it is.
                     self._work(data[: max(struck[0] - 1, 0)])
-                    raise PowerCut(struck[1].reset)
+                    raise _cut(struck[1])
                 self._work(data)
             except PowerCut as cut:
-                if self._life == life:
-                    self.power_off(cut.reset)
+                self._end(cut, life)
             except Halted:
                 self.power_off()
             finally:
@@ -127,7 +127,17 @@ class Device:
                 try:
                     self._send(_NAK)
                 except PowerCut as cut:
-                    self.power_off(cut.reset)
+                    self._end(cut, self._life)
+
+    def _end(self, cut: PowerCut, life: int) -> None:
+        """What is left when the cable or the power went; nothing changes when somebody pulled the plug meanwhile."""
+        if self._life != life:
+            return
+        if isinstance(cut, CableCut):
+            self._forget()
+            self.cut()
+        else:
+            self.power_off(cut.reset)
 
     def _work(self, data: bytes) -> None:
         buffer = self._buffer
@@ -156,9 +166,9 @@ class Device:
         if byte == ACK:
             self._pending = False
         elif byte == ENQ:
-            self._send(_ACK + self._answer if self._pending else _NAK)
+            self._send(_ACK + self._on_the_wire() if self._pending else _NAK)
         elif self._pending:
-            self._send(self._answer)
+            self._send(self._on_the_wire())
 
     def _send(self, data: bytes) -> None:
         struck = self.strikes.bytes_left("out", len(data)) if self.strikes.waiting else None
@@ -167,7 +177,7 @@ class Device:
             return
         if struck[0]:
             self.emit(data[: struck[0]])
-        raise PowerCut(struck[1].reset)
+        raise _cut(struck[1])
 
     def _pass(self, seconds: float) -> None:
         """Time passes at work. What comes after it does not happen when somebody pulls the plug meanwhile."""
@@ -187,7 +197,7 @@ class Device:
             return
         if self._session and self._done == (frame.sequence, frame.crc):
             self._pending = True
-            self._send(_ACK + self._answer)
+            self._send(_ACK + self._on_the_wire())
             return
         self._pending, self._working = False, True
         self._send(_ACK)
@@ -212,6 +222,9 @@ class Device:
             handler = self._handlers.get(command)
             if handler is None:
                 raise DeviceError(errors.UNKNOWN_COMMAND)
+            self._command = command
+            if command == "begin":
+                self.strikes.key = str(request.get("key") or "")
             if command == "hello":
                 self._session = True
             elif not self._session:
@@ -234,8 +247,10 @@ class Device:
 
     def _struck_frame(self, whole: bytes) -> bool:
         """Strikes that hit a command before it is understood. True when it is dealt with."""
-        frame = protocol.unpack(whole)
-        command = _command(frame)
+        request = _request(protocol.unpack(whole))
+        command = str(request.get("c"))
+        if command == "begin":
+            self.strikes.key = str(request.get("key") or "")
         if self.strikes.take("freezes", command):
             self.engine.conditions.add("frozen")
             return True
@@ -276,13 +291,17 @@ class Device:
         late = self.strikes.take("late_answer", command)
         if late:
             self._pass(late.seconds)
-        answer = self._answer
-        if self.strikes.take("garbled_answer", command):
-            middle = len(answer) // 2
-            answer = answer[:middle] + bytes((answer[middle] ^ 0x55,)) + answer[middle + 1:]
-        self._send(answer)
+        self._send(self._on_the_wire())
         if self.strikes.take("double_answer", command):
             self._send(self._answer)
+
+    def _on_the_wire(self) -> bytes:
+        """The answer that waits to be acknowledged, as noise leaves it."""
+        answer = self._answer
+        if self.strikes.waiting and self.strikes.take("garbled_answer", self._command):
+            middle = len(answer) // 2
+            answer = answer[:middle] + bytes((answer[middle] ^ 0x55,)) + answer[middle + 1:]
+        return answer
 
     # -- what people do ------------------------------------------------------------------------------------------
 
@@ -302,8 +321,12 @@ class Device:
         self.strikes.waiting.clear()
 
 
-def _command(frame: Frame | None) -> str:
+def _request(frame: Frame | None) -> dict[str, Any]:
     try:
-        return str(protocol.read_body(frame.body).get("c")) if frame else ""
+        return protocol.read_body(frame.body) if frame else {}
     except ValueError:
-        return ""
+        return {}
+
+
+def _cut(strike: Strike) -> PowerCut:
+    return CableCut() if strike.kind == "cable_cut" else PowerCut(strike.reset)

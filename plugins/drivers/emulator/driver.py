@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ class EmulatorDriver(Hands):
         self._wait = settings["seconds_per_receipt"] + settings["answer_seconds"]
         self._ask = min(ASK, settings["answer_seconds"])
         self._byte = min(BYTE, settings["answer_seconds"])
+        # This register's own longest command: a worker that takes it over waits no longer than that.
+        self.capabilities = replace(type(self).capabilities, longest_command=self._wait + self._byte)  # type: ignore[misc]
         #: Marks the documents that we begin, so that only those are ever cancelled.
         self._owner = f"hub:{context.public_id}"
         self._make: Callable[[], Transport] = self._transport

@@ -18,11 +18,12 @@ Strikes (:class:`Strike`) hit ``times`` times, each at its moment, only at ``com
                    at=before_write, mid_write (half a line is in the journal), after_write: around the storage's
                    write. Power returns by ``power_on`` only. ``reset``: the connection is cut too, instead of
                    falling silent
+    cable_cut      at=in, at=out: as power_cut there, but only the connection breaks; the register works on
     lost_answer    executed, the answer is never sent nor kept
     late_answer    executed, the answer comes ``seconds`` late
     slow           ``seconds`` pass before the command is executed
     double_answer  the answer comes twice
-    garbled_answer a byte of the answer is wrong (repeated on NAK, right then)
+    garbled_answer a byte of the answer is wrong; what the host asks to have repeated counts as another time
     noise          a byte of the command is wrong when it arrives: NAK, nothing is executed
     swallowed      the command arrives and is neither acknowledged, executed nor answered
     freezes        as swallowed, and the register stays frozen
@@ -35,15 +36,17 @@ Strikes (:class:`Strike`) hit ``times`` times, each at its moment, only at ``com
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from hub_plugins.drivers.emulator.machine import CONDITIONS
 
-StrikeKind = Literal["power_cut", "lost_answer", "late_answer", "slow", "double_answer", "garbled_answer", "noise",
-                     "swallowed", "freezes", "paper_middle", "paper_after", "refuse"]
+StrikeKind = Literal["power_cut", "cable_cut", "lost_answer", "late_answer", "slow", "double_answer",
+                     "garbled_answer", "noise", "swallowed", "freezes", "paper_middle", "paper_after", "refuse"]
 Point = Literal["", "in", "out", "before_write", "mid_write", "after_write"]
 STRIKES = frozenset(StrikeKind.__args__)  # type: ignore[attr-defined]
+CUTS = frozenset({"power_cut", "cable_cut"})
 POINTS = frozenset(Point.__args__)  # type: ignore[attr-defined]
 
 
@@ -55,9 +58,13 @@ class PowerCut(Exception):
         self.reset = reset
 
 
+class CableCut(PowerCut):
+    """The connection is gone, the power is not."""
+
+
 @dataclass(slots=True)
 class Strike:
-    """One bad moment to come."""
+    """One bad moment to come. ``note`` names it among the :attr:`Strikes.hits`."""
 
     kind: StrikeKind
     command: str = ""
@@ -67,9 +74,10 @@ class Strike:
     times: int = 1
     code: int = 30
     reset: bool = False
+    note: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in STRIKES or self.at not in POINTS or (self.kind == "power_cut") != bool(self.at):
+        if self.kind not in STRIKES or self.at not in POINTS or (self.kind in CUTS) != bool(self.at):
             raise ValueError(f"there is no such fault: {self.kind} {self.at}")
 
     @classmethod
@@ -91,6 +99,10 @@ class Strikes:
 
     def __init__(self) -> None:
         self.waiting: list[Strike] = []
+        #: The strikes with a note that came to pass: note, time, and the key of the receipt then in hand.
+        self.hits: list[dict[str, Any]] = []
+        #: Key of the receipt that was begun last.
+        self.key = ""
 
     def add(self, strike: Strike) -> None:
         """One more."""
@@ -106,9 +118,9 @@ class Strikes:
 
     def bytes_left(self, at: Point, count: int) -> tuple[int, Strike] | None:
         """``count`` bytes are about to pass in direction ``at``: how many of them still do when the power is cut
-        among them (and by which strike); None when it is not."""
+        or the cable among them (and by which strike); None when it is not."""
         for strike in tuple(self.waiting):
-            if strike.kind == "power_cut" and strike.at == at:
+            if strike.kind in CUTS and strike.at == at:
                 if strike.after <= count:
                     self._spend(strike)
                     return strike.after, strike
@@ -116,6 +128,8 @@ class Strikes:
         return None
 
     def _spend(self, strike: Strike) -> None:
+        if strike.note:
+            self.hits.append({"note": strike.note, "at": time.time(), "key": self.key})
         strike.times -= 1
         if strike.times <= 0:
             self.waiting.remove(strike)

@@ -35,6 +35,19 @@ class People:
         """No fault any more. The power stays as it is."""
         self.device.heal()
 
+    def do_condition(self) -> dict[str, Any]:
+        """The short form of :meth:`state`: whether it has power, what lasts, which strikes wait."""
+        return {"powered": self.device.powered, "conditions": sorted(self.engine.conditions),
+                "strikes": [one.to_json() for one in tuple(self.device.strikes.waiting)]}
+
+    def do_hits(self) -> list[dict[str, Any]]:
+        """The strikes with a note that came to pass."""
+        return list(self.device.strikes.hits)
+
+    def do_unplug(self) -> None:
+        """Cuts the connection that stands now."""
+        self.device.cut()
+
     def do_power_off(self, reset: bool = False) -> None:
         """Pulls the plug."""
         self.device.power_off(reset)
@@ -90,10 +103,8 @@ class People:
         """Everything: who it is, how it is, what it printed, which faults wait."""
         engine = self.engine
         engine.books.ofd.catch_up(engine.now())
-        return {"identity": engine.hello(), "status": engine.state(), "powered": self.device.powered,
+        return {"identity": engine.hello(), "status": engine.state(), **self.do_condition(),
                 "cuts": engine.cuts, "drawer_pulses": engine.drawer_pulses,
-                "conditions": sorted(engine.conditions),
-                "strikes": [one.to_json() for one in tuple(self.device.strikes.waiting)],
                 "journal": engine.journal.name, "documents": self.documents()}
 
     def documents(self) -> list[dict[str, Any]]:

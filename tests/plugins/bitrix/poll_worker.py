@@ -4,7 +4,7 @@
 
 reads lines of JSON, ``{"url": database, "folder": data folder, "crash": "step:n", "bundle": CA file}``, and answers
 with the process id of a worker, which works until it is told to stop, or dies by SIGKILL at the n-th passing of a step:
-one of the exchange's own (call_made, call_answered, call_kept) or of hub.dispatch.steps.
+one of the exchange's own (call_made, call_answered, call_kept) or of hub.steps.
 """
 
 from __future__ import annotations

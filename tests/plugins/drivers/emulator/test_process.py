@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -433,3 +434,14 @@ def test_a_client_that_only_connects_does_not_block_for_ever(tmp_path):
         driver = driver_for(running.address)
         reopened(driver)
         driver.close()
+
+
+def test_a_cut_cable_leaves_the_power_on(tmp_path: Path) -> None:
+    with emulator("--journal", str(tmp_path / "j.jsonl")) as register:
+        register.do("fault", kind="cable_cut", at="in", after=1, note="f1")
+        with socket.create_connection(("127.0.0.1", int(register.address.rpartition(":")[2])), 5) as wire:
+            wire.sendall(b"\x05\x05\x05")
+            with contextlib.suppress(ConnectionError):
+                assert wire.recv(1) == b""
+        assert register.do("condition") == {"powered": True, "conditions": [], "strikes": []}
+        assert [one["note"] for one in register.do("hits")] == ["f1"]

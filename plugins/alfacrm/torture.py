@@ -1,0 +1,122 @@
+"""A school in ``hub torture``: payments are entered, webhooks go astray, the API has bad days."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hub_plugins.alfacrm.simulator import API_KEY, EMAIL
+
+from hub.contracts import TortureSource
+from hub.contracts.torture import SOURCE_FAULTS
+from hub.testing.simulator import Fault, Running, first_line
+
+#: Seconds between two looks for payments whose webhooks did not arrive.
+POLL = 15
+#: Copies of each event beside the first, and the seconds among which all of them go out, in any order.
+COPIES, SCATTER = 2, 4.0
+CASH, CARD = 1, 2
+SALE, REFUND = 1, 5
+#: Requests that a fault of the API hits.
+MOST_HIT = 12
+_TOLD = re.compile(r"ФД (\d+), ФН (\d+), ФП (\d+)")
+_UPDATE = r"/pay/update"
+_FAULTS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "source_down": (("status", ".*"), ("reset", ".*")),
+    "source_garbage": (("garbage", ".*"), ("half", ".*"), ("empty", ".*")),
+    "report_unheard": (("lost_answer", _UPDATE),),
+}
+
+
+class TorturedSchool(TortureSource):
+    """A school of its own process; its payments are named by their note."""
+
+    source: ClassVar[str] = "alfacrm"
+    template: ClassVar[str] = "Занятие <note>"
+    faults: ClassVar[frozenset[str]] = frozenset(SOURCE_FAULTS)
+
+    def __init__(self, folder: Path, name: str, inn: str) -> None:
+        super().__init__(folder, name, inn)
+        self._running: Running | None = None
+
+    def start(self) -> None:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hub", "simulate", "alfacrm", "--port", "0", "--rate", "0"],
+            stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self._running = Running(process, first_line(process, 30.0))
+        self.running.do("configure", custom_fields=["custom_kkt_status", "custom_kkt_url", "custom_kkt_fd"])
+
+    @property
+    def running(self) -> Running:
+        assert self._running is not None, "it was not started"
+        return self._running
+
+    def settings(self) -> Mapping[str, Any]:
+        return {"host": self.running.url, "email": EMAIL, "api_key": API_KEY, "branches": [1],
+                "accounts": {str(CASH): "cash"}, "corrections": "ignore", "read_pause_ms": 0, "write_pause_ms": 0,
+                "poll_seconds": POLL}
+
+    def connect(self, address: str, troublesome: bool) -> None:
+        options = {"duplicates": COPIES, "scatter": SCATTER, "trips": True} if troublesome else {}
+        self.running.do("configure", webhook_url=address, **options)
+
+    def pay(self, words: str, amount: int, back: bool, cash: bool) -> None:
+        money = f"{amount // 100}.{amount % 100:02d}"
+        self.running.do("create_pay", pay_type_id=REFUND if back else SALE, note=words,
+                        pay_account_id=CASH if cash else CARD, **{"expenditure" if back else "income": money})
+
+    def stop(self) -> None:
+        if self._running is None:
+            return
+        self.running.process.terminate()
+        try:
+            self.running.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.running.process.kill()
+            self.running.process.wait()
+        if self.running.process.stdout:
+            self.running.process.stdout.close()
+
+    # -- faults --------------------------------------------------------------------------------------------------
+
+    def strike(self, kind: str, note: str, chance: random.Random) -> bool:
+        words, path = chance.choice(_FAULTS[kind])
+        self.running.faults(Fault(words, path, chance.randint(2, MOST_HIT)))  # type: ignore[arg-type]
+        return True
+
+    def mend(self) -> None:
+        self.running.faults()
+        self.running.do("configure", trips=False)
+
+    def hits(self) -> list[dict[str, Any]]:
+        """The simulator does not tell; the hub's own log does."""
+        return []
+
+    # -- what is known over there --------------------------------------------------------------------------------
+
+    def sent(self) -> list[dict[str, Any]]:
+        found = []
+        for one in self.running.state()["payments"]:
+            back = one["pay_type_id"] == REFUND
+            total = round(float(one["expenditure" if back else "income"]) * 100)
+            cash = total if one["pay_account_id"] == CASH else 0
+            found.append({"number": str(one["id"]), "words": one["note"], "kind": "return" if back else "sale",
+                          "total": total, "cash": cash, "card": total - cash})
+        return found
+
+    def events(self) -> list[dict[str, Any]]:
+        return [{"at": one.get("at", 0.0), "number": str(one["body"]["entity_id"]), "arrived": one["status"] == 200}
+                for one in self.running.state()["webhooks"]]
+
+    def told(self) -> list[dict[str, Any]]:
+        found = []
+        for one in self.running.state()["payments"]:
+            if match := _TOLD.search(one.get("custom_kkt_fd") or ""):
+                found.append({"number": str(one["id"]), "document": int(match[1]), "storage": match[2],
+                              "sign": match[3]})
+        return found
