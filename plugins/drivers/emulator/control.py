@@ -12,17 +12,16 @@ The port is the HTTP one of all simulators: ``GET /_sim/state``, ``POST /_sim/do
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from hub_plugins.drivers.emulator.device import Device
-from hub_plugins.drivers.emulator.managed import command, ready_line
+from hub_plugins.drivers.emulator.managed import command
 from hub_plugins.drivers.emulator.people import People
 
 from hub.contracts import Answer, Request
-from hub.testing.simulator import HttpSimulator, Running
+from hub.testing.device import RunningDevice, device
+from hub.testing.simulator import HttpSimulator
 
 
 class ControlServer(HttpSimulator):
@@ -45,37 +44,10 @@ class ControlServer(HttpSimulator):
         return self.people.do(action, **params)
 
 
-class RunningEmulator(Running):
-    """An emulator in a process of its own. ``address`` is its wire."""
-
-    def __init__(self, process: subprocess.Popen[str], ready: dict[str, Any]) -> None:
-        super().__init__(process, ready["control"])
-        self.address: str = ready["ready"]
-        self.serial: str = ready["serial"]
-
-    def documents(self, what: str = "") -> list[dict[str, Any]]:
-        """What it printed, all or of one kind (``receipt``)."""
-        found: list[dict[str, Any]] = self.state()["documents"]
-        return [one for one in found if what in ("", one["what"])]
-
-    def kill(self) -> None:
-        """kill -9."""
-        self.process.kill()
-        self.process.wait()
+#: An emulator in a process of its own. ``address`` is its wire.
+RunningEmulator = RunningDevice
 
 
-@contextlib.contextmanager
-def emulator(*arguments: str, seconds: float = 20.0) -> Iterator[RunningEmulator]:
+def emulator(*arguments: str, seconds: float = 20.0) -> AbstractContextManager[RunningDevice]:
     """Starts an emulator with these arguments, and stops it at the end. NotStarted when it does not come up."""
-    process = subprocess.Popen(command(arguments), stdout=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        yield RunningEmulator(process, ready_line(process, seconds))
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
+    return device(command(arguments), seconds)

@@ -110,14 +110,13 @@ class Device:
                 self.engine.trap = None
 
     @property
-    def midway(self) -> bool:
-        """Whether a frame has begun to come in and is not whole."""
-        return bool(self._buffer)
-
-    @property
     def in_hand(self) -> bool:
         """Whether a command is at work, an answer not acknowledged, or a receipt begun."""
         return self.powered and (self._working or self._pending or self.engine.document is not None)
+
+    def due(self) -> float | None:
+        """A frame that has begun is given up after ``protocol.QUIET`` seconds of silence."""
+        return protocol.QUIET if self._buffer else None
 
     def quiet(self) -> None:
         """The line was silent for ``protocol.QUIET`` seconds: a frame that stopped in the middle is given up."""
@@ -138,6 +137,8 @@ class Device:
             self.cut()
         else:
             self.power_off(cut.reset)
+
+    tick = quiet
 
     def _work(self, data: bytes) -> None:
         buffer = self._buffer
@@ -278,7 +279,7 @@ class Device:
             torn = self.strikes.take("power_cut", command, "mid_write")
             if torn:
                 self.engine.journal.tear(line[: len(line) // 2])
-            struck: Strike | None = torn or self.strikes.take("power_cut", command, "before_write")
+            struck = torn or self.strikes.take("power_cut", command, "before_write")
         else:
             struck = self.strikes.take("power_cut", command, "after_write")
         if struck:

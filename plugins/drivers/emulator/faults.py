@@ -36,103 +36,20 @@ Strikes (:class:`Strike`) hit ``times`` times, each at its moment, only at ``com
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
-
 from hub_plugins.drivers.emulator.machine import CONDITIONS
 
-StrikeKind = Literal["power_cut", "cable_cut", "lost_answer", "late_answer", "slow", "double_answer",
-                     "garbled_answer", "noise", "swallowed", "freezes", "paper_middle", "paper_after", "refuse"]
-Point = Literal["", "in", "out", "before_write", "mid_write", "after_write"]
-STRIKES = frozenset(StrikeKind.__args__)  # type: ignore[attr-defined]
-CUTS = frozenset({"power_cut", "cable_cut"})
-POINTS = frozenset(Point.__args__)  # type: ignore[attr-defined]
+from hub.testing import strikes
+from hub.testing.strikes import CableCut, PowerCut, Strikes
+
+STRIKES = frozenset({"power_cut", "cable_cut", "lost_answer", "late_answer", "slow", "double_answer",
+                     "garbled_answer", "noise", "swallowed", "freezes", "paper_middle", "paper_after", "refuse"})
 
 
-class PowerCut(Exception):
-    """The power is gone at this very moment; ``reset``: and the connection with it."""
+class Strike(strikes.Strike):
+    """One bad moment to come, of this register's kinds."""
 
-    def __init__(self, reset: bool = False) -> None:
-        super().__init__("the power was cut")
-        self.reset = reset
-
-
-class CableCut(PowerCut):
-    """The connection is gone, the power is not."""
-
-
-@dataclass(slots=True)
-class Strike:
-    """One bad moment to come. ``note`` names it among the :attr:`Strikes.hits`."""
-
-    kind: StrikeKind
-    command: str = ""
-    at: Point = ""
-    after: int = 0
-    seconds: float = 0.0
-    times: int = 1
-    code: int = 30
-    reset: bool = False
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        if self.kind not in STRIKES or self.at not in POINTS or (self.kind in CUTS) != bool(self.at):
-            raise ValueError(f"there is no such fault: {self.kind} {self.at}")
-
-    @classmethod
-    def read(cls, data: dict[str, Any]) -> Strike:
-        """From the control port's JSON."""
-        known = {one.name for one in fields(cls)}
-        unknown = set(data) - known
-        if unknown:
-            raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
-        return cls(**data)
-
-    def to_json(self) -> dict[str, Any]:
-        """For the control port."""
-        return asdict(self)
-
-
-class Strikes:
-    """The strikes to come. Looked at on every command, so an empty list costs nothing."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Strike] = []
-        #: The strikes with a note that came to pass: note, time, and the key of the receipt then in hand.
-        self.hits: list[dict[str, Any]] = []
-        #: Key of the receipt that was begun last.
-        self.key = ""
-
-    def add(self, strike: Strike) -> None:
-        """One more."""
-        self.waiting.append(strike)
-
-    def take(self, kind: StrikeKind, command: str, at: Point = "") -> Strike | None:
-        """The first strike that hits now, counted down."""
-        for strike in tuple(self.waiting):
-            if strike.kind == kind and strike.at == at and strike.command in ("", command):
-                self._spend(strike)
-                return strike
-        return None
-
-    def bytes_left(self, at: Point, count: int) -> tuple[int, Strike] | None:
-        """``count`` bytes are about to pass in direction ``at``: how many of them still do when the power is cut
-        or the cable among them (and by which strike); None when it is not."""
-        for strike in tuple(self.waiting):
-            if strike.kind in CUTS and strike.at == at:
-                if strike.after <= count:
-                    self._spend(strike)
-                    return strike.after, strike
-                strike.after -= count
-        return None
-
-    def _spend(self, strike: Strike) -> None:
-        if strike.note:
-            self.hits.append({"note": strike.note, "at": time.time(), "key": self.key})
-        strike.times -= 1
-        if strike.times <= 0:
-            self.waiting.remove(strike)
+    __slots__ = ()
+    KINDS = STRIKES
 
 
 def is_condition(kind: str) -> bool:
@@ -140,3 +57,6 @@ def is_condition(kind: str) -> bool:
     if kind not in CONDITIONS and kind not in STRIKES:
         raise ValueError(f"there is no fault {kind!r}; there are {', '.join(sorted(CONDITIONS | STRIKES))}")
     return kind in CONDITIONS
+
+
+__all__ = ["STRIKES", "CableCut", "PowerCut", "Strike", "Strikes", "is_condition"]

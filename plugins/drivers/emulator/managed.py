@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from hub.testing.program import NotStarted, ready_line
 
 #: Seconds until a started emulator must say that it is ready; until one that was told to stop must have ended; after
 #: which one that nobody is connected to ends, so that another process of the hub can have its journal.
 START, STOP, VACANT = 15.0, 6.0, 2.0
 _PROGRAM = "import sys; from hub_plugins.drivers.emulator.simulator import main; sys.exit(main(sys.argv[1:]))"
-
-
-class NotStarted(Exception):
-    """The emulator did not start. ``code``: in_use when another process owns its journal."""
-
-    def __init__(self, code: str, why: str) -> None:
-        super().__init__(why)
-        self.code = code
 
 
 @dataclass(slots=True)
@@ -94,19 +86,4 @@ def stop_all() -> None:
             _RUNNING.popitem()[1].stop()
 
 
-def ready_line(process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
-    """An emulator's first line of output. NotStarted when it says why not, ends, or says nothing in time."""
-    got: list[str] = []
-    output = process.stdout
-    assert output is not None
-    reader = threading.Thread(target=lambda: got.append(output.readline()), daemon=True)
-    reader.start()
-    reader.join(seconds)
-    try:
-        line: dict[str, Any] = json.loads(got[0])
-    except (IndexError, ValueError):
-        process.kill()
-        raise NotStarted("failed", "it did not start") from None
-    if "ready" not in line:
-        raise NotStarted(line.get("code", "failed"), line.get("error", ""))
-    return line
+__all__ = ["NotStarted", "address", "command", "ready_line", "stop", "stop_all"]

@@ -1,9 +1,4 @@
-"""The emulated register as a process of its own: ``hub simulate emulator``.
-
-Prints one JSON line when it is ready, ``{"ready": "tcp://127.0.0.1:40123", "control": "http://127.0.0.1:40124"}``
-(with ``--pty`` the path of a serial port), and serves until SIGTERM; a receipt in hand is finished first. When it
-cannot start it prints ``{"error": "...", "code": "in_use" | "broken" | "failed"}`` and exits with 3.
-"""
+"""The emulated register as a process of its own: ``hub simulate emulator`` (the manner of all: hub.testing.program)."""
 
 from __future__ import annotations
 
@@ -11,41 +6,26 @@ import argparse
 import hashlib
 import json
 import os
-import signal
-import sys
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 from hub_plugins.drivers.emulator.books import CAPACITY, STORAGE_DAYS
 from hub_plugins.drivers.emulator.device import Device
 from hub_plugins.drivers.emulator.engine import Engine
-from hub_plugins.drivers.emulator.journal import FileJournal, JournalBroken, JournalInUse, documents
-from hub_plugins.drivers.emulator.lines import PtyLine, TcpLine
+from hub_plugins.drivers.emulator.journal import documents
+from hub_plugins.drivers.emulator.protocol import CAN
 
-#: Seconds to wait for the emulator before us, whose hub has just died or let go of it, to give the journal back.
-LOCK_WAIT = 5.0
+from hub.testing import program
 
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="hub simulate emulator", description="An emulated cash register.")
+    program.add_arguments(parser)
     add = parser.add_argument
-    add("--journal", default="", metavar="FILE", help="what stands for the fiscal storage; without it, memory")
-    add("--list", action="store_true", help="print the journal's documents as JSON and end")
-    add("--host", default="127.0.0.1")
-    add("--port", type=int, default=0, help="TCP port of the register; 0 takes a free one")
-    add("--pty", action="store_true", help="a serial port (pseudo-terminal) instead of TCP")
-    add("--link", default="", metavar="PATH", help="with --pty: a symbolic link to the port, for a stable name")
-    add("--control", type=int, default=0, metavar="PORT", help="HTTP port for faults and hands; 0 takes a free one")
-    add("--no-control", action="store_true")
-    add("--parent-pipe", action="store_true", help="end when standard input closes")
-    add("--leave-after", type=float, default=0.0, metavar="SECONDS", help="end when nobody was connected for so long")
-    add("--lock-wait", type=float, default=LOCK_WAIT, metavar="SECONDS", help="how long to wait for the journal")
     add("--idle-seconds", type=float, default=0.0, help="drop a silent connection after so long, as some models do")
     add("--seconds-per-receipt", type=float, default=0.0)
     add("--ofd-delay", type=float, default=2.0, help="seconds until the OFD has a document")
-    add("--no-sync", action="store_true", help="do not force each document to the disk")
     add("--forget-open", action="store_true", help="a receipt that was begun does not survive a power cut")
     add("--paper", type=int, default=None, help="documents that the roll lasts for")
     group = parser.add_argument_group("registration (what is not given stays as the journal has it)")
@@ -86,7 +66,7 @@ def registration(options: argparse.Namespace, fresh: bool) -> dict[str, Any]:
 
 def engine(options: argparse.Namespace) -> Engine:
     """The register that the command line describes."""
-    journal = FileJournal(options.journal, not options.no_sync, options.lock_wait) if options.journal else None
+    journal = program.journal(options)
     fresh = journal is None or next(journal.lines(), None) is None
     made = Engine(journal, registration(options, fresh), ofd_delay=options.ofd_delay,
                   seconds_per_receipt=options.seconds_per_receipt, keep_open=not options.forget_open)
@@ -99,56 +79,22 @@ def main(argv: Sequence[str]) -> int:
     options = arguments().parse_args(list(argv))
     if options.list:
         return listing(options.journal)
-    try:
-        register = engine(options)
-        device = Device(register)
-        line: PtyLine | TcpLine = (PtyLine(device, options.link) if options.pty
-                                   else TcpLine(device, options.host, options.port, options.idle_seconds))
-    except JournalInUse as problem:
-        return _failed("in_use", f"another process owns the journal {problem}")
-    except JournalBroken as problem:
-        return _failed("broken", str(problem))
-    except (OSError, ImportError) as problem:
-        return _failed("failed", str(problem))
-    ready = {"ready": line.address, "serial": register.books.passport.serial, "journal": register.journal.name}
-    control = None
-    if not options.no_control:
+    return program.guarded(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    register = engine(options)
+    device = Device(register)
+    wire = program.line(options, device, options.idle_seconds, bytes((CAN,)))
+
+    def control() -> program.Control:
         from hub_plugins.drivers.emulator.control import ControlServer  # HTTP, which an emulator of the hub spares
 
-        control = ControlServer(device, options.control)
-        control.start()
-        ready["control"] = control.url
-    line.start()
-    print(json.dumps(ready), flush=True)
-    _until_told(options.parent_pipe, line, options.leave_after)
-    line.stop()
-    if control is not None:
-        control.stop()
+        return ControlServer(device, options.control)
+
+    program.serve(options, wire, {"serial": register.books.passport.serial, "journal": register.journal.name}, control)
     register.close()
     return 0
-
-
-def _until_told(parent_pipe: bool, line: PtyLine | TcpLine, leave_after: float) -> None:
-    done = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: done.set())
-    if parent_pipe:
-        threading.Thread(target=_watch_parent, args=(done,), daemon=True).start()
-    while not done.wait(leave_after or None):
-        if line.vacant >= leave_after:
-            break
-
-
-def _watch_parent(done: threading.Event) -> None:
-    """Standard input ends when the process that started us does."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-    done.set()
-
-
-def _failed(code: str, why: str) -> int:
-    print(json.dumps({"error": why, "code": code}, ensure_ascii=False), flush=True)
-    return 3
 
 
 def listing(path: str) -> int:
@@ -158,7 +104,7 @@ def listing(path: str) -> int:
     try:
         found = documents(path)
     except (OSError, ValueError) as problem:
-        return _failed("broken", str(problem))
+        return program.failed("broken", str(problem))
     currency = "RUB"
     out = []
     for entry in found:

@@ -83,7 +83,7 @@ def test_enquiry_when_idle_and_when_an_answer_waits(wire):
 def test_a_frame_may_come_byte_by_byte(wire):
     whole = pack(2, {"c": "last"})
     assert b"".join(wire.send(bytes((byte,))) for byte in whole[:-1]) == b""
-    assert wire.device.midway
+    assert wire.device.due()
     assert answer(wire.send(whole[-1:]), 2)["n"] == 1
 
 
