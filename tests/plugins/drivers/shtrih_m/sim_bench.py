@@ -96,7 +96,8 @@ def opened(kind: int = 0, operator: int = 1) -> bytes:
 
 
 def item(price: int = 10_000, quantity: int = 1_000_000, *, op: int = 1, tax: int = 1, method: int = 4,
-         subject: int = 1, name: str = "Чай", amount: int | None = None, operator: int = 1, vat: int | None = None) -> bytes:
+         subject: int = 1, name: str = "Чай", amount: int | None = None, operator: int = 1,
+         vat: int | None = None) -> bytes:
     """FF46."""
     empty = b"\xff" * 5
     return (b"\xff\x46" + password(operator) + bytes((op,)) + quantity.to_bytes(6, "little")
