@@ -16,6 +16,8 @@ from hub_plugins.drivers.emulator.errors import DeviceError
 from hub_plugins.drivers.emulator.faults import CableCut, PowerCut, Strike, Strikes, is_condition
 from hub_plugins.drivers.emulator.protocol import ACK, ENQ, HEAD, NAK, STX, Frame
 
+from hub.testing import strikes
+
 _ACK, _NAK = bytes((ACK,)), bytes((NAK,))
 PRINTING = frozenset({"shift_open", "shift_close", "x_report", "cash", "finish", "copy"})
 CONTROL = frozenset((ENQ, ACK, NAK))
@@ -329,5 +331,5 @@ def _request(frame: Frame | None) -> dict[str, Any]:
         return {}
 
 
-def _cut(strike: Strike) -> PowerCut:
+def _cut(strike: strikes.Strike) -> PowerCut:
     return CableCut() if strike.kind == "cable_cut" else PowerCut(strike.reset)

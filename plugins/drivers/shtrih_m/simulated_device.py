@@ -31,6 +31,8 @@ from hub_plugins.drivers.shtrih_m.simulated_models import PROTOCOL_2
 from hub_plugins.drivers.shtrih_m.simulated_register import Register
 
 _ACK, _NAK, _NOISE = bytes((ACK,)), bytes((NAK,)), bytes((NOISE,))
+#: How tag 1192 begins.
+KEY_TAG = (1192).to_bytes(2, "little")
 #: Commands at which paper_middle strikes.
 LINES = frozenset({"8D", "80", "81", "82", "83", "FF46", "FF0D"})
 
@@ -81,6 +83,7 @@ class Device:
         self._acked_by = 0.0
         self._number = 0
         self._last: bytes = b""
+        self._name = ""
 
     # -- power and connection ------------------------------------------------------------------------------------
 
@@ -202,7 +205,7 @@ class Device:
             self.register.trap = None
 
     def _take(self, data: bytes) -> None:
-        struck = self.strikes.bytes_left("in", len(data), ("cut", "power_cut")) if self.strikes.waiting else None
+        struck = self.strikes.bytes_left("in", len(data)) if self.strikes.waiting else None
         if struck is not None:
             passed, strike = struck
             self.heard += passed
@@ -226,7 +229,7 @@ class Device:
             stray = self.strikes.take("stray", "")
             if stray:
                 data = _NOISE * max(stray.after, 1) + data
-        struck = self.strikes.bytes_left("out", len(data), ("cut", "power_cut")) if waiting else None
+        struck = self.strikes.bytes_left("out", len(data)) if waiting else None
         if struck is None:
             self.said += len(data)
             self.emit(data)
@@ -308,7 +311,7 @@ class Device:
                 self._send(_NOISE)
         elif byte == ENQ:
             self._acked_by = self.register.monotonic() + self._ack_timeout()
-            self._send(_ACK + frame(self._answer))
+            self._send(_ACK + self._on_the_wire(frame(self._answer)))
         else:
             self._acked_by = 0.0  # kept, until ENQ
 
@@ -375,8 +378,10 @@ class Device:
             self._deliver(work, work.answer)
 
     def _execute(self, work: Work) -> None:
-        name = commands.name_of(work.data)
+        name = self._name = commands.name_of(work.data)
         answer = b""
+        if name == "8D" or KEY_TAG in work.data:
+            self._note_key(name, work.data)
         if self.strikes.waiting:
             refused = self.strikes.take("refuse", name)
             if refused:
@@ -400,6 +405,14 @@ class Device:
         if name == "FEF3":
             self.power_off(True)
             self.power_on()
+
+    def _note_key(self, name: str, data: bytes) -> None:
+        """The key of the receipt in hand, for :attr:`Strikes.hits`: what FF0C gives as tag 1192."""
+        if name == "8D":
+            self.strikes.key = ""
+        elif name == "FF0C":
+            start = data.index(KEY_TAG) + 4
+            self.strikes.key = data[start:start + data[start - 2]].decode("cp866").rstrip()
 
     def _struck_paper(self, name: str) -> None:
         middle = name in LINES and self.strikes.take("paper_middle", name)
@@ -432,12 +445,17 @@ class Device:
         if self.strikes.waiting:
             if self.strikes.take("rubbish", name):
                 whole = b"\xff\x00\x7e" + whole
-            if self.strikes.take("garbled_answer", name):
-                middle = len(whole) // 2
-                whole = whole[:middle] + bytes((whole[middle] ^ 0x55,)) + whole[middle + 1:]
+            whole = self._on_the_wire(whole)
         self._send(whole)
         for _ in range(work.repeats):
             self._send(whole)
+
+    def _on_the_wire(self, whole: bytes) -> bytes:
+        """An answer as noise leaves it."""
+        if self.strikes.waiting and self.strikes.take("garbled_answer", self._name):
+            middle = len(whole) // 2
+            whole = whole[:middle] + bytes((whole[middle] ^ 0x55,)) + whole[middle + 1:]
+        return whole
 
     def _trapped(self, name: str, point: str, line: bytes) -> None:
         if point == "before_write":

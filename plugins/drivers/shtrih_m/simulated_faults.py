@@ -6,18 +6,18 @@ Conditions last until they are switched off: ``no_paper``, ``cover_open``, ``sto
 
 Strikes hit ``times`` times, each at its moment, only at ``command`` (``8D``, ``FF45``) when that is given:
 
-    cut            the cable is cut: at=in when the ``after``-th byte from now has come in (it is the last that does),
+    cable_cut      the cable is cut: at=in when the ``after``-th byte from now has come in (it is the last that does),
                    at=out when the ``after``-th byte from now has gone out (0: none does). The register works on. TCP:
                    the connection is reset; serial: nothing passes until ``plug``, or for ``seconds``
-    power_cut      at=in, at=out as cut, and the power is gone with it; at=before_write, mid_write (half a line is in
-                   the journal), after_write: around the storage's write. Power returns by ``power_on``, or after
+    power_cut      at=in, at=out as cable_cut, and the power is gone with it; at=before_write, mid_write (half a line
+                   is in the journal), after_write: around the storage's write. Power returns by ``power_on``, or after
                    ``seconds``. ``reset``: TCP connections are cut at once
     lost_answer    executed; the answer is kept but not sent (ENQ brings it)
     forgotten_answer  executed; the answer is neither sent nor kept
     late_answer    executed, the answer comes ``seconds`` late
     slow           ``seconds`` pass before the command is executed
     double_answer  the answer comes twice
-    garbled_answer a byte of the answer is wrong (right when it is asked for again)
+    garbled_answer a byte of the answer is wrong; what the host asks to have repeated counts as another time
     deaf           the host's ACK after the answer is not heard
     nak            a good command is answered NAK and not executed
     swallowed      the command is neither acknowledged, executed nor answered
@@ -37,8 +37,9 @@ from hub.testing import strikes
 from hub.testing.strikes import PowerCut, Strikes
 
 STRIKES = frozenset({
-    "cut", "power_cut", "lost_answer", "forgotten_answer", "late_answer", "slow", "double_answer", "garbled_answer",
-    "deaf", "nak", "swallowed", "stray", "rubbish", "paper_middle", "paper_after", "refuse", "restart"})
+    "cable_cut", "power_cut", "lost_answer", "forgotten_answer", "late_answer", "slow", "double_answer",
+    "garbled_answer", "deaf", "nak", "swallowed", "stray", "rubbish", "paper_middle", "paper_after", "refuse",
+    "restart"})
 
 
 class Strike(strikes.Strike):
@@ -46,7 +47,6 @@ class Strike(strikes.Strike):
 
     __slots__ = ()
     KINDS = STRIKES
-    PLACED = frozenset({"cut", "power_cut"})
 
 
 def is_condition(kind: str) -> bool:
