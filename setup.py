@@ -55,6 +55,7 @@ setup(
             "bitrix = hub_plugins.bitrix",
             "bitrix24 = hub_plugins.bitrix24",
             "alfacrm = hub_plugins.alfacrm",
+            "komtet = hub_plugins.komtet",
             "email = hub_plugins.notifiers.email",
             "telegram = hub_plugins.notifiers.telegram",
         ],

@@ -86,7 +86,8 @@ class Gateway(ABC):
 
     @abstractmethod
     def handle(self, request: Request) -> Answer:
-        """Answers one request as the vendor would."""
+        """Answers one request as the vendor would. May raise Unauthorised or Malformed: the core counts or keeps it
+        and answers by :meth:`answer_instead`, as it does for everything else that is raised."""
 
     @classmethod
     def account(cls, request: Request) -> str:

@@ -171,6 +171,10 @@ class SourceContext(Protocol):
     def zone(self) -> str:
         """IANA zone of the organisation."""
 
+    @property
+    def tax_id(self) -> str:
+        """INN or BIN of the organisation."""
+
     def now(self) -> datetime:
         """The time, with zone UTC."""
 

@@ -166,6 +166,10 @@ class CoreContext:
     def zone(self) -> str:
         return str(self._source.organisation["zone"])
 
+    @property
+    def tax_id(self) -> str:
+        return str(self._source.organisation["tax_id"])
+
     def now(self) -> datetime:
         return utcnow()
 

@@ -57,6 +57,7 @@ class MemoryContext:
     address: str = "http://hub.test/in/test/src_test/token"
     currency: str = "RUB"
     zone: str = "Europe/Moscow"
+    tax_id: str = "7707083893"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     receipts: dict[str, ReceiptView] = field(default_factory=dict)
     tills: tuple[RegisterView, ...] = ()

@@ -21,15 +21,29 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import Thread
 from typing import Any, ClassVar, get_args
 
 import pytest
 
-from hub.contracts import Answer, Gateway, Instead, NeedsAttention, Request, Step, Text, TryLater, load
+from hub.contracts import (
+    Answer,
+    Gateway,
+    Instead,
+    Malformed,
+    NeedsAttention,
+    Request,
+    State,
+    Step,
+    Text,
+    TryLater,
+    Unauthorised,
+    load,
+)
 from hub.fiscal import Country, Order, TaxSystem, Terms
 from hub.fiscal.codec import from_json, to_json
 from hub.testing.context import MemoryContext
-from hub.testing.faults import TROUBLES, Bench, Toy, Trouble, bad_bodies
+from hub.testing.faults import LIMIT, TROUBLES, Bench, Toy, Trouble, bad_bodies
 from hub.testing.intake import IntakeAway, MemoryIntake
 from hub.testing.shape import class_problems
 from hub.testing.simulator import HttpSimulator
@@ -71,6 +85,11 @@ class GatewayContract:
     def forged_requests(self, gateway: Gateway) -> Iterable[Request]:
         """Requests with a wrong or missing secret."""
         return ()
+
+    def signed_again(self, request: Request) -> Request:
+        """The request after a change, signed anew where the vendor's requests carry a signature: without it no bent
+        request would come past the door."""
+        return request
 
     def accepted(self, answer: Answer) -> bool:
         """Whether the shop takes this answer for "the receipt is stored"."""
@@ -173,21 +192,38 @@ class GatewayContract:
         with self._at_work() as work:
             good = self.good_request(work.gateway)
             for what, body in bad_bodies(good.body):
-                for request in (replace(good, body=body), replace(good, body=body, headers={}),
-                                replace(good, body=body, path=good.path + "/x")):
+                spoiled = replace(good, body=body)
+                for request in (self.signed_again(spoiled), spoiled, replace(spoiled, headers={}),
+                                replace(spoiled, path=good.path + "/x")):
                     self._truthful(work, request, f"a body of {what}")
 
     def test_bent_requests_end_in_an_answer(self) -> None:
         with self._at_work() as work:
             for what, request in bent_requests(self.good_request(work.gateway)):
                 self._truthful(work, request, what)
+                self._truthful(work, self.signed_again(request), f"{what}, signed anew")
 
     def test_unknown_addresses_end_in_an_answer(self) -> None:
         with self._at_work() as work:
             good = self.good_request(work.gateway)
             for path in ("", "/", "//", "/%ff%00", "/../..", good.path + "/" + "9" * 5000, "/" + "a/" * 500):
                 for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
-                    self._handle(work, replace(good, method=method, path=path, body=b""), f"{method} {path[:30]}")
+                    self._handle(work, self.signed_again(replace(good, method=method, path=path, body=b"")),
+                                 f"{method} {path[:30]}")
+
+    def test_a_root_names_its_account(self) -> None:
+        """Where clients always call the same path, a good request says whose it is, and garbage is nobody's."""
+        with self._at_work() as work:
+            if not self.gateway.roots:
+                return
+            good = self.good_request(work.gateway)
+            assert all(root.startswith("/") and root.endswith("/") and root.count("/") > 2
+                       for root in self.gateway.roots), f"a root is a path of its own: {self.gateway.roots}"
+            assert good.path.startswith(self.gateway.roots), f"{good.path} stands below none of {self.gateway.roots}"
+            names = self.gateway.accounts(self.settings, work.context.public_id)
+            assert self.gateway.account(good) in names, f"the good request is not of {names}"
+            assert work.context.public_id in names, "the hub's own id always names the source"
+            assert self.gateway.account(replace(good, headers={})) not in names
 
     # -- state and callbacks -------------------------------------------------------------------------------------
 
@@ -200,6 +236,29 @@ class GatewayContract:
             work.intake.record(key, record_of(work.intake.receipts[key].total, work.intake.receipts[key].kind))
             answer = self._handle(work, request, "a status request after printing")
             assert self.shows(answer), f"the record is not in the answer: {answer.body[:300]!r}"
+
+    def test_every_state_has_an_answer(self) -> None:
+        """Whatever became of the receipt, the shop can read it, and only a printed one has a record."""
+        with self._at_work() as work:
+            request = self.status_request(work.gateway, self._submit(work))
+            key, view = next(iter(work.intake.views.items()))
+            for state in get_args(State):
+                work.intake.views[key] = replace(view, state=state, reason=Text("There is no paper.", "Нет бумаги."))
+                answer = self._handle(work, request, f"a status request while {state}")
+                assert not self.shows(answer), f"{state}: a record before there is one"
+
+    def test_one_at_a_time_or_all_at_once(self) -> None:
+        """The same check from several threads of the web server: one receipt."""
+        with self._at_work() as work:
+            request, ends = self.good_request(work.gateway), []
+            threads = [Thread(target=lambda: ends.append(end_of(lambda: work.gateway.handle(request))))
+                       for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(LIMIT)
+            assert len(ends) == 4 and all(isinstance(one, Answer) for one in ends), ends
+            assert len(work.intake.views) == 1 and not work.intake.conflicts, work.intake.views
 
     def test_handle_is_local(self) -> None:
         with self._at_work() as work:
@@ -257,9 +316,13 @@ class GatewayContract:
         return self._handle(work, self.good_request(work.gateway), "the good request")
 
     def _handle(self, work: _Work, request: Request, what: str) -> Answer:
-        """The answer; an exception or a server error fails the test."""
+        """The answer; an exception (but for those that the core answers) or a server error fails the test."""
         try:
             answer = work.gateway.handle(request)
+        except Unauthorised:
+            answer = self.gateway.answer_instead("unauthorised", request)
+        except Malformed:
+            answer = self.gateway.answer_instead("malformed", request)
         except Exception as problem:
             raise AssertionError(f"{what}: handle() raised {problem!r}") from problem
         assert isinstance(answer, Answer) and isinstance(answer.body, bytes), f"{what}: {answer!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from threading import Lock
 
 from hub.contracts import Accepted, Conflict, Duplicate, Problems, ReceiptView, Request, Submission
 from hub.fiscal import FiscalRecord, Invalid, Order, Receipt, Terms, Text, build
@@ -26,6 +27,7 @@ class MemoryIntake:
     receipts: dict[str, Receipt] = field(default_factory=dict)
     conflicts: list[tuple[Order, Request]] = field(default_factory=list)
     turned_down: list[tuple[Request, Text]] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
 
     @property
     def views(self) -> dict[str, ReceiptView]:
@@ -33,6 +35,10 @@ class MemoryIntake:
         return self.context.receipts
 
     def submit(self, order: Order, raw: Request) -> Submission:
+        with self._lock:
+            return self._submit(order, raw)
+
+    def _submit(self, order: Order, raw: Request) -> Submission:
         self._reach()
         self.handed += 1
         known = self.views.get(order.key)

@@ -24,6 +24,7 @@ from hub.intake.sources import Sources
 from hub.intake.spool import Spool
 from hub.paper import css
 from hub.plugins import Catalogue
+from hub.runtime import public_url as own_url
 from hub.store import Database, DatabaseAway
 from hub.store.vault import Vault
 from hub.web import (
@@ -75,7 +76,7 @@ def create_app(config: Config, db: Database, vault: Vault, catalogue: Catalogue,
         WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False, SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
         BABEL_DEFAULT_LOCALE="ru", BABEL_TRANSLATION_DIRECTORIES="translations")
     assert LARGEST_FORM < LARGEST_BODY, "a form is never larger than what a door takes"
-    sources = Sources(db, vault, catalogue, config.public_url, Outgoing(config.outgoing_allow))
+    sources = Sources(db, vault, catalogue, own_url(config), Outgoing(config.outgoing_allow))
     doors = Doors(sources, bell, Spool(config.spool_dir))
     app.extensions["hub"] = Hub(config, db, vault, catalogue, bell, sources, doors)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -1,0 +1,176 @@
+"""Reads fields of a JSON body as strictly as the vendor does: a number is a number, and each fault names its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from hub_plugins.komtet.errors import Fault
+
+from hub.contracts import Text
+from hub.fiscal import Money, NotANumber, decimal
+
+T = TypeVar("T")
+
+#: SDKs multiply floats: 0.1 x 3 arrives as 0.30000000000000004 (komtet-kassa.md §1).
+DUST = Decimal("0.000000001")
+KOPECK = Decimal("0.01")
+#: Beyond, a sum is no sum of a shop (tag 1020 has eleven digits before the point).
+LARGEST = Decimal(10) ** 11
+#: Longest text that is read; what a fiscal field takes is checked by the rules of the receipt.
+LONGEST = 1000
+#: Most lines of a check and checks of a batch. No limit of the vendor is known; 10 MB would be 100,000 lines.
+MOST_LINES, MOST_CHECKS = 1000, 100
+
+MISSING = Text("is missing", "не указано")
+NO_NUMBER = Text("{value} is not a number", "{value} — не число")
+NO_TEXT = Text("must be text", "должно быть строкой")
+NO_OBJECT = Text("must be an object", "должно быть объектом")
+NO_LIST = Text("must be a list", "должно быть списком")
+NO_FLAG = Text("must be true or false", "должно быть true или false")
+NO_DATE = Text("“{value}” is not a date of the form {form}", "«{value}» — не дата вида {form}")
+UNKNOWN = Text("“{value}” is not one of: {known}", "«{value}» — не одно из: {known}")
+TOO_LONG = Text("is longer than {most} characters", "длиннее {most} знаков")
+TOO_MANY = Text("has more than {most} entries", "содержит больше {most} элементов")
+TOO_LARGE = Text("{value} is too large", "{value} — слишком много")
+FRACTION = Text("{value} has fractions of a kopeck", "{value} — есть доли копейки")
+NO_PHONE = Text("must be a list of phone numbers", "должно быть списком телефонов")
+
+
+def shown(value: Any) -> str:
+    """A value in a sentence, cut."""
+    return str(value)[:60]
+
+
+def thing(data: Any, name: str) -> Mapping[str, Any]:
+    """An object; absent, null and empty lists (PHP's empty array) are an empty one."""
+    value = data.get(name)
+    if value is None or value == []:
+        return {}
+    if not isinstance(value, Mapping):
+        raise Fault(NO_OBJECT, place=name)
+    return value
+
+
+def things(data: Mapping[str, Any], name: str, most: int = MOST_LINES) -> Sequence[Any]:
+    """A list; absent and null are an empty one."""
+    value = data.get(name)
+    if value is None or value == {}:
+        return ()
+    if not isinstance(value, list):
+        raise Fault(NO_LIST, place=name)
+    if len(value) > most:
+        raise Fault(TOO_MANY.with_(most=most), place=name)
+    return value
+
+
+def objects(data: Mapping[str, Any], name: str, most: int = MOST_LINES) -> Sequence[Mapping[str, Any]]:
+    """A list of objects."""
+    found = things(data, name, most)
+    for index, one in enumerate(found):
+        if not isinstance(one, Mapping):
+            raise Fault(NO_OBJECT, place=f"{name}[{index}]")
+    return found
+
+
+def text(data: Mapping[str, Any], name: str, required: bool = False, longest: int = LONGEST) -> str:
+    """Text without the blanks around it; a whole number is taken for its digits, as ids and numbers of documents come
+    as both."""
+    value = data.get(name)
+    if value is None or value == "":
+        if required:
+            raise Fault(MISSING, place=name)
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if abs(value) < 10 ** 30 else ""
+    if not isinstance(value, str):
+        raise Fault(NO_TEXT, place=name)
+    if len(value) > longest:
+        raise Fault(TOO_LONG.with_(most=longest), place=name)
+    try:
+        value.encode()
+    except UnicodeEncodeError as problem:
+        raise Fault(NO_TEXT, place=name) from problem
+    return value.replace("\x00", "").strip()
+
+
+def number(data: Mapping[str, Any], name: str, default: Decimal | None = None) -> Decimal:
+    """A JSON number. Text is refused, as the vendor does: a quoted "10.50" is a fault of the shop's module."""
+    if name not in data and default is not None:
+        return default
+    if name not in data:
+        raise Fault(MISSING, place=name)
+    value = data[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value:
+        raise Fault(NO_NUMBER.with_(value="null" if value is None else f"“{shown(value)}”"), place=name)
+    try:
+        found = decimal(value)
+    except NotANumber as problem:
+        raise Fault(TOO_LARGE.with_(value=shown(value)), place=name) from problem
+    if abs(found) >= LARGEST:
+        raise Fault(TOO_LARGE.with_(value=shown(value)), place=name)
+    return found
+
+
+def rounded(value: Decimal) -> Decimal | None:
+    """The value in whole kopecks, when that is all that was meant; None when it has real fractions of one."""
+    near = value.quantize(KOPECK)
+    return near if abs(near - value) <= DUST else None
+
+
+def money(data: Mapping[str, Any], name: str, code: str = "VLD00") -> Money:
+    """Roubles as a JSON number, dust of floats taken off."""
+    value = number(data, name)
+    near = rounded(value)
+    if near is None:
+        raise Fault(FRACTION.with_(value=value), code, name)
+    return Money.of(near)
+
+
+def flag(data: Mapping[str, Any], name: str) -> bool | None:
+    """True, False, or None when it is absent."""
+    value = data.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise Fault(NO_FLAG, place=name)
+    return value
+
+
+def choice(data: Mapping[str, Any], name: str, known: Mapping[Any, T], default: Any = None) -> T:
+    """One of the known words."""
+    value = data.get(name, default)
+    if value is None:
+        raise Fault(MISSING, place=name)
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value not in known:
+        raise Fault(UNKNOWN.with_(value=shown(value), known=", ".join(map(str, known))), place=name)
+    return known[value]
+
+
+def day(data: Mapping[str, Any], name: str) -> date:
+    """A date in any of the spellings that clients use."""
+    value = text(data, name, required=True, longest=40)
+    for form in ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y"):
+        try:
+            return datetime.strptime(value, form).date()
+        except ValueError:
+            continue
+    raise Fault(NO_DATE.with_(value=value, form="2026-11-01"), place=name)
+
+
+def moment(data: Mapping[str, Any], name: str, form: str) -> datetime:
+    """A wall time without its zone."""
+    value = text(data, name, required=True, longest=40)
+    try:
+        return datetime.strptime(value, form)
+    except ValueError as problem:
+        raise Fault(NO_DATE.with_(value=value, form=datetime(2026, 11, 1, 9, 5).strftime(form)),
+                    place=name) from problem
+
+
+def phones(data: Mapping[str, Any], name: str = "phones") -> tuple[str, ...]:
+    """A list of phone numbers."""
+    found = things(data, name, 20)
+    if not all(isinstance(one, str) and len(one) <= 40 for one in found):
+        raise Fault(NO_PHONE, place=name)
+    return tuple(one.strip() for one in found if one.strip())

@@ -1,0 +1,86 @@
+"""What the owner fills in for KOMTET's three parts: the gateway, the cloud register, the register of an agent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from hub.contracts import PluginSettings, Text, setting
+from hub.contracts.outgoing import url_problem
+
+SHOP = Text("The shop", "Магазин")
+RESULTS = Text("Results to the shop", "Результаты магазину")
+
+
+def _url(value: str) -> None:
+    problem = url_problem(value) if value else None
+    if problem is not None:
+        raise ValidationError([problem])
+
+
+def _base(value: str) -> None:
+    _url(value)
+    if value.endswith("/"):
+        raise ValidationError([Text("Without the slash at the end.", "Без косой черты на конце.")])
+
+
+class GatewaySettings(PluginSettings):
+    """All may stay as they are: then shop id and key are the hub's own, shown on the connection's page."""
+
+    shop_id = setting(
+        fields.String(load_default="", validate=validate.Length(max=120)), group=SHOP,
+        label=Text("Shop id", "ID магазина"), example="6131",
+        help=Text("Leave empty for one of the hub. If the module already has one from KOMTET, enter that and nothing "
+                  "has to be changed there but the host.",
+                  "Оставьте пустым — хаб даст свой. Если в модуле уже записан ID от КОМТЕТ, введите его: тогда там "
+                  "меняется только адрес сервера."))
+    key = setting(
+        fields.String(load_default="", validate=validate.Length(max=200)), secret=True, group=SHOP,
+        label=Text("Secret key", "Секретный ключ"),
+        help=Text("Leave empty for one of the hub, or enter the one that the module has.",
+                  "Оставьте пустым — хаб даст свой, или введите тот, что записан в модуле."))
+    queue = setting(
+        fields.Integer(load_default=1, strict=True, validate=validate.Range(1, 2_000_000_000)), group=SHOP,
+        label=Text("Queue number", "Номер очереди"), example="7",
+        help=Text("The number that the module has for its queue. Receipts go to the hub's queue chosen above.",
+                  "Номер очереди, записанный в модуле. Чеки попадут в очередь хаба, выбранную выше."))
+    rate_of_day = setting(
+        fields.Boolean(load_default=True), group=SHOP,
+        label=Text("Main VAT rate by the day of the receipt", "Основная ставка НДС по дате чека"),
+        help=Text("An old module that still sends 20 % prints the rate of the day (22 % since 2026). Switched off, "
+                  "such "
+                  "a receipt is refused.",
+                  "Старый модуль, который всё ещё шлёт 20 %, печатает ставку того дня (с 2026 года 22 %). Если "
+                  "выключить, такой чек будет отклонён."))
+    success_url = setting(
+        fields.String(load_default="", validate=_url), group=RESULTS,
+        label=Text("Address for printed receipts", "Адрес для пробитых чеков"), example="https://shop.example.ru/cb",
+        help=Text("Used when a check brings no address of its own (callback_url).",
+                  "Используется, если чек не принёс свой адрес (callback_url)."))
+    failure_url = setting(
+        fields.String(load_default="", validate=_url), group=RESULTS,
+        label=Text("Address for failed receipts", "Адрес для ошибок"), example="https://shop.example.ru/cb")
+    sign_as = setting(
+        fields.String(load_default="", validate=_url), group=RESULTS, advanced=True,
+        label=Text("Sign results as this address", "Подписывать результаты как этот адрес"),
+        help=Text("For receivers that put their own address together wrongly (without a port, http behind https) and "
+                  "answer 403: enter the address as they see it.",
+                  "Для приёмников, которые неверно собирают собственный адрес (без порта, http за https) и отвечают "
+                  "403: введите адрес таким, каким видят его они."))
+    as_form = setting(
+        fields.Boolean(load_default=False), group=RESULTS, advanced=True,
+        label=Text("Send results as a form", "Отправлять результаты формой"),
+        help=Text("For receivers that read form fields and no JSON (modules of UMI.CMS and CS-Cart).",
+                  "Для приёмников, которые читают поля формы, а не JSON (модули UMI.CMS и CS-Cart)."))
+    called_as = setting(
+        fields.String(load_default="", validate=_base), group=RESULTS, advanced=True,
+        label=Text("Address of the hub as the module has it", "Адрес хаба, как он записан в модуле"),
+        example="https://kassa.internal:8443",
+        help=Text("Only when a proxy in between changes the path and the module gets AUT00 although the key is right.",
+                  "Только если прокси между ними меняет путь и модуль получает AUT00 при верном ключе."))
+
+
+def names(settings: dict[str, Any] | Any) -> str:
+    """The shop id that an owner gave, else an empty text."""
+    return str(settings.get("shop_id") or "").strip()
