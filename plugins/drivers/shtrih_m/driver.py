@@ -77,6 +77,7 @@ class ShtrihDriver(Driver):
         self.notes = Notes(context.data_dir)
         self._make: Callable[[], Transport] = lambda: transports.transport(settings["address"].strip())
         self._pause: Callable[[float], None] = time.sleep
+        self._clock: Callable[[], float] = time.monotonic
         self._line: Transport | None = None
         self._session: Session | None = None
         self._opened_at: tuple[int, datetime] | None = None
@@ -90,7 +91,8 @@ class ShtrihDriver(Driver):
         try:
             self._line = self._make()
             self._line.open()
-            link = connect(self._line, self.config["protocol"], self.config["byte_seconds"], self.config["patience"])
+            link = connect(self._line, self.config["protocol"], self.config["byte_seconds"], self.config["patience"],
+                           self._clock)
         except BadAddress as problem:
             raise RegisterGone(problem.reason, "bad_address", "address") from problem
         except (TransportError, Lost) as problem:
@@ -178,7 +180,7 @@ class ShtrihDriver(Driver):
     def _slowly(self, storage: answers.StorageStatus) -> tuple[int | None, datetime | None]:
         """(documents that the storage can hold, when its term ends), as far as the model tells."""
         session = self._open_session()
-        if time.monotonic() - self._slow[0] >= SLOWLY:
+        if self._clock() - self._slow[0] >= SLOWLY:
             room = until = None
             try:
                 room = storage.last + answers.free_memory(session.ask(commands.storage(0x63, session.admin)))
@@ -189,7 +191,7 @@ class ShtrihDriver(Driver):
                 until = datetime(day.year, day.month, day.day, tzinfo=self.zone) + timedelta(days=1) if day else None
             except (Refusal, BadAnswer):
                 pass
-            self._slow = (time.monotonic(), room, until)
+            self._slow = (self._clock(), room, until)
         return self._slow[1], self._slow[2]
 
     def _blocked(self, storage: answers.StorageStatus, state: answers.State) -> Text | None:

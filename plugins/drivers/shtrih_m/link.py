@@ -59,7 +59,7 @@ class Link(ABC):
 
     def __init__(self, transport: Transport, byte: float = BYTE,
                  clock: Callable[[], float] = time.monotonic) -> None:
-        self.transport, self._byte, self._clock = transport, byte, clock
+        self.transport, self._byte, self.clock = transport, byte, clock
         #: Something was lost: the line must be brought to rest before the next command.
         self.dirty = True
 
@@ -159,19 +159,19 @@ class Link1(Link):
         self._heard.clear()
 
     def sync(self, limit: float, progress: Callable[[], None] = nothing) -> None:
-        deadline = self._clock() + limit
+        deadline = self.clock() + limit
         try:
             self._purge()
             while True:
                 self._write(_ENQ)
-                heard = self._hear(min(self._byte, max(deadline - self._clock(), 0.0)))
+                heard = self._hear(min(self._byte, max(deadline - self.clock(), 0.0)))
                 if heard == NAK:
                     self.dirty = False
                     return
                 if heard is not None:  # an answer that nobody took, or late bytes: away with them
                     self._take_away(heard, deadline, progress)
                 progress()
-                if self._clock() >= deadline:
+                if self.clock() >= deadline:
                     raise self._silent(limit, False)
         except TransportError as problem:
             self.dirty = True
@@ -180,9 +180,9 @@ class Link1(Link):
     def _take_away(self, heard: int | bytes, deadline: float, progress: Callable[[], None]) -> None:
         """Hears a held answer out and acknowledges it, whole or garbled: the register then forgets it. One that still
         works on the command sends the answer when it is done."""
-        while heard == ACK and self._clock() < deadline:
+        while heard == ACK and self.clock() < deadline:
             progress()
-            heard = self._hear(min(SLICE, max(deadline - self._clock(), 0.0))) or ACK
+            heard = self._hear(min(SLICE, max(deadline - self.clock(), 0.0))) or ACK
         if isinstance(heard, bytes):
             self._write(_ACK)
         self._purge()
@@ -197,17 +197,17 @@ class Link1(Link):
     def _exchange(self, command: bytes, timeout: float, once: bool, progress: Callable[[], None]) -> bytes:
         whole = frames.pack(command)
         self._write(whole)
-        deadline = self._clock() + timeout
+        deadline = self.clock() + timeout
         #: What a NAK would answer: the frame, or an ENQ. Whether an answer is on its way. Whether its time is over.
         asked = accepted = late = False
         repeats = 0
         while True:
-            left = deadline - self._clock()
+            left = deadline - self.clock()
             if left <= 0:
                 if late:
                     raise self._silent(timeout, True)
                 # The answer may have come to grief on the way: the register keeps it until it is acknowledged.
-                late, deadline, accepted = True, self._clock() + REPEATS * self._byte, False
+                late, deadline, accepted = True, self.clock() + REPEATS * self._byte, False
                 asked = self._ask()
                 continue
             heard = self._hear(min(left, SLICE if accepted else self._byte))
@@ -273,13 +273,13 @@ class Link2(Link):
 
     def _hear(self, timeout: float) -> Packet | None:
         """The next packet that has a number; None after ``timeout`` seconds of silence."""
-        deadline = self._clock() + timeout
+        deadline = self.clock() + timeout
         while True:
             while self._heard:
                 heard = self._heard.popleft()
                 if heard is not None and heard.number is not None:
                     return heard
-            left = deadline - self._clock()
+            left = deadline - self.clock()
             try:
                 chunk = self.transport.read_some(4096, max(left, 0.0))
             except TransportTimeout:
@@ -294,11 +294,11 @@ class Link2(Link):
         self._heard.clear()
 
     def sync(self, limit: float, progress: Callable[[], None] = nothing) -> None:
-        deadline = self._clock() + limit
+        deadline = self.clock() + limit
         try:
             while not self._greeted(deadline):
                 progress()
-                if self._clock() >= deadline:
+                if self.clock() >= deadline:
                     raise self._silent(limit, False)
         except TransportError as problem:
             self.dirty = True
@@ -309,7 +309,7 @@ class Link2(Link):
         """One try: the last number, then a greeting under the next one whose answer is the greeting's."""
         self._purge()
         self._write(SYNC)
-        last = self._hear(min(self._byte, max(deadline - self._clock(), 0.0)))
+        last = self._hear(min(self._byte, max(deadline - self.clock(), 0.0)))
         if last is None or last.number is None:
             return False
         self._number = (last.number + 1) & 0xFFFF
@@ -320,7 +320,7 @@ class Link2(Link):
 
     def _answer(self, deadline: float, progress: Callable[[], None]) -> bytes | None:
         """The answer under our number; None when the time is over."""
-        while (left := deadline - self._clock()) > 0:
+        while (left := deadline - self.clock()) > 0:
             heard = self._hear(min(SLICE, left))
             if heard is None:
                 progress()
@@ -334,10 +334,10 @@ class Link2(Link):
             self.sync(REST, progress)
             self._number = (self._number + 1) & 0xFFFF
         whole = frames.pack2(self._number, command)
-        deadline = self._clock() + timeout
+        deadline = self.clock() + timeout
         self._write(whole)
-        while (left := deadline - self._clock()) > 0:
-            answer = self._answer(self._clock() + min(left, 2 * self._byte), progress)
+        while (left := deadline - self.clock()) > 0:
+            answer = self._answer(self.clock() + min(left, 2 * self._byte), progress)
             if answer is not None:
                 if not is_answer(command, answer):
                     raise self._restarted()
@@ -345,7 +345,7 @@ class Link2(Link):
             # The register says which number it executed last: ours (the answer comes with it), the one before (ours
             # got lost or is at work: again under the same number), or another (it was restarted).
             self._write(SYNC)
-            heard = self._hear(min(self._byte, max(deadline - self._clock(), 0.0)))
+            heard = self._hear(min(self._byte, max(deadline - self.clock(), 0.0)))
             if heard is None:
                 continue
             if heard.number == self._number and is_answer(command, heard.data):

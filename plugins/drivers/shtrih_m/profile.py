@@ -40,7 +40,7 @@ PRINT, SKIP_NEXT, PRINT_NEVER = 0, 1, 2
 #: Groups as the vendor numbers them: hub's rate -> row of table 6.
 GROUPS = {"vat20": 1, "vat10": 2, "vat0": 3, "none": 4, "vat120": 5, "vat110": 6, "vat5": 7, "vat7": 8, "vat105": 9,
           "vat107": 10, "vat22": 11, "vat122": 12}
-_RATES = {group: key for key, group in GROUPS.items()}
+NAMES_OF_GROUPS = {group: key for key, group in GROUPS.items()}
 #: Groups of today's main rate in registers that replace 20 % by themselves.
 _REPLACED = {"vat22": 1, "vat122": 5}
 

@@ -34,21 +34,22 @@ STUCK = Text("The register does not finish its last document. Look at it: paper,
              "Касса не заканчивает прошлый документ. Посмотрите на неё: бумага, крышка, что на экране.")
 
 
-def connect(transport: Transport, protocol: str, byte: float, patience: float) -> Link:
+def connect(transport: Transport, protocol: str, byte: float, patience: float,
+            clock: Callable[[], float] = time.monotonic) -> Link:
     """The link of the protocol that the register speaks, at rest. Lost when none answers.
 
     Protocol 1 is tried first: a register that has heard it once stays with it, and every model speaks it.
     """
     rest = max(REST * patience, 2 * byte)
     if protocol != "2":
-        first = Link1(transport, byte)
+        first = Link1(transport, byte, clock)
         try:
             first.sync(2 * byte if protocol == "auto" else rest)
             return first
         except Lost as problem:
             if protocol == "1" or problem.code != "timeout":
                 raise
-    second = Link2(transport, byte)
+    second = Link2(transport, byte, clock)
     try:
         second.sync(2 * byte if protocol == "auto" else rest)
         return second
@@ -56,7 +57,7 @@ def connect(transport: Transport, protocol: str, byte: float, patience: float) -
         if protocol == "2" or problem.code != "timeout":
             raise
     # Neither: a register that works on a long command answers nobody until it is done.
-    first = Link1(transport, byte)
+    first = Link1(transport, byte, clock)
     first.sync(rest)
     return first
 
@@ -66,7 +67,7 @@ class Session:
 
     def __init__(self, link: Link, operator: int, admin: int, patience: float = 1.0,
                  pause: Callable[[float], None] = time.sleep) -> None:
-        self.link, self._patience, self._pause = link, patience, pause
+        self.link, self._patience, self._pause, self._clock = link, patience, pause, link.clock
         self.operator, self.admin = commands.password(operator), commands.password(admin)
         #: Whether 6Bh gives the register's own words about an error (F7h bit 36).
         self.has_texts = False
@@ -132,7 +133,7 @@ class Session:
     def _payload(self, command: bytes, answer: bytes) -> bytes:
         """What stands behind code and error; Refusal for an error, with the register's own words."""
         two = command[0] == 0xFF
-        if two and len(answer) == 2:  # a register that does not know the group
+        if two and len(answer) == 2 and answer[1] != command[1]:  # a register that does not know the group
             raise self._refusal(answer[1])
         at = 2 if two else 1
         if len(answer) <= at:
@@ -191,7 +192,7 @@ class Session:
         """Waits until nothing is printed and no reading of the archive stands open; goes on with what paper
         interrupted. The state then, or as it is when it does not come to rest."""
         guard = guard or NoGuard()
-        deadline = time.monotonic() + self.seconds(patience)
+        deadline = self._clock() + self.seconds(patience)
         continues = 0
         while True:
             state = self.state()
@@ -209,7 +210,7 @@ class Session:
                     raise RegisterGone(problem.reason, problem.code) from problem
             elif state.mode == 1 and state.submode in (0, 1):
                 self.finish_reading()
-            if state.submode == 2 or time.monotonic() >= deadline:
+            if state.submode == 2 or self._clock() >= deadline:
                 return state
             guard.progress()
             self._pause(LOOK)

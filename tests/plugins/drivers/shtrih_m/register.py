@@ -44,6 +44,7 @@ class Register:
             self.tables[6, row, 1] = u(rate, 2)
             self.tables[6, row, 2] = name.encode("cp1251").ljust(30, b"\0")
         self.reading: list[bytes] = []
+        self.lines: list[bytes] = []
         self.block = 40
         self.line = Line(self.answer)
 
@@ -67,8 +68,12 @@ class Register:
 
     def answer(self, command: bytes) -> bytes | None:
         code = command[:2] if command[0] == 0xFF else command[:1]
+        if code == b"\x8d":
+            self.lines.clear()
         if self.errors.get(code):
             return code + bytes((self.errors[code].pop(0),))
+        if code == b"\xff\x46":
+            self.lines.append(command)
         if code in self.hooks:
             return self.hooks[code](command)
         found = self._answers().get(code)
@@ -105,16 +110,11 @@ class Register:
         return b"\x2e\0" + name.encode("cp1251").ljust(40, b"\0") + b"\0\x01\0\x01"
 
     def _subtotal(self, _: bytes) -> bytes:
-        total = sum(int.from_bytes(one[18:23], "little") for one in self._lines())
+        total = sum(int.from_bytes(one[18:23], "little") for one in self.lines)
         return b"\x89\0\x1e" + u(total, 5)
 
-    def _lines(self) -> list[bytes]:
-        heard = self.line.heard
-        opened = max((place for place, one in enumerate(heard) if one[0] == 0x8D), default=0)
-        return [one for one in heard[opened:] if one[:2] == b"\xff\x46"]
-
     def _close(self, command: bytes) -> bytes:
-        lines = self._lines()
+        lines = self.lines
         total = int.from_bytes(self._subtotal(b"")[3:], "little")
         self.entries[self.last + 1] = (3, lines[0][6] if lines else 1, total, b"")
         self.receipts += 1

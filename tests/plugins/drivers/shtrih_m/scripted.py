@@ -142,5 +142,5 @@ def driver(line: Line, folder: str = "", **settings: Any) -> ShtrihDriver:
     """A driver over a scripted line."""
     made = ShtrihDriver(load(ShtrihSettings, {"address": "tcp://127.0.0.1:1", **settings}), RegisterContext(folder))
     made._make = lambda: line  # type: ignore[assignment,return-value]
-    made._pause = line.sleep
+    made._pause, made._clock = line.sleep, line.clock
     return made

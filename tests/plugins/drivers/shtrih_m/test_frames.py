@@ -78,7 +78,7 @@ STREAM = st.lists(st.one_of(
     max_size=8).map(b"".join)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=700, deadline=None)
 @given(STREAM, st.lists(st.integers(0, 5000), max_size=6))
 def test_whatever_comes_is_heard_the_same_in_any_pieces_and_never_held_for_ever(data: bytes, cuts: list[int]) -> None:
     for make, most in ((Hearing, 258), (Hearing2, 2 * LARGEST_PACKET + 16)):
