@@ -88,7 +88,8 @@ class ReceiptView:
     in this hub, for APIs whose ids are numbers; ``number`` is what people and addresses see.
 
     ``disputed``: the order came again under its key with other content, and nobody has said yet whether it is the same
-    order. ``generation`` above 1: somebody said that it is another one, and this receipt is the newer order's.
+    order; ``decided`` counts such contents of which somebody has. ``generation`` above 1: it was another order, and
+    this receipt is the newer one's.
     """
 
     key: str
@@ -103,6 +104,7 @@ class ReceiptView:
     ofd_url: str = ""
     id: int = 0
     disputed: bool = False
+    decided: int = 0
     generation: int = 1
 
 

@@ -189,10 +189,10 @@ class CoreContext:
                 if row is None:
                     return None
                 contradicted = connection.execute(_CONTRADICTED, {"receipt": row["id"]}).all()
-                disputed = any(one.decision != "same" and one.became_id is None for one in contradicted)
+                disputed = sum(one.decision != "same" and one.became_id is None for one in contradicted)
                 if contradicted and contradicted[0].became_id is not None:
                     row = connection.execute(VIEWED.where(RECEIPT.c.id == contradicted[0].became_id)).mappings().one()
-                return {**row, "disputed": disputed}
+                return {**row, "disputed": disputed, "decided": len(contradicted) - disputed}
 
         return self._seen(look)
 
@@ -212,7 +212,8 @@ class CoreContext:
         row = self._db.within(PATIENCE, look)
         if row is None:
             return None
-        return replace(view_of(row, f"{self._url}/r/{row['public_id']}"), disputed=bool(row.get("disputed")))
+        return replace(view_of(row, f"{self._url}/r/{row['public_id']}"), disputed=bool(row.get("disputed")),
+                       decided=int(row.get("decided", 0)))
 
     def registers(self) -> tuple[RegisterView, ...]:
         def look() -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from hub_plugins.bitrix import registration, wire
@@ -17,6 +18,7 @@ from hub.contracts import (
     Malformed,
     NeedsAttention,
     NoOrder,
+    ReceiptView,
     Reception,
     Report,
     Request,
@@ -46,6 +48,8 @@ STUCK = Text(
     "на оплату нет чека, создайте новый.")
 NOT_OURS = Text("The site asks for a check that this hub does not know.",
                 "Сайт спрашивает о чеке, которого этот хаб не знает.")
+POLLED = Text("This check was taken by polling the site before: it has its receipt.",
+              "Этот чек уже взят опросом сайта: документ по нему есть.")
 NOT_POSTED = Text(
     "The print request came without its data: the address in the site's handler redirects, usually from http to "
     "https. Put the hub's final address there.",
@@ -81,7 +85,7 @@ class Cashbox:
                 Book(self.context).note("gone", check.key, number=check.number)
             if not self.alive(check):
                 return Reception(wire.refused(*(one.text.say("ru") for one in problem.problems)), (event,))
-        self._hide_ending(check)
+        self._hide(check, fields)
         return Reception(wire.taken(check), (event,))
 
     def asked(self, request: Request) -> Reception:
@@ -108,10 +112,12 @@ class Cashbox:
         """``refused`` and ``invalid`` are told as ERROR, though ERROR is final on the site (§1.1): from there its
         manager sees the reason and can print again, which re-arms the receipt here. WAIT would show nobody
         anything and keep one of the five places of the agent. ``uncertain`` waits: ERROR would invite a second
-        check for a payment that may have its receipt."""
+        check for a payment that may have its receipt. So does a check whose contents are not its receipt's, until
+        a person has said whose they are."""
         try:
-            view = self.context.receipt(check.key)
-            hidden = view is not None and view.state in ENDED and self.context.recall(f"again:{check.key}")
+            view = self._receipt(check)
+            hidden = view is not None and (view.disputed or self.context.recall(
+                f"{'again' if view.state in ENDED else 'other'}:{check.key}"))
         except Exception:  # the database is away, whatever its library calls that: not an answer to the question
             return wire.waiting()
         if view is None or hidden:
@@ -132,15 +138,36 @@ class Cashbox:
         if not hmac.compare_digest(str(section or "").encode(), wanted.encode()):
             raise Unauthorised(registration.KEY)
 
-    def _hide_ending(self, check: wire.CheckId) -> None:
-        """After "print again" the site may ask before the drain has re-armed the receipt; its old ending would
-        make the check E while it is being printed."""
+    def _hide(self, check: wire.CheckId, fields: Mapping[str, Any]) -> None:
+        """After "print again" the site may ask before the drain has re-armed the receipt: its old ending would make
+        the check E while it is being printed. Likewise the result of other contents under that number (a restored
+        site, an edited order) before the core has set both side by side."""
         try:
             view = self.context.receipt(check.key)
             if view is not None and view.state in ENDED:
                 self.context.remember(f"again:{check.key}", "1", AGAIN)
+            elif view is not None and view.origin.get("form") != wire.digest(fields):
+                self.context.remember(f"other:{check.key}", "1", AGAIN)
         except Exception:  # the database is away: the answer needs none, and the request is kept by the core
             return
+
+    def _receipt(self, check: wire.CheckId) -> ReceiptView | None:
+        """The check's receipt, also one that the poll way has printed."""
+        view = self.context.receipt(check.key)
+        if view is None and (other := self.context.recall(f"polled:{check.key}")):
+            return self.context.receipt(other)
+        return view
+
+    def _polled(self, check: wire.CheckId, fields: Mapping[str, Any]) -> ReceiptView | None:
+        """The receipt of this check from the poll way: the site has moved it from one register to the other (§6.8), or
+        the owner has changed the way. That way knows less of a check's type, so its key may be another."""
+        other = wire.plainly(check, fields)
+        view = self.context.receipt(other.key)
+        if view is None or "zn" not in view.origin:
+            return None
+        if other != check:
+            self.context.remember(f"polled:{check.key}", other.key)
+        return view
 
     def alive(self, check: wire.CheckId) -> bool:
         """Whether the check has a receipt that is printed, may be, or will be."""
@@ -179,7 +206,14 @@ class Cashbox:
         if hidden:
             # The core re-arms the receipt right after this; until then its old ending stays hidden.
             self.context.remember(mark, "1", SETTLING)
-        return order
+        if self.context.recall(f"other:{event.subject}"):
+            # Right after this the core sets both contents side by side; then the receipt itself says so.
+            self.context.remember(f"other:{event.subject}", "1", SETTLING)
+        polled = self._polled(wire.CheckId.of(fields), fields)
+        if polled is not None and polled.state not in ENDED:
+            return NoOrder(POLLED)
+        key = order.key if polled is None else polled.key
+        return replace(order, key=key, origin={**order.origin, "form": wire.digest(fields)})
 
     def report(self, report: Report) -> None:
         """``sale.cashbox.check.apply`` (§3.4); without a webhook the site asks by itself. Harmless when repeated:

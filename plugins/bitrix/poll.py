@@ -233,9 +233,9 @@ class _Turn:
         """A line among the source's events, for the owner."""
         self.events.append(Event(subject, NOTE, {"words": words.to_json()}))
 
-    def give_up(self, name: str, why: What, mark: str = "", key: str = "") -> Text:
+    def give_up(self, name: str, why: What, mark: str = "", key: str = "", decided: int = 0) -> Text:
         """No result goes to that check any more: said among the events and on the source's page, and returned."""
-        self.state.bury(name, why, mark, key)
+        self.state.bury(name, why, mark, key, decided)
         reason = _why(why, name)
         self.note(name.replace("|", ":"), reason)
         Book(self.context).note(why, name.replace("|", ":"), number=name.partition("|")[2], way="poll")
@@ -316,44 +316,67 @@ class _Turn:
         empty = not receipt.get("items") and not receipt.get("payments")
         dead = self.state.dead.get(name.id)
         if dead is not None:
-            if empty or dead.mark == keys[0]:
+            if empty:
+                return
+            if dead.why == "other" and dead.key:
+                self._contradicted(name, raw, receipt, keys[0], dead)
+                return
+            if dead.mark == keys[0]:
                 return
             self.revive(name.id)  # the same number, another check: the site came back from a backup
         known = self.state.out.get(name.id)
-        emptied = known is not None and empty
-        if known is not None and known.mark != keys[0] and not emptied:
-            known = None  # the same number, another check: the site came back from a backup
         if known is not None:
             view: ReceiptView | None = self.context.receipt(known.key)
             known.uuid, known.zn = raw, str(receipt.get("zn") or known.zn)
         else:
             view = next((found for found in map(self.context.receipt, keys) if found is not None), None)
-        if emptied and view is None:
+        if known is not None and empty and view is None:
             return  # its order was deleted since; what was handed out before is on its way (§6.3)
         self._work(name, raw, receipt, keys, known, view)
 
     def _work(self, name: Name, raw: str, receipt: dict[str, Any], keys: tuple[str, ...], known: Out | None,
               view: ReceiptView | None) -> None:
+        """A check whose result the site has not stored stays that check, whatever its order says by now: the site
+        builds it anew at each hand-out (§6.3). One whose result it has stored is never handed out again, so another
+        sum under that number is another check: the site came back from a backup (§2.6)."""
         key = known.key if known is not None else view.key if view is not None else keys[0]
-        if view is not None and view.state not in ENDED and self._other(view, receipt):
+        other = self._other(view, known, receipt)
+        if other and view is not None and view.state not in ("invalid", "refused"):
             self._event(name, key, receipt)  # the core keeps both for a person to see
-            self.give_up(name.id, "other", keys[0], key)
+            self.give_up(name.id, "other", keys[0], key, view.decided)
             return
         out = self.state.out[name.id] = known or Out(raw, key, keys[0], str(receipt.get("zn") or ""))
-        if view is not None and (view.state in PRINTED or view.state == "cancelled"
-                                 or (view.state in ENDED and known is not None)):
-            out.again = True  # it has its end: the site hears it once more and prints nothing
-        elif view is None or (known is None and view.state in ENDED):
+        out.content = out.content if known is not None and not other else poll_wire.content(receipt)
+        if view is None or (view.state in ("invalid", "refused") and (known is None or other)):
             self._event(name, key, receipt)
+        elif view.state in PRINTED or view.state in ENDED:
+            out.again = True  # it has its end: the site hears it once more and prints nothing
 
     @staticmethod
-    def _other(view: ReceiptView, receipt: Mapping[str, Any]) -> bool:
-        """Whether the receipt under this key was made of another check. One that came the REST way has no fingerprint
+    def _other(view: ReceiptView | None, known: Out | None, receipt: Mapping[str, Any]) -> bool:
+        """Whether the receipt under this key was made of other contents. One that came the REST way has no fingerprint
         of this form; its key has said more about it than this one's. An empty repeat is the same check, its order
         deleted since (§6.3); another register's number is one that the site has moved (§2.6)."""
-        printed, empty = view.origin.get("print"), not receipt.get("items") and not receipt.get("payments")
-        moved = {**receipt, "zn": view.origin.get("zn")}
-        return bool(printed) and not empty and printed not in (poll_wire.digest(receipt), poll_wire.digest(moved))
+        if not receipt.get("items") and not receipt.get("payments"):
+            return False
+        if known is not None and known.content:
+            return known.content != poll_wire.content(receipt)
+        printed = view.origin.get("print") if view is not None else None
+        moved = {**receipt, "zn": view.origin.get("zn") if view is not None else ""}
+        return bool(printed) and printed not in (poll_wire.digest(receipt), poll_wire.digest(moved))
+
+    def _contradicted(self, name: Name, raw: str, receipt: dict[str, Any], mark: str, dead: Dead) -> None:
+        """A check whose contents are not the receipt's: it waits until a person has said what it is. The same payment:
+        the site hears the receipt's result. Another one: it has a receipt of its own by now, and hears that one's."""
+        view = self.context.receipt(dead.key)
+        if view is None or view.disputed or view.decided <= dead.decided:
+            if dead.mark != mark:
+                dead.mark = mark
+                self._event(name, dead.key, receipt)
+            return
+        self.revive(name.id)
+        self.state.out[name.id] = Out(raw, dead.key, mark, str(receipt.get("zn") or ""), poll_wire.content(receipt),
+                                      again=view.state in PRINTED or view.state in ENDED)
 
     def _event(self, name: Name, key: str, receipt: dict[str, Any]) -> None:
         """``again``: a check that comes back after its refusal was acknowledged may be tried anew (§2.6)."""
@@ -397,8 +420,11 @@ def _why(kind: str, name: str) -> Text:
 
 def _wanted(dead: Dead, report: Report) -> bool:
     """Whether a result that was given up is to be told all the same: a first attempt at it is a person's wish. Not
-    when other contents stand under that number, and not by a receipt that the number does not belong to."""
-    return dead.why in ("breaks", "gone") and report.attempt == 1 and dead.key in ("", report.receipt.key)
+    when other contents stand under that number, unless they are the receipt's, and not by a receipt that the number
+    does not belong to."""
+    if dead.why == "other":
+        return report.receipt.generation > 1 and dead.key == report.receipt.key
+    return report.attempt == 1 and dead.key in ("", report.receipt.key)
 
 
 def _no_name(key: str) -> Text:

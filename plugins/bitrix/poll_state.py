@@ -21,13 +21,15 @@ class Out:
     """A check that was handed to us and whose result the site has not acknowledged.
 
     ``uuid`` as last received, ``zn`` the register that it named, ``key`` our source key, ``mark`` the key that its
-    content says. ``again``: tell the result once more though its delivery is done; ``tries`` counts those.
+    content says, ``content`` a fingerprint of what was handed out under it (of an older hub's state: empty).
+    ``again``: tell the result once more though its delivery is done; ``tries`` counts those.
     """
 
     uuid: str
     key: str
     mark: str
     zn: str = ""
+    content: str = ""
     again: bool = False
     tries: int = 0
 
@@ -35,11 +37,15 @@ class Out:
 @dataclass
 class Dead:
     """A check that the site cannot take a result for. ``mark`` is the key that its content says: another one under
-    the same number is another check; ``key`` our source key. An empty mark is one that was not known."""
+    the same number is another check; ``key`` our source key. An empty mark is one that was not known.
+
+    ``why`` "other": contents that are not the receipt's wait for a person; ``decided`` counts the decisions that were
+    made about the key before."""
 
     why: str
     mark: str = ""
     key: str = ""
+    decided: int = 0
 
 
 @dataclass
@@ -93,10 +99,11 @@ class State:
         self.dead = dict(list(self.dead.items())[-MOST_DEAD:])
         return json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
 
-    def bury(self, name: str, why: str, mark: str = "", key: str = "") -> None:
+    def bury(self, name: str, why: str, mark: str = "", key: str = "", decided: int = 0) -> None:
         """No result is told to that check any more; without a ``mark`` it is the one that is out."""
         out = self.out.pop(name, None)
-        self.dead[name] = Dead(why, out.mark, out.key) if out is not None and not mark else Dead(why, mark, key)
+        self.dead[name] = Dead(why, out.mark, out.key) if out is not None and not mark \
+            else Dead(why, mark, key, decided)
         self.doubt.strikes.pop(name, None)
 
     def of_key(self, key: str) -> str:

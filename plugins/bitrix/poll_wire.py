@@ -169,6 +169,11 @@ def digest(receipt: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(bare(receipt), sort_keys=True).encode()).hexdigest()[:16]
 
 
+def content(receipt: Mapping[str, Any]) -> str:
+    """:func:`digest`, whichever register is named: the site moves a check from one to another (§2.6)."""
+    return digest({**receipt, "zn": ""})
+
+
 # -- results -----------------------------------------------------------------------------------------------------
 
 

@@ -149,6 +149,22 @@ class CheckId:
         return cls(str(int(number)), hashlib.sha256(content.encode()).hexdigest()[:16])
 
 
+#: What a check says of its payment; the rest changes with every sending (§3.2).
+_SAID = ("type", "items", "payments", "client_email", "client_phone", "total_sum")
+
+
+def digest(fields: Mapping[str, Any]) -> str:
+    """A fingerprint of what is to be printed: of a repeat it is the same."""
+    said = {name: fields.get(name) for name in _SAID}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def plainly(check: CheckId, fields: Mapping[str, Any]) -> CheckId:
+    """The check as the poll way names it: that one knows no types but sale and return (§2.5)."""
+    back = "return" in str(fields.get("type", "")).lower()
+    return CheckId.of({**fields, "unique_id": check.number, "type": "sellreturn" if back else "sell"})
+
+
 def asks_result(request: Request) -> bool:
     """Whether this is CHECK_URL's question. The path decides; without one the body does, and in doubt it is:
     WAIT is the one answer that does no harm (§3.3)."""

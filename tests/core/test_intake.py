@@ -228,6 +228,7 @@ def test_another_payment_under_a_used_number_gets_a_receipt_of_its_own_once(shop
         assert settle_contradiction(shop.db, shop.bell, shop.facts().organisation_id, conflict, True, "anna") is None
         shop.drains.drain(shop.source_id)
     assert (seen(shop).disputed, seen(shop).generation, seen(shop).state) == (False, 2, "queued")
+    assert seen(shop).decided == 1
     assert seen(shop).key == "1", "its source knows it under its own key"
     with shop.db.read() as connection:
         rows = connection.execute(select(RECEIPT.c.total, RECEIPT.c.receipt_key).order_by(RECEIPT.c.id)).all()

@@ -152,12 +152,22 @@ class TinyHub:
                 if old is not None and old.state not in ("invalid", "refused"):
                     if self.orders[order.key] != order:
                         self.conflicts.append((order.key, order))
+                        self.context.receipts[order.key] = replace(old, disputed=True)
                     continue
                 self.orders[order.key] = order
                 view = ReceiptView(order.key, "queued", order.number, origin=order.origin)
             self.context.receipts[event.subject] = view
             made.append(view)
         return made
+
+    def decide(self, key: str, another: bool) -> None:
+        """A person has compared both contents under a key; another order's receipt is printed at once."""
+        old = self.context.receipts[key]
+        self.context.receipts[key] = replace(old, disputed=False, decided=old.decided + 1)
+        if another:
+            self.orders[key] = self.conflicts[-1][1]
+            self.context.receipts[key] = replace(self.context.receipts[key], generation=old.generation + 1)
+            self.settle(key, number=900)
 
     def settle(self, key: str, state: str = "recorded", number: int = 512, reason: Text | None = None) -> ReceiptView:
         """What dispatch does at the end: the receipt is printed, or is not."""

@@ -360,23 +360,43 @@ def restored(talk: Talk, number: int, case: str = "sell-card-delivery") -> None:
     talk.desk.do("check", case=case, number=number)
 
 
-def test_a_result_is_never_told_to_another_check_of_that_number() -> None:
+def contradicted(another: bool) -> tuple[Talk, int, str]:
+    """A check in work whose contents are others at the next hand-out; a person then says what it is."""
     talk = Talk()
     number = talk.desk.do("check", case="sell-one-line")["ID"]
     talk.turn()
+    [key] = talk.printed
     held, talk.pending = talk.pending, {}  # the first is in work still, say without paper
     restored(talk, number)
-    waiting: list[Order] = []
-    talk.print = waiting.append  # type: ignore[method-assign]
     talk.turn()
+    assert talk.printed == [key], "the order may have been edited: one check, one receipt"
+    view = talk.context.receipts[key]
+    talk.context.receipts[key] = replace(view, disputed=True)
     talk.pending = held
     talk.turn()
-    [reason] = talk.given_up.values()
-    assert f"номер {number} на нём теперь у другого" in reason.say("ru")
-    assert talk.rows()[number]["STATUS"] == "P" and waiting
-    Talk.print(talk, waiting[0])
+    assert talk.rows()[number]["STATUS"] == "P", "no result is told to contents that are not the receipt's"
     talk.turn()
-    assert talk.rows()[number]["STATUS"] == "Y" and talk.rows()[number]["LINK_PARAMS"]["fiscal_doc_number"] == "502"
+    assert talk.printed == [key] and any("восстановили" in one for one in talk.notes)
+    talk.context.receipts[key] = replace(view, decided=1, generation=2 if another else 1)
+    return talk, number, key
+
+
+def test_a_check_edited_between_hand_outs_is_one_receipt() -> None:
+    talk, number, _ = contradicted(another=False)
+    talk.turn()
+    talk.turn()
+    assert talk.rows()[number]["STATUS"] == "Y" and talk.rows()[number]["LINK_PARAMS"]["fiscal_doc_number"] == "501"
+    assert len(talk.printed) == 1 and State.read(talk.state).dead == {}
+
+
+def test_another_check_under_a_number_in_work_hears_its_own_receipt() -> None:
+    talk, number, key = contradicted(another=True)
+    view = talk.context.receipts[key]
+    assert view.record is not None
+    talk.context.receipts[key] = replace(view, record=replace(view.record, document_number=777))
+    talk.pending["dlv_another"] = (key, 1)
+    talk.turn()
+    assert talk.rows()[number]["LINK_PARAMS"]["fiscal_doc_number"] == "777" and "dlv_another" not in talk.pending
 
 
 def test_a_new_check_under_a_dead_number_is_printed() -> None:

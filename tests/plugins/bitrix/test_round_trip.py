@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from hub.contracts import Report
-from hub.fiscal import Text
+from hub.contracts import NoOrder, ReceiptView, Report
+from hub.fiscal import Form, Money, Order, Payment, Text
 from hub.testing.simulator import Running, running
 from tests.plugins.bitrix.helpers import ANSWERS, PRINTS, VAT, TinyHub, recorded, tiny_hub
 
@@ -123,7 +123,13 @@ def test_our_answer_was_lost_and_the_order_edited(site: Running, hub: TinyHub) -
     site.do("edit", number=made["ID"], fields={"items": items})
     again = site.do("print_again", number=made["ID"])
     assert again["EXTERNAL_UUID"] == made["EXTERNAL_UUID"]
+    site.do("ask", number=made["ID"])
+    assert check(site, made["ID"])["STATUS"] == "P", "nothing is said before both contents were compared"
     assert hub.drain() == [] and len(hub.conflicts) == 1, "the core keeps the other content as a conflict"
+    hub.context.memory.clear()  # a quarter of a minute later
+    site.do("ask", number=made["ID"])
+    assert check(site, made["ID"])["STATUS"] == "P", "and not before a person has said what it is"
+    hub.decide(view.key, another=False)
     site.do("ask", number=made["ID"])
     row = check(site, made["ID"])
     assert row["STATUS"] == "Y" and row["LINK_PARAMS"]["fiscal_doc_number"] == "512"
@@ -147,6 +153,49 @@ def test_a_restored_site_gives_old_numbers_to_new_checks(site: Running, hub: Tin
     assert second.key != first.key and not hub.conflicts
     site.do("ask", number=other["ID"])
     assert check(site, other["ID"])["STATUS"] == "P", "the first check's result is not the second's"
+
+
+def test_a_restored_site_gives_a_number_to_another_check_of_the_same_sum(site: Running, hub: TinyHub) -> None:
+    """Nothing in its identity tells them apart, but the buyer and the goods do: a person says what it is, and the site
+    is told the receipt of the one it asks for."""
+    made = site.do("create_check", case="sell-one-line")
+    [first] = hub.drain()
+    hub.settle(first.key)
+    site.do("ask", number=made["ID"])
+    assert check(site, made["ID"])["STATUS"] == "Y"
+    site.do("restore", number=made["ID"], case="sell-one-line")
+    from hub_plugins.bitrix.simulated_checks import CASES, content
+    [line] = content(CASES["sell-one-line"])["items"]
+    site.do("break_off", number=made["ID"])
+    site.do("edit", number=made["ID"], fields={"items": [{**line, "name": "Совсем другой товар"}]})
+    site.do("print_again", number=made["ID"])
+    hub.drain()
+    hub.context.memory.clear()
+    site.do("ask", number=made["ID"])
+    assert check(site, made["ID"])["STATUS"] == "P" and len(hub.conflicts) == 1
+    hub.decide(first.key, another=True)
+    site.do("ask", number=made["ID"])
+    assert check(site, made["ID"])["LINK_PARAMS"]["fiscal_doc_number"] == "900"
+
+
+def test_a_check_that_the_poll_way_took_is_not_printed_by_this_one(site: Running, hub: TinyHub) -> None:
+    """The site moved it (§6.8), or the owner changed the way. The poll way knows no prepayments, so its key differs."""
+    from hub_plugins.bitrix import wire
+
+    made = site.do("create_check", case="fullprepayment")
+    [event] = hub.inbox
+    own = wire.CheckId.of(event.data["fields"])
+    other = wire.plainly(own, event.data["fields"])
+    assert other.key != own.key
+    hub.orders[other.key] = Order(other.key, made["ID"], (), (Payment(Form.ELECTRONIC, Money(178100, "RUB")),))
+    hub.context.receipts[other.key] = ReceiptView(other.key, "queued", "r", origin={"zn": "001", "print": "f00d"})
+    fetched = hub.source().fetch(event)
+    assert isinstance(fetched, NoOrder) and "опросом" in fetched.reason.say("ru")
+    site.do("ask", number=made["ID"])
+    assert check(site, made["ID"])["STATUS"] == "P"
+    hub.settle(other.key, number=77)
+    site.do("ask", number=made["ID"])
+    assert check(site, made["ID"])["LINK_PARAMS"]["fiscal_doc_number"] == "77"
 
 
 def test_database_away(site: Running, hub: TinyHub) -> None:

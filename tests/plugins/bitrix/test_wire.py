@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -31,7 +32,9 @@ def test_a_form_and_the_same_as_json_are_one() -> None:
     fields["items"][0] |= {"price": 980, "quantity": 1, "sum": 980.0, "barcode": None, "properties": {}}
     fields["total_sum"], fields["unique_id"] = 1781, 7
     form, as_json = posted("/print", encoded(check())), posted("/print", json.dumps(fields), "application/json")
-    assert order_of(source(), form) == order_of(source(), as_json)
+    first, second = order_of(source(), form), order_of(source(), as_json)
+    # The fingerprint is of the site's own spelling, in which every site is true to itself.
+    assert replace(first, origin={}) == replace(second, origin={}) and first.origin["uuid"] == second.origin["uuid"]
     assert said(source().receive(form).answer) == said(source().receive(as_json).answer)
 
 
