@@ -113,7 +113,7 @@ def _furnish(folder: Path, till: str, urls: Sequence[str]) -> None:
                             {"address": till})
         for number, url in enumerate(urls):
             office.add_source(session, vault, "bench", organisation.id, "bitrix", f"Магазин {number}", kind.settings,
-                              {"way": "poll", "poll_url": url, "poll_version": "3",
+                              {"way": "poll", "poll_url": url, "poll_version": "3", "poll_reset": True,
                                "poll_registers": "00106900000017"})
     db.close()
 

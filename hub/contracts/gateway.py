@@ -77,6 +77,7 @@ class Gateway(ABC):
     template: ClassVar[str] = ""
     tags: ClassVar[Mapping[str, Text]] = {}
     tag_prefixes: ClassVar[tuple[str, ...]] = ()
+    standby: ClassVar[Mapping[str, Answer]] = {}
     #: Paths at the root of the hub that are this vendor's too (``/api/shop/v1/``): for clients that can be pointed at
     #: another host, but not at another path. ``account`` then says whose a request is.
     roots: ClassVar[tuple[str, ...]] = ()

@@ -229,6 +229,9 @@ class Source(ABC):
     tags: ClassVar[Mapping[str, Text]] = {}
     #: Prefixes of tags whose names only the other system knows ("custom_").
     tag_prefixes: ClassVar[tuple[str, ...]] = ()
+    #: End of a path (lower case) -> what the doors answer to it while the plugin is set aside and cannot be asked: for
+    #: systems that take every error for success. Other paths are answered "later" (503).
+    standby: ClassVar[Mapping[str, Answer]] = {}
 
     def __init__(self, settings: Mapping[str, Any], context: SourceContext) -> None:
         self.config, self.context = settings, context

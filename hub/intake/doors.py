@@ -42,6 +42,7 @@ from hub.intake.context import PATIENCE, SourceFacts
 from hub.intake.orders import prepare, store
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
+from hub.intake.standby import Standby
 from hub.store import Database, DatabaseAway, Inbox, RawRequest, SourceRow, new_public_id, table, utcnow
 from hub.store.hot import Hot
 from hub.store.receipts import CANCELLABLE, RECEIPT, change, view
@@ -68,17 +69,18 @@ log = structlog.get_logger("hub.intake")
 class Doors:
     """Answers the requests of sources and gateways. Thread-safe."""
 
-    def __init__(self, sources: Sources, bell: Bell, spool: Spool) -> None:
-        self.sources, self.bell, self.spool = sources, bell, spool
+    def __init__(self, sources: Sources, bell: Bell, spool: Spool, standby: Standby | None = None) -> None:
+        self.sources, self.bell, self.spool, self.standby = sources, bell, spool, standby
         self.db: Database = sources.db
         self.counts: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
 
     def answer(self, plugin: str, public_id: str, token: str, request: Request) -> Answer | None:
-        """The answer to a request at ``/in/<plugin>/<public id>/<token>``; None when no such plugin exists."""
+        """The answer to a request at ``/in/<plugin>/<public id>/<token>``; None when there never was such a plugin."""
         kind = self.sources.catalogue.connector(plugin)
         if kind is None:
-            return None
+            self._count(plugin, "set_aside")
+            return None if self.standby is None else self.standby.answer(plugin, request)
         if len(request.body) > LARGEST_BODY:
             self._count(plugin, "too_large")
             return self._instead(kind, "too_large", request)

@@ -22,6 +22,7 @@ from hub.contracts import Outgoing
 from hub.intake.doors import LARGEST_BODY, Doors
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
+from hub.intake.standby import Standby
 from hub.paper import css
 from hub.plugins import Catalogue
 from hub.runtime import public_url as own_url
@@ -77,7 +78,7 @@ def create_app(config: Config, db: Database, vault: Vault, catalogue: Catalogue,
         BABEL_DEFAULT_LOCALE="ru", BABEL_TRANSLATION_DIRECTORIES="translations")
     assert LARGEST_FORM < LARGEST_BODY, "a form is never larger than what a door takes"
     sources = Sources(db, vault, catalogue, own_url(config), Outgoing(config.outgoing_allow))
-    doors = Doors(sources, bell, Spool(config.spool_dir))
+    doors = Doors(sources, bell, Spool(config.spool_dir), Standby(config.data_dir, catalogue))
     app.extensions["hub"] = Hub(config, db, vault, catalogue, bell, sources, doors)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters.register(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -19,7 +20,7 @@ from hub.store import Inbox, Queue, RawRequest, SourceRow, utcnow
 from hub.store.vault import KeyMissing
 from hub.web import forms, levels, notifiers, queries
 from hub.web.auth import owner_only
-from hub.web.filters import say
+from hub.web.filters import moment, say
 from hub.web.receipts import Raw, raw_of
 from hub.web.state import actor, found, organisation, reachable, the_hub, user
 from hub.web.trial import facts_of, live_gateway, trial_context, tried
@@ -27,6 +28,8 @@ from hub.web.words import INBOX
 
 page = Blueprint("connectors", __name__, url_prefix="/connectors")
 Kind = type[Source] | type[Gateway]
+#: After so long without a word a source's lamp does not say "works" any more.
+QUIET = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,13 @@ def light(row: SourceRow) -> Light:
         return Light("unknown", gettext("paused"))
     if row.failures and row.last_error:
         return Light("red" if row.failures > 2 else "amber", say(row.last_error))
-    if row.last_ok_at is not None or row.last_event_at is not None:
-        return Light("green", gettext("works"))
-    return Light("unknown", gettext("nothing has come yet"))
+    heard = max((one for one in (row.last_ok_at, row.last_event_at) if one is not None), default=None)
+    if heard is None:
+        return Light("unknown", gettext("nothing has come yet"))
+    if utcnow() - heard > QUIET:
+        # No fault: a shop may have sold nothing. But nobody knows whether it still can tell us.
+        return Light("unknown", gettext("no word since %(when)s", when=moment(heard)))
+    return Light("green", gettext("works, last word %(when)s", when=moment(heard)))
 
 
 @page.get("")

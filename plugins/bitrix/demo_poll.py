@@ -23,8 +23,8 @@ class PollShop:
 
     def settings(self, site: Mapping[str, Any], serial: str) -> Mapping[str, Any]:
         """What the owner fills in; the register's number is known before the hub first spoke with it."""
-        return {"way": "poll", "poll_url": site["poll_url"], "poll_version": "3", "poll_registers": serial,
-                "poll_vat": "vat20 = vat22"}
+        return {"way": "poll", "poll_url": site["poll_url"], "poll_version": "3", "poll_reset": True,
+                "poll_registers": serial, "poll_vat": "vat20 = vat22"}
 
     def open(self, stage: Stage) -> None:
         """The administrator sets the register up on the site and makes it active."""

@@ -106,9 +106,9 @@ class Polling:
         problem = address_problem(self.url)
         if problem is not None:
             raise NeedsAttention(problem, field="poll_url")
-        if state.handed and state.version != self.version and self.version != "1" \
-                and not self.config.get("poll_reset"):
-            raise NeedsAttention(RESET, field="poll_version")
+        if state.version != self.version and self.version != "1" and not self.config.get("poll_reset"):
+            # Also before the very first poll: whether the site has a register of another version nobody can ask.
+            raise NeedsAttention(RESET, field="poll_reset")
         tills = self.tills()
         said = Said(probe=state.doubt.probing)
         deliveries = () if said.probe else self._results(state, reports, tills, said)

@@ -117,11 +117,11 @@ POLL_VERSION = setting(
               "а если касса печатает по ФФД 1.05 — V2."))
 POLL_RESET = setting(
     fields.Boolean(load_default=False), label=Text("The site may reset its register", "Сайт может сбросить кассу"),
-    group=_POLL, advanced=True,
-    help=Text("Needed once, when the version of a site that has already handed out checks is changed. Afterwards set "
-              "the VAT rates and payment types of the register on the site anew.",
-              "Нужно один раз, если меняете версию у сайта, который уже отдавал чеки. После этого заново задайте на "
-              "сайте ставки НДС и типы оплат кассы."))
+    group=_POLL,
+    help=Text("Needed for V2 and V3: a register that the site knows under another version is rebuilt at the first "
+              "poll. Afterwards set its VAT rates and payment types on the site anew.",
+              "Нужно для V2 и V3: кассу, которую сайт знал под другой версией, он перестроит при первом же обмене. "
+              "После этого заново задайте на сайте её ставки НДС и типы оплат."))
 POLL_REGISTERS = setting(
     fields.String(load_default="", validate=_numbers), label=Text("Factory numbers of the site's registers",
                                                                   "Заводские номера касс на сайте"),

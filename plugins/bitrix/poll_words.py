@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from hub.fiscal import Text
 
 RESET = Text(
-    "The version of the protocol was changed, and this site has already handed out checks. With the new version the "
-    "site rebuilds its register and resets its payment types and VAT rates. If that is meant, allow it below; else "
-    "choose the old version again.",
-    "Версию протокола поменяли, а сайт уже отдавал чеки. С новой версией сайт перестроит кассу и сбросит её типы "
-    "оплат и ставки НДС. Если так задумано, разрешите это ниже; если нет — верните прежнюю версию.")
+    "With this version of the protocol the site rebuilds a register that it knows under another one, and resets its "
+    "payment types and VAT rates. If the register is new on the site, or if that is meant, tick “The site may reset "
+    "its register”; else choose “do not change it (V1)”.",
+    "С этой версией протокола сайт перестроит кассу, которую знал под другой, и сбросит её типы оплат и ставки НДС. "
+    "Если касса на сайте новая или так задумано, отметьте «Сайт может сбросить кассу»; если нет — выберите «не менять "
+    "(V1)».")
 NO_REGISTERS = Text(
     "No register serves this connection yet. Add one, or write the factory number that the site knows into the "
     "settings.",
@@ -27,11 +28,12 @@ BREAKS = Text(
     "affected.",
     "Сайт ломается, когда узнаёт результат чека {number}. Посмотрите журнал ошибок сайта. Самого чека это не касается.")
 OTHER_CHECK = Text(
-    "The site hands out check {number} again, with other contents than the receipt that was printed under that number: "
-    "it was restored from a backup, or the order was changed. Nothing was printed. If the payment has no receipt, make "
-    "a new check on the site and delete this one.",
-    "Сайт снова отдал чек {number}, но содержание другое, чем у чека, пробитого под этим номером: сайт восстановили из "
-    "копии или изменили заказ. Ничего не напечатано. Если на оплату чека нет, создайте на сайте новый, а этот удалите.")
+    "The site hands out check {number} again, with other contents than the receipt that was made under that number: it "
+    "was restored from a backup, or the order was changed. Nothing was printed. Compare both on the receipt's page and "
+    "say what it is: the same payment, or another one, which is then printed. The site hears the result by itself.",
+    "Сайт снова отдал чек {number}, но содержание другое, чем у чека, сделанного под этим номером: сайт восстановили из "
+    "копии или изменили заказ. Ничего не напечатано. Сравните оба на странице чека и нажмите, что это: та же оплата или "
+    "другая (тогда она пробьётся). Сайт узнает результат сам.")
 SUPERSEDED = Text(
     "The site does not hear the result of this receipt: it was restored from a backup and gives number {number} to "
     "another check. The receipt itself is valid.",

@@ -44,6 +44,8 @@ OTHER_WAY = Text(
 NO_EVENTS = Text("Events are read only when the hub follows the site's orders.",
                  "События читаются, только когда хаб сам следит за заказами сайта.")
 
+SET_ASIDE = "Хаб чеков сейчас не может принять чек: его часть для 1С-Битрикс не загрузилась. Напечатайте чек позже."
+
 _INSTEAD = {
     "unauthorised": "Хаб чеков не принял запрос: адрес печати или ключ кассы неверен. Скопируйте их из подключения.",
     "disabled": "Подключение сайта в хабе чеков выключено. Включите его и напечатайте чек снова.",
@@ -87,6 +89,8 @@ class BitrixSource(Source):
         "line": Text("Basket row or shipment of the line", "Строка корзины или отгрузка"),
     }
     tag_prefixes = ("property_",)
+    #: A 404 here would tell the site that a check is printed (bitrix-site §3.3).
+    standby = {"/check": wire.waiting(), "/print": wire.refused(SET_ASIDE)}
 
     def __init__(self, settings: Mapping[str, Any], context: SourceContext) -> None:
         super().__init__(settings, context)

@@ -104,7 +104,7 @@ def main(arguments: list[str]) -> int:
         hook = {"way": "rest", "rest_url": site.state()["webhook"], "register_email": "kassa@shop.example", "vat": VAT}
         rest = connection(world, "Интернет-магазин", hook)
         poll = connection(world, "Магазин на старой кассе", {"way": "poll", "poll_url": other.state()["poll_url"],
-                                                            "poll_version": "3"})
+                                                            "poll_version": "3", "poll_reset": True})
         bad = connection(world, "Магазин подарков", {"way": "rest", "vat": VAT})
         trouble(world, bad)
         with world.db.write() as session:

@@ -19,7 +19,10 @@ from hub.contracts.source import Event
 from hub.dispatch.actions import settle_contradiction
 from hub.dispatch.workshop import due_targets
 from hub.fiscal import Invalid, Problem, Text
+from hub.intake.doors import Doors
 from hub.intake.orders import prepare, store
+from hub.intake.spool import Spool
+from hub.intake.standby import Standby
 from hub.store import (
     Database,
     DatabaseAway,
@@ -375,6 +378,28 @@ def test_a_return_depends_on_its_sale(shop: Shop) -> None:
         order("1"), order("1/back", kind=Kind.SALE_RETURN, base_key="1")))
     row = shop.receipt("1/back")
     assert row["base_id"] == row["depends_on_id"] == sale.receipt_id != back.receipt_id
+
+
+# -- a plugin that is set aside ----------------------------------------------------------------------------------------
+
+
+def test_a_plugin_that_cannot_be_loaded_answers_what_it_once_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To some systems a 404 means "printed"."""
+    monkeypatch.setattr(ToySource, "standby", {"/check": Answer.json({"STATUS": "WAIT"})})
+    folder, facts = shop.folder, shop.facts()
+
+    def ask(path: str, plugin: str = "toy") -> Answer | None:
+        return Doors(shop.sources, shop.bell, Spool(folder / "spool"), Standby(folder, shop.catalogue)).answer(
+            plugin, facts.public_id, facts.token, Request("POST", path, "", {}, b""))
+
+    Standby(folder, shop.catalogue)
+    shop.catalogue.sources.clear()
+    assert ask("/Check/") == Answer.json({"STATUS": "WAIT"})
+    other = ask("/print")
+    assert other is not None and other.status == 503, "later, not never"
+    assert ask("/check", "nobody") is None and shop.count(RAW) == 0
+    (folder / "standby.json").write_text("[half")
+    assert ask("/check") is None, "an unreadable file stops no door"
 
 
 # -- what goes wrong at the doors ------------------------------------------------------------------------------------

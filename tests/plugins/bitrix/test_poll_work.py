@@ -56,7 +56,7 @@ class Scene:
         url = self.site.state()["sites"][number]["url"]
         self.site.do("site", act="register", site=number, zn=self.zn, version=settings.get("poll_version", "3"))
         return self.shop.add_source("bitrix", **{
-            "way": "poll", "poll_url": url, "poll_version": "3", "poll_registers": self.zn,
+            "way": "poll", "poll_url": url, "poll_version": "3", "poll_reset": True, "poll_registers": self.zn,
             "poll_vat": "vat20 = vat22\n3 = vat22\n0 = vat22", **settings})
 
     def check(self, case: str = "sell-one-line", site: int = 0, **more: Any) -> int:

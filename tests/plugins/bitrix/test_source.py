@@ -360,3 +360,9 @@ def test_the_sites_refusals(site: BitrixSite, status: int, text: str, ends: type
         reporting(site).report(Report(view("recorded"), "dlv"))
     reason = caught.value.reason  # type: ignore[attr-defined]
     assert "{" not in reason.say("ru") and SECRET not in reason.say("ru") + reason.say("en")
+
+
+def test_a_site_hears_no_error_while_the_plugin_is_set_aside() -> None:
+    """A 404 of CHECK_URL would mark the check as printed, one of PRINT_URL would leave it in P for ever."""
+    assert said(BitrixSource.standby["/check"]) == {"STATUS": "WAIT"}
+    assert said(BitrixSource.standby["/print"])["ERRORS"]
