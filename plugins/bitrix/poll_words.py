@@ -31,9 +31,9 @@ OTHER_CHECK = Text(
     "The site hands out check {number} again, with other contents than the receipt that was made under that number: it "
     "was restored from a backup, or the order was changed. Nothing was printed. Compare both on the receipt's page and "
     "say what it is: the same payment, or another one, which is then printed. The site hears the result by itself.",
-    "Сайт снова отдал чек {number}, но содержание другое, чем у чека, сделанного под этим номером: сайт восстановили из "
-    "копии или изменили заказ. Ничего не напечатано. Сравните оба на странице чека и нажмите, что это: та же оплата или "
-    "другая (тогда она пробьётся). Сайт узнает результат сам.")
+    "Сайт снова отдал чек {number}, но содержание другое, чем у чека, сделанного под этим номером: сайт восстановили "
+    "из копии или изменили заказ. Ничего не напечатано. Сравните оба на странице чека и нажмите, что это: та же оплата "
+    "или другая (тогда она пробьётся). Сайт узнает результат сам.")
 SUPERSEDED = Text(
     "The site does not hear the result of this receipt: it was restored from a backup and gives number {number} to "
     "another check. The receipt itself is valid.",
