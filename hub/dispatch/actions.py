@@ -14,10 +14,10 @@ from hub.contracts import Bookmark
 from hub.dispatch import claims
 from hub.dispatch.approval import returns_need_approval
 from hub.dispatch.commands import ORDERS
+from hub.dispatch.doubt import candidates, give_up, resolve_not_printed, resolve_printed
 from hub.fiscal import (
     Cashier,
     Customer,
-    FiscalRecord,
     Form,
     Invalid,
     Money,
@@ -26,8 +26,6 @@ from hub.fiscal import (
     Payment,
     Problem,
     Receipt,
-    Text,
-    codec,
     return_of,
 )
 from hub.fiscal.build import left_of
@@ -166,85 +164,6 @@ def settle_contradiction(db: Database, bell: Bell, organisation_id: int, public_
     if source_id:
         bell.ring("jobs", f"source:{source_id}")
     return problem
-
-
-# -- uncertain -------------------------------------------------------------------------------------------------------
-
-
-def _undecided(connection: Connection, organisation_id: int, receipt_id: int, lock: bool = True) -> Any:
-    """The receipt's undecided attempt. Locked: of two people who decide at once the second finds it decided."""
-    look = (
-        select(ATTEMPT, RECEIPT.c.queue_id, RECEIPT.c.source_id, RECEIPT.c.document)
-        .join(RECEIPT, RECEIPT.c.id == ATTEMPT.c.receipt_id)
-        .where(ATTEMPT.c.receipt_id == receipt_id, RECEIPT.c.organisation_id == organisation_id,
-               RECEIPT.c.state == "uncertain", ATTEMPT.c.state == "uncertain"))
-    return connection.execute(look.with_for_update(of=[RECEIPT, ATTEMPT]) if lock else look).first()
-
-
-def candidates(db: Database, organisation_id: int, receipt_id: int) -> list[dict[str, Any]]:
-    """Documents of nobody after the attempt's bookmark, on its storage: one of them may be the receipt."""
-    with db.read() as connection:
-        attempt = _undecided(connection, organisation_id, receipt_id, lock=False)
-        if attempt is None:
-            return []
-        rows = connection.execute(
-            select(FOREIGN).where(FOREIGN.c.storage_number == attempt.storage_number,
-                                  FOREIGN.c.document_number > attempt.bookmark,
-                                  FOREIGN.c.what.in_(("receipt", "correction")))
-            .order_by(FOREIGN.c.document_number).limit(50)).mappings().all()
-    return [{"document_number": row["document_number"], "total": row["total"], "at": row["document"].get("at", ""),
-             "kind": row["document"].get("kind", ""), "sign": row["document"].get("sign", "")} for row in rows]
-
-
-def resolve_printed(db: Database, bell: Bell, organisation_id: int, receipt_id: int, document_number: int,
-                    actor: str) -> Text | None:
-    """A person says which document is the receipt. None when done; a sentence when it cannot be."""
-
-    def work(connection: Connection) -> tuple[Text | None, list[str]]:
-        attempt = _undecided(connection, organisation_id, receipt_id)
-        if attempt is None:
-            return Text("The receipt is no longer undecided.", "Чек уже не в этом состоянии."), []
-        stored = connection.execute(
-            select(FOREIGN.c.document).where(FOREIGN.c.storage_number == attempt.storage_number,
-                                             FOREIGN.c.document_number == document_number)).scalar()
-        if stored is None or not stored.get("record"):
-            return Text("There is no free receipt document no. {number} in this storage.",
-                        "В этом накопителе нет свободного чека № {number}.",
-                        params={"number": document_number}), []
-        record = codec.opened(FiscalRecord, stored["record"])
-        receipt = claims.receipt_of(connection, receipt_id)
-        assert receipt is not None
-        told = claims.notifiers(connection, organisation_id)
-        claims.record(connection, attempt.register_id, receipt_id, attempt.id, record, receipt, actor, "resolved",
-                      told)
-        noted(connection, organisation_id, actor, "receipt.resolve", str(receipt_id), document=document_number)
-        return None, [f"delivery:{attempt.source_id}", *(f"notice:{one}" for one in told)]
-
-    problem, targets = db.submit(work)
-    for target in targets:
-        bell.ring("jobs", target)
-    return problem
-
-
-def resolve_not_printed(db: Database, bell: Bell, organisation_id: int, receipt_id: int, actor: str) -> bool:
-    """A person looked at the register and says that the receipt was not printed: it goes back to the queue."""
-
-    def work(connection: Connection) -> int:
-        attempt = _undecided(connection, organisation_id, receipt_id)
-        if attempt is None:
-            return 0
-        now = utcnow()
-        connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt.id).values(
-            state="not_printed", ended_at=now, outcome={"outcome": "resolved", "actor": actor}))
-        change(connection, organisation_id, receipt_id, ("uncertain",), "queued", actor, "resolved_not_printed",
-               due_at=now, reason=None)
-        noted(connection, organisation_id, actor, "receipt.resolve_not_printed", str(receipt_id))
-        return int(attempt.queue_id)
-
-    queue_id = db.submit(work)
-    if queue_id:
-        bell.ring("registers", f"queue:{queue_id}")
-    return bool(queue_id)
 
 
 # -- returns ---------------------------------------------------------------------------------------------------------
@@ -395,5 +314,6 @@ def submit_test_order(db: Database, bell: Bell, catalogue: Catalogue, vault: Vau
     return stored.receipt_id
 
 
-__all__ = ["MANUAL", "SAFE", "Bookmark", "cancel", "candidates", "make_return", "manual_source", "order_register",
-           "resolve_not_printed", "resolve_printed", "retry", "returnable", "settle_contradiction", "submit_test_order"]
+__all__ = ["MANUAL", "SAFE", "Bookmark", "cancel", "candidates", "give_up", "make_return", "manual_source",
+           "order_register", "resolve_not_printed", "resolve_printed", "retry", "returnable", "settle_contradiction",
+           "submit_test_order"]

@@ -46,7 +46,7 @@ from hub.store import (
 )
 from hub.store.base import Moment
 from hub.store.hot import Hot, unjson, words
-from hub.store.receipt import LIVE
+from hub.store.receipt import LIVE, UNSETTLED
 from hub.store.receipts import BUYER, DELIVERY, RECEIPT, RECORD, change, happened, tell, whole_receipt
 
 ATTEMPT, REGISTER, QUEUE_REGISTER = table(Attempt), table(Register), table(QueueRegister)
@@ -298,6 +298,11 @@ _END_ATTEMPT = Hot(update(ATTEMPT).where(ATTEMPT.c.id == bindparam("attempt"), A
                    .values(state=bindparam("target"), ended_at=bindparam("moment", type_=Moment),
                            outcome=bindparam("result", type_=ATTEMPT.c.outcome.type),
                            row_version=ATTEMPT.c.row_version + 1))
+# A verdict ends what is still open: a person, or another owner's fact, may have settled it in the meantime.
+_END_UNSETTLED = Hot(update(ATTEMPT).where(ATTEMPT.c.id == bindparam("attempt"), ATTEMPT.c.state.in_(words(*UNSETTLED)))
+                     .values(state=bindparam("target"), ended_at=bindparam("moment", type_=Moment),
+                             outcome=bindparam("result", type_=ATTEMPT.c.outcome.type),
+                             row_version=ATTEMPT.c.row_version + 1))
 # A late fact may be older than what the register has shown since, or stand in a storage that it holds no more.
 _SEEN = Hot(update(REGISTER).where(REGISTER.c.id == bindparam("register"),
                                    REGISTER.c.storage_number == bindparam("storage"),
@@ -321,9 +326,10 @@ class _Before:
 
 
 def record(connection: Connection, register_id: int, receipt_id: int, attempt_id: int | None, fact: FiscalRecord,
-           receipt: Receipt, actor: str, cause: str, notifiers: Sequence[int]) -> bool:
+           receipt: Receipt, actor: str, cause: str, notifiers: Sequence[int],
+           details: Mapping[str, Any] | None = None) -> bool:
     """Keeps what the storage wrote; afterwards the receipt is recorded, and its report and a notice to the buyer
-    through each of ``notifiers`` are planned. Cannot fail.
+    through each of ``notifiers`` are planned. Cannot fail. ``details`` go with the event of its story.
 
     Accepted from any owner, however stale. A collision with another receipt's document, a second document for one
     receipt, or a sum that differs is kept as evidence with an alarm. True when the record is this receipt's.
@@ -354,7 +360,8 @@ def record(connection: Connection, register_id: int, receipt_id: int, attempt_id
         _END_ATTEMPT.run(connection, {"attempt": attempt_id, "target": "recorded", "moment": now,
                                           "result": {"document": fact.document_number}})
     happened(connection, place, row.state, target, actor, cause,
-             {"document": fact.document_number, "storage": fact.storage_number, "sign": fact.fiscal_sign}, now)
+             {"document": fact.document_number, "storage": fact.storage_number, "sign": fact.fiscal_sign,
+              **(details or {})}, now)
     planned = {"organisation_id": row.organisation_id, "receipt_id": receipt_id, "source_id": row.source_id,
                "state": "pending", "due_at": now, "tries": 0, "created_at": now, "row_version": 1, "note": ""}
     _INSERT_DELIVERY[is_sqlite].run(connection, {**planned, "public_id": new_public_id("dlv"), "notifier_id": None,
@@ -378,8 +385,8 @@ def _second(connection: Connection, row: _Before, register_id: int, receipt_id: 
                                .where(RECORD.c.id == row.record_id)).one()
     same = (known.storage_number, known.document_number) == (fact.storage_number, fact.document_number)
     if attempt_id is not None:
-        _END_ATTEMPT.run(connection, {"attempt": attempt_id, "target": "recorded" if same else "not_printed",
-                                          "moment": now, "result": {"document": fact.document_number}})
+        _END_UNSETTLED.run(connection, {"attempt": attempt_id, "target": "recorded" if same else "not_printed",
+                                        "moment": now, "result": {"document": fact.document_number}})
     if not same:
         keep_evidence(connection, row.organisation_id, register_id, receipt_id, "second_document",
                       {"first": known.document_number, "second": fact.document_number,
@@ -394,8 +401,8 @@ def _collision(connection: Connection, row: _Before, register_id: int, receipt_i
                   {"document": fact.document_number, "storage": fact.storage_number, "sign": fact.fiscal_sign,
                    "record": codec.to_json(fact)})
     if attempt_id is not None:
-        _END_ATTEMPT.run(connection, {"attempt": attempt_id, "target": "uncertain", "moment": now,
-                                          "result": {"collision": fact.document_number}})
+        _END_UNSETTLED.run(connection, {"attempt": attempt_id, "target": "uncertain", "moment": now,
+                                        "result": {"collision": fact.document_number}})
     change(connection, row.organisation_id, receipt_id, ("printing", "queued"), "uncertain", actor, "document_taken",
            {"document": fact.document_number})
 
@@ -413,15 +420,25 @@ def outcome_json(outcome: Refused | Unavailable | Uncertain) -> dict[str, Any]:
     return {"outcome": type(outcome).__name__, "reason": outcome.reason.to_json(), "code": outcome.vendor_code}
 
 
+def _is_unsettled(connection: Connection, claimed: Claim) -> bool:
+    """Whether an attempt still waits for a verdict, and does so until the commit: whoever brings a fact, or a person
+    who decides, takes the same row first. A verdict that comes later than theirs says nothing any more."""
+    _STATE.run(connection, {"receipt_id": claimed.receipt_id}).fetchone()
+    return connection.execute(select(ATTEMPT.c.state).where(
+        ATTEMPT.c.id == claimed.attempt_id)).scalar() in UNSETTLED
+
+
 def not_printed(connection: Connection, owner: Owner, claimed: Claim, outcome: Refused | Unavailable | None,
                 cause: str) -> bool:
     """The verdict that frees the receipt for another attempt or register. Guarded by the fence: False and nothing
-    written when the lease is no longer ours."""
+    written when the lease is no longer ours. When the attempt was settled in the meantime, that stands."""
     if not is_owner(connection, owner):
         return False
+    if not _is_unsettled(connection, claimed):
+        return True
     now = utcnow()
-    _END_ATTEMPT.run(connection, {"attempt": claimed.attempt_id, "target": "not_printed", "moment": now,
-                                      "result": outcome_json(outcome) if outcome else {"outcome": cause}})
+    _END_UNSETTLED.run(connection, {"attempt": claimed.attempt_id, "target": "not_printed", "moment": now,
+                                    "result": outcome_json(outcome) if outcome else {"outcome": cause}})
     final = isinstance(outcome, Refused) and not outcome.retry
     reason = outcome.reason.to_json() if outcome else None
     tries = connection.execute(select(RECEIPT.c.tries).where(RECEIPT.c.id == claimed.receipt_id)).scalar_one()
@@ -450,10 +467,13 @@ def tell_refused(connection: Connection, claimed: Claim, outcome: Refused | Unav
 
 def uncertain(connection: Connection, owner: Owner, claimed: Claim, reason: Text, cause: str,
               code: str = "") -> None:
-    """It may have been printed. The attempt stays live, so no other register can take the receipt."""
+    """It may have been printed. The attempt stays live, so no other register can take the receipt. When it was
+    settled in the meantime, that stands."""
+    if not _is_unsettled(connection, claimed):
+        return
     now = utcnow()
-    _END_ATTEMPT.run(connection, {"attempt": claimed.attempt_id, "target": "uncertain", "moment": now,
-                                      "result": {"outcome": "Uncertain", "reason": reason.to_json(), "code": code}})
+    _END_UNSETTLED.run(connection, {"attempt": claimed.attempt_id, "target": "uncertain", "moment": now, "result": {
+        "outcome": "Uncertain", "reason": reason.to_json(), "code": code}})
     change(connection, claimed.organisation_id, claimed.receipt_id, ("printing",), "uncertain", owner.actor, cause,
            {"reason": reason.to_json(), "code": code}, reason=reason.to_json())
     connection.execute(update(RECEIPT).where(RECEIPT.c.id == claimed.receipt_id, RECEIPT.c.state == "uncertain")
@@ -593,7 +613,7 @@ def printed_before(connection: Connection, register_id: int) -> list[tuple[int, 
         select(RECEIPT.c.id, FOREIGN.c.document)
         .join(FOREIGN, FOREIGN.c.receipt_key == RECEIPT.c.receipt_key)
         .where(FOREIGN.c.register_id == register_id, FOREIGN.c.what == "receipt", RECEIPT.c.record_id.is_(None),
-               RECEIPT.c.state.in_(("queued", "uncertain", "refused", "invalid")))).all()
+               RECEIPT.c.state.in_(("queued", "uncertain", "refused", "invalid", "cancelled")))).all()
     return [(row.id, dict(row.document)) for row in rows]
 
 

@@ -17,7 +17,7 @@ from hub.store.receipt import (
     Record,
     Snapshot,
 )
-from hub.store.register import FiscalStorage, QueueRegister, Register, Shift, StoragePeriod
+from hub.store.register import FiscalStorage, QueueRegister, Register, Shift, Slip, SlipNotice, StoragePeriod
 from hub.store.source import Inbox, Memory, Queue, RawRequest, ShelfItem, SourceRow
 from hub.store.wire import WirePart
 
@@ -25,6 +25,6 @@ __all__ = [
     "Alarm", "AlarmNotice", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery", "Evidence",
     "FiscalStorage", "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory", "NotifierRow",
     "Organisation", "Picture", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record",
-    "Register", "ShelfItem", "Shift", "Snapshot", "SourceRow", "StoragePeriod", "User", "Watcher", "WirePart",
-    "new_public_id", "table", "utcnow",
+    "Register", "ShelfItem", "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow", "StoragePeriod", "User",
+    "Watcher", "WirePart", "new_public_id", "table", "utcnow",
 ]

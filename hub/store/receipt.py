@@ -12,6 +12,8 @@ from hub.store.base import Base, Id, OrgRow, org_args, utcnow
 
 #: Attempts of which a receipt may have only one: it is at work, undecided, or printed.
 LIVE = ("open", "submitted", "uncertain", "recorded")
+#: Of those, attempts that wait for a verdict.
+UNSETTLED = ("open", "submitted", "uncertain")
 _LIVE_SQL = "state IN ('open', 'submitted', 'uncertain', 'recorded') AND receipt_id IS NOT NULL"
 # Rows of sources are not in the index: whoever has no notifier pays nothing for it.
 _NOTICES_SQL = "notifier_id IS NOT NULL AND state IN ('pending', 'claimed')"
@@ -31,7 +33,8 @@ class Snapshot(OrgRow, Base):
 
 class ReceiptRow(OrgRow, Base):
     """A fiscal document we ask for. (source_id, source_key) is its identity; ``document`` and ``order_data`` are
-    envelopes of hub.fiscal.codec without the buyer, who stands in :class:`Buyer`."""
+    envelopes of hub.fiscal.codec without the buyer, who stands in :class:`Buyer`. ``deadline`` is by when it must be
+    recorded; ``queued_at`` since when a register might have taken it (a refusal does not begin that anew)."""
 
     __tablename__ = "receipt"
     PREFIX = "rcp"
@@ -64,6 +67,7 @@ class ReceiptRow(OrgRow, Base):
     pinned_register_id: Mapped[int | None] = mapped_column(Id)
     priority: Mapped[int] = mapped_column(default=100)
     deadline: Mapped[datetime | None]
+    queued_at: Mapped[datetime | None] = mapped_column(default=utcnow)
     due_at: Mapped[datetime] = mapped_column(default=utcnow)
     tries: Mapped[int] = mapped_column(default=0)
     problems: Mapped[list[Any]] = mapped_column(JSON, default=list)
@@ -77,7 +81,7 @@ class ReceiptRow(OrgRow, Base):
         ("source_id", "source"), ("queue_id", "queue"), ("snapshot_id", "snapshot"), ("raw_id", "raw_request"),
         ("inbox_id", "inbox"), ("base_id", "receipt"), ("depends_on_id", "receipt"), ("pinned_register_id", "register"),
         extra=(UniqueConstraint("source_id", "source_key"),
-               Index("ix_receipt_waiting", "queue_id", "priority", "id",
+               Index("ix_receipt_waiting", "queue_id", "priority", "deadline", "id",
                      sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")),
                Index("ix_receipt_organisation_id_created_at", "organisation_id", "created_at"),
                Index("ix_receipt_organisation_id_state", "organisation_id", "state")))
@@ -123,7 +127,8 @@ class ReceiptEvent(OrgRow, Base):
 class Attempt(OrgRow, Base):
     """Something that changes a register, committed before its first byte: a receipt, Z, cash in or out.
 
-    States: open; submitted (a cloud has it); uncertain; recorded; not_printed. The partial unique index allows one
+    States: open; submitted (a cloud has it); uncertain; recorded; not_printed; given_up (a person cancelled what could
+    not be decided). The partial unique index allows one
     live attempt per receipt, and one open attempt per register.
     """
 

@@ -14,8 +14,9 @@ from hub.store.base import Base, Id, OrgRow, org_args, utcnow
 class Register(OrgRow, Base):
     """One cash register, physical or cloud. ``serial`` is its unique id once it has answered.
 
-    ``fiscal`` is what it says of its receipts (hub.store.fiscal). The lease columns are only touched by
-    hub.store.leases; ``fence`` grows with every new owner.
+    ``fiscal`` is what it says of its receipts (hub.store.fiscal), ``rules`` the owner's wishes about its shifts
+    (hub.registers.rules). ``ready``: whether it could print as far as it showed last. The lease columns are only
+    touched by hub.store.leases; ``fence`` grows with every new owner.
     """
 
     __tablename__ = "register"
@@ -29,7 +30,9 @@ class Register(OrgRow, Base):
     key_id: Mapped[str] = mapped_column(String(16), default="")
     zone: Mapped[str] = mapped_column(String(64), default="Europe/Moscow")
     fiscal: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    rules: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     enabled: Mapped[bool] = mapped_column(default=True)
+    ready: Mapped[bool] = mapped_column(default=True)
     serial: Mapped[str | None] = mapped_column(String(32))
     identity: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     status: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
@@ -62,7 +65,8 @@ class Register(OrgRow, Base):
 
 
 class QueueRegister(OrgRow, Base):
-    """A register serves a queue; of two free ones the lower rank goes first."""
+    """A register serves a queue; of two free ones the lower rank goes first. One with ``after_seconds`` is a spare: it
+    takes only what has waited so long for the others."""
 
     __tablename__ = "queue_register"
     PREFIX = "qrg"
@@ -70,6 +74,7 @@ class QueueRegister(OrgRow, Base):
     queue_id: Mapped[int] = mapped_column(Id)
     register_id: Mapped[int] = mapped_column(Id, index=True)
     rank: Mapped[int] = mapped_column(default=100)
+    after_seconds: Mapped[int] = mapped_column(default=0)
 
     __table_args__ = org_args(("queue_id", "queue"), ("register_id", "register"),
                               extra=(UniqueConstraint("queue_id", "register_id"),))
@@ -119,3 +124,49 @@ class Shift(OrgRow, Base):
 
     __table_args__ = org_args(("register_id", "register"),
                               extra=(UniqueConstraint("register_id", "storage_number", "number"),))
+
+
+class Slip(OrgRow, Base):
+    """What a register printed for us beside receipts: ``shift_open``, ``z``, ``x``, ``cash_in``, ``cash_out``; who
+    wanted it (``actor``) and whose name it bears (``cashier``). ``figures`` are a report's sums in minor units."""
+
+    __tablename__ = "slip"
+    PREFIX = "slp"
+
+    register_id: Mapped[int] = mapped_column(Id)
+    what: Mapped[str] = mapped_column(String(16))
+    storage_number: Mapped[str] = mapped_column(String(20))
+    shift_number: Mapped[int] = mapped_column(default=0)
+    document_number: Mapped[int | None] = mapped_column(Id)
+    at: Mapped[datetime] = mapped_column(default=utcnow)
+    total: Mapped[int | None] = mapped_column(Id)
+    actor: Mapped[str] = mapped_column(String(160), default="")
+    cashier: Mapped[str] = mapped_column(String(64), default="")
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+    __table_args__ = org_args(("register_id", "register"),
+                              extra=(Index("ix_slip_register_id_id", "register_id", "id"),))
+
+
+class SlipNotice(OrgRow, Base):
+    """A slip that is sent to somebody: its own row, its own retries."""
+
+    __tablename__ = "slip_notice"
+    PREFIX = "sln"
+
+    slip_id: Mapped[int] = mapped_column(Id)
+    notifier_id: Mapped[int] = mapped_column(Id)
+    address: Mapped[str] = mapped_column(String(128))
+    state: Mapped[str] = mapped_column(String(12), default="pending")
+    due_at: Mapped[datetime] = mapped_column(default=utcnow)
+    claimed_until: Mapped[datetime | None]
+    tries: Mapped[int] = mapped_column(default=0)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    note: Mapped[str] = mapped_column(Text, default="")
+    done_at: Mapped[datetime | None]
+
+    __table_args__ = org_args(("slip_id", "slip"), ("notifier_id", "notifier"), extra=(
+        UniqueConstraint("slip_id", "address"),
+        Index("ix_slip_notice_waiting", "notifier_id", "due_at",
+              sqlite_where=text("state IN ('pending', 'claimed')"),
+              postgresql_where=text("state IN ('pending', 'claimed')"))))

@@ -33,6 +33,7 @@ from hub.web import (
     auth,
     conditions,
     connectors,
+    documents,
     editor,
     filters,
     notifiers,
@@ -147,9 +148,9 @@ def _assets(app: Flask) -> None:
 
 
 def _pages(app: Flask, catalogue: Catalogue) -> None:
-    for page in (auth.page, today.page, receipts.page, approval.page, registers.page, queues.page, connectors.page,
-                 conditions.page, notifiers.page, watchers.page, editor.page, tryit.page, settings.page, public.page,
-                 slips.page, ops.page):
+    for page in (auth.page, today.page, receipts.page, approval.page, registers.page, documents.page, queues.page,
+                 connectors.page, conditions.page, notifiers.page, watchers.page, editor.page, tryit.page, settings.page,
+                 public.page, slips.page, ops.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():
         try:

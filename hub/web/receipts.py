@@ -27,7 +27,8 @@ from hub.paper import as_html
 from hub.paper_a4 import a4_html
 from hub.store import RawRequest, ReceiptRow, SourceRow
 from hub.store.vault import KeyMissing
-from hub.web import queries
+from hub.web import documents, queries
+from hub.web.auth import owner_only
 from hub.web.filters import say
 from hub.web.papers import WIDTHS, Choice, choice, file_of, form_of, ofd_link, ofd_of
 from hub.web.state import actor, found, is_owner, organisation, the_hub, zone
@@ -85,19 +86,26 @@ def paper_of(whole: queries.Whole) -> papers.Paper | None:
 @login_required
 def one(public_id: str) -> str:
     """One receipt: story on the left, paper on the right, deliveries below, raw data folded."""
+    return _page(public_id)
+
+
+def _page(public_id: str, error: str = "", why: str = "") -> str:
     whole = _whole(public_id)
     printed = paper_of(whole)
     safe = actions.SAFE.get(whole.row.state, frozenset())
     hub, org = the_hub(), organisation()
-    candidates = actions.candidates(hub.db, org.id, whole.row.id) if "resolve" in safe else []
+    doubt = None
+    if "resolve" in safe:
+        with hub.db.session() as session:
+            doubt = documents.doubt_of(session, whole.row)
     returnable = "return" in safe and any(actions.returnable(hub.db, org.id, whole.row.id))
     return render_template(
         "receipt.html", whole=whole, row=whole.row, paper=Markup(as_html(printed)) if printed else None,
         choice=chosen_for(whole), ofd=ofd_of(whole), ofd_link=ofd_link(whole),
         operator=links.operator_of(ofd_of(whole)),
         problems=[Problem.from_json(one).text for one in whole.row.problems or ()], safe=safe,
-        candidates=candidates, returnable=returnable, told=told, who=namer(whole), raw=raw_of(whole.raw, whole.source),
-        reason=say(whole.row.reason), same_total=[one for one in candidates if one.get("total") == whole.row.total])
+        doubt=doubt, returnable=returnable, told=told, who=namer(whole), raw=raw_of(whole.raw, whole.source),
+        reason=say(whole.row.reason), error=error, why=why)
 
 
 def told(event: Any) -> str:
@@ -260,23 +268,43 @@ def retry(public_id: str) -> Any:
 
 
 @page.post("/<public_id>/resolve")
-@login_required
+@owner_only
 def resolve(public_id: str) -> Any:
-    """A person says what became of an uncertain receipt: this document is it, or it was not printed."""
-    hub, org, receipt_id = the_hub(), organisation(), _id(public_id)
-    document = request.form.get("document", "").strip()
-    if document:
+    """An owner says what became of an uncertain receipt, and how they know: this document is it, it was not printed,
+    or it is given up."""
+    why = request.form.get("why", "").strip()
+    document, decision = request.form.get("document", "").strip(), request.form.get("decision", "")
+    if decision == "number":
+        document = request.form.get("number", "").strip()
         if not document.isdigit() or len(document) > 15:
             flash(gettext("A document number is digits only."), "red")
-            return _back(public_id)
-        why = actions.resolve_printed(hub.db, hub.bell, org.id, receipt_id, int(document), actor())
-        flash(say(why) if why is not None else gettext("The receipt is bound to document %(n)s.", n=document),
-              "red" if why is not None else "green")
-    elif request.form.get("not_printed") == "1":
-        if actions.resolve_not_printed(hub.db, hub.bell, org.id, receipt_id, actor()):
-            flash(gettext("The receipt goes to the register again."), "green")
-        else:
-            _moved()
+            return _page(public_id, why=why), 422
+    if not why:
+        return _page(public_id, gettext("Say how you know: it is the only trace of a decision that no machine could "
+                                        "make.")), 422
+    if document.isdigit() and len(document) < 16:
+        return _bound(public_id, int(document), why)
+    hub, org, receipt_id = the_hub(), organisation(), _id(public_id)
+    if decision == "not_printed" and actions.resolve_not_printed(hub.db, hub.bell, org.id, receipt_id, actor(), why):
+        flash(gettext("The receipt goes to the register again."), "green")
+    elif decision == "give_up" and actions.give_up(hub.db, hub.bell, org.id, receipt_id, actor(), why):
+        flash(gettext("The receipt is cancelled. The hub prints it no more; if a document of it turns up, it is shown "
+                      "here."), "green")
+    elif decision in ("not_printed", "give_up"):
+        _moved()
+    else:
+        flash(gettext("Choose what became of the receipt."), "amber")
+        return _page(public_id, why=why), 422
+    return _back(public_id)
+
+
+def _bound(public_id: str, document: int, why: str) -> Any:
+    hub = the_hub()
+    wrong = actions.resolve_printed(hub.db, hub.bell, organisation().id, _id(public_id), document, actor(), why)
+    if wrong is not None:
+        flash(say(wrong), "red")
+    else:
+        flash(gettext("The receipt is bound to document %(n)s.", n=document), "green")
     return _back(public_id)
 
 

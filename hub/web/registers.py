@@ -1,4 +1,4 @@
-"""Registers: five lamps each, settings, X and Z, cash in and out, shifts, storages, foreign documents, alarms."""
+"""Registers: five lamps each, settings, X and Z, cash in and out, shifts, storages, documents, alarms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from hub.fiscal.money import minor
 from hub.store import (
     Evidence,
     FiscalStorage,
-    ForeignDocument,
     Queue,
     QueueRegister,
     ReceiptRow,
@@ -30,7 +29,7 @@ from hub.store import (
     utcnow,
 )
 from hub.store.vault import KeyMissing
-from hub.web import forms, levels
+from hub.web import documents, forms, levels
 from hub.web.auth import owner_only
 from hub.web.filters import money, say
 from hub.web.lamps import lamps
@@ -200,7 +199,7 @@ def receipt_settings(public_id: str) -> Any:
 @page.get("/<public_id>")
 @login_required
 def one(public_id: str) -> str:
-    """One register: lamps, orders, shifts, storages, foreign documents."""
+    """One register: lamps, orders, shifts, storages, documents."""
     return _page(public_id)
 
 
@@ -213,15 +212,14 @@ def _page(public_id: str, wrong: dict[str, Any] | None = None) -> str:
         storages = session.execute(select(StoragePeriod, FiscalStorage).join(
             FiscalStorage, FiscalStorage.id == StoragePeriod.storage_id).where(StoragePeriod.register_id == row.id)
             .order_by(StoragePeriod.id.desc()).limit(SHOWN)).all()
-        foreign = session.scalars(select(ForeignDocument).where(ForeignDocument.register_id == row.id)
-                                  .order_by(ForeignDocument.id.desc()).limit(SHOWN)).all()
+        held = documents.of_storage(session, row.id, row.storage_number, most=10) if row.storage_number else []
         alarms = session.scalars(select(Evidence).where(
             Evidence.register_id == row.id, Evidence.settled_at.is_(None)).order_by(Evidence.id)).all()
         queues = _served(session).get(row.id, [])
         section = levels.of_register(session, row, levels.form_values() if wrong else None, wrong)
     kind = the_hub().catalogue.drivers.get(row.driver)
     return render_template(
-        "register.html", row=row, kind=kind, lamps=lamps(row), shifts=shifts, storages=storages, foreign=foreign,
+        "register.html", row=row, kind=kind, lamps=lamps(row), shifts=shifts, storages=storages, documents=held,
         alarms=[(one, evidence_words(one)) for one in alarms], queues=queues, orders=_orders(kind),
         currency=organisation().currency, section=section)
 

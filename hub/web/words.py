@@ -82,7 +82,8 @@ CAUSES: Mapping[str, LazyString] = {
     "refused": _("The register refused the receipt. Nothing was printed."),
     "unavailable": _("The register did not answer; nothing was sent. The receipt went back to the queue."),
     "submitted": _("The cloud register took the receipt."),
-    "resolved": _("A person compared the receipt with the register."),
+    "resolved": _("A person compared the receipt with the register and found its document."),
+    "given_up": _("A person cancelled the receipt: nobody can say whether it was printed."),
 }
 #: What is said of an event whose cause has no sentence of its own.
 TURNS: Mapping[str, LazyString] = {
@@ -99,7 +100,7 @@ TURNS: Mapping[str, LazyString] = {
 
 ATTEMPTS: Mapping[str, LazyString] = {
     "open": _("at work"), "submitted": _("taken by the cloud"), "uncertain": _("unknown whether printed"),
-    "recorded": _("recorded"), "not_printed": _("not printed"),
+    "recorded": _("recorded"), "not_printed": _("not printed"), "given_up": _("given up"),
 }
 TARGETS: Mapping[str, LazyString] = {"source": _("to the source"), "buyer": _("to the buyer"),
                                      "owner": _("to the owner"), "plugins": _("to plugins")}
@@ -167,7 +168,8 @@ AUDIT: Mapping[str, LazyString] = {
     "register.order.check": _("reading of the state ordered"),
     "receipt.cancel": _("receipt cancelled"), "receipt.retry": _("receipt tried again"),
     "receipt.resolve": _("receipt bound to a document"),
-    "receipt.resolve_not_printed": _("receipt said to be not printed"), "receipt.return": _("return made"),
+    "receipt.resolve_not_printed": _("receipt said to be not printed"),
+    "receipt.give_up": _("undecided receipt cancelled"), "receipt.return": _("return made"),
     "queue.add": _("queue added"), "conflict.seen": _("contradiction seen"),
     "conflict.same": _("contradiction: the same payment"), "conflict.another": _("contradiction: another payment"),
     "evidence.seen": _("alarm seen"),

@@ -40,6 +40,8 @@ from hub.store import (
     Register,
     ShelfItem,
     Shift,
+    Slip,
+    SlipNotice,
     SourceRow,
     StoragePeriod,
     User,
@@ -270,7 +272,7 @@ POINTERS: tuple[tuple[Any, str], ...] = (
     (StoragePeriod, "storage_id"), (StoragePeriod, "register_id"), (Shift, "register_id"),
     (Watcher, "notifier_id"), (AlarmNotice, "alarm_id"), (AlarmNotice, "watcher_id"),
     (AlarmNotice, "notifier_id"), (ShelfItem, "source_id"), (ShelfItem, "register_id"),
-    (WirePart, "register_id"))
+    (WirePart, "register_id"), (Slip, "register_id"), (SlipNotice, "slip_id"), (SlipNotice, "notifier_id"))
 
 
 def test_every_pointer_of_the_model_is_in_the_list() -> None:
