@@ -125,6 +125,7 @@ def foreign(world: World, register_id: int, number: int, total: int) -> None:
     world.db.submit(lambda connection: connection.execute(insert(table(ForeignDocument)).values(
         organisation_id=world.org.id, register_id=register_id, storage_number=STORAGE, document_number=number,
         what="receipt", total=total, document={"at": fact.printed_at.isoformat(), "kind": "SALE", "sign": "555",
+                                               "lines": [["Чай с прилавка", total]],
                                                "record": codec.envelope(fact)},
         public_id=f"fgn_{number}", created_at=utcnow(), row_version=1)))
 
@@ -134,29 +135,78 @@ def test_an_uncertain_receipt_is_bound_to_the_document_that_a_person_chooses(sho
     receipt = shop.receipt(shop.source(), "uncertain", register=register)
     foreign(shop, register.id, 512, 148_000)
     foreign(shop, register.id, 513, 99_900)
-    client = shop.client()
-    text = client.get(f"/receipts/{receipt}").text
-    assert "№ 512" in text and "№ 513" in text and text.count("та же сумма") == 1
-    answer = post(client, f"/receipts/{receipt}/resolve", f"/receipts/{receipt}", document="999")
+    client, path = shop.client(), f"/receipts/{receipt}"
+    text = client.get(path).text
+    assert 'value="512"' in text and 'value="513"' in text and text.count("та же сумма") == 1
+    assert "Чай чёрный, 100 г" in text and "Чай с прилавка — 1\u202f480,00" in text, "ours beside theirs, line by line"
+    answer = post(client, f"{path}/resolve", path, document="512")
+    assert answer.status_code == 422 and "Скажите, откуда вы это знаете" in answer.text
+    assert state(shop, receipt) == "uncertain"
+    answer = post(client, f"{path}/resolve", path, document="999", why="на ленте")
     assert "нет свободного чека № 999" in client.get(answer.location).text
-    post(client, f"/receipts/{receipt}/resolve", f"/receipts/{receipt}", document="512")
+    post(client, f"{path}/resolve", path, document="512", why="Чек 512 на ленте, 14:05")
+    assert state(shop, receipt) == "recorded"
+    assert "Чек 512 на ленте, 14:05" in client.get(path).text
+
+
+def test_the_number_on_the_tape_may_be_typed(shop: World) -> None:
+    register = shop.register()
+    receipt = shop.receipt(shop.source(), "uncertain", register=register)
+    foreign(shop, register.id, 512, 148_000)
+    client, path = shop.client(), f"/receipts/{receipt}"
+    post(client, f"{path}/resolve", path, decision="number", number="512", why="на ленте")
     assert state(shop, receipt) == "recorded"
 
 
 @pytest.mark.parametrize("number", ["", "12a", "-5", "9" * 30, "1.5"])
 def test_a_document_number_is_digits(shop: World, number: str) -> None:
     receipt = shop.receipt(shop.source(), "uncertain", register=shop.register())
-    client = shop.client()
-    assert post(client, f"/receipts/{receipt}/resolve", f"/receipts/{receipt}", document=number).status_code == 302
+    client, path = shop.client(), f"/receipts/{receipt}"
+    answer = post(client, f"{path}/resolve", path, decision="number", number=number, why="на ленте")
+    assert answer.status_code == 422 and "на ленте" in answer.text, "nothing that was typed is lost"
+    assert post(client, f"{path}/resolve", path, document=number, why="x").status_code == 422
     assert state(shop, receipt) == "uncertain"
 
 
-def test_not_printed_sends_it_to_the_register_again(shop: World) -> None:
+@pytest.mark.parametrize(("decision", "ends"), [("not_printed", "queued"), ("give_up", "cancelled")])
+def test_what_was_not_printed_goes_again_or_is_cancelled_with_the_reason_kept(
+        shop: World, decision: str, ends: str) -> None:
     receipt = shop.receipt(shop.source(), "uncertain", register=shop.register())
-    client = shop.client()
-    post(client, f"/receipts/{receipt}/resolve", f"/receipts/{receipt}", not_printed="1")
-    assert state(shop, receipt) == "queued"
-    assert any(role == "registers" for role, _ in shop.bell.rings)
+    client, path = shop.client(), f"/receipts/{receipt}"
+    post(client, f"{path}/resolve", path, decision=decision, why="Ленту проверил Иван")
+    assert state(shop, receipt) == ends
+    text = client.get(path).text
+    assert "Ленту проверил Иван" in text and "anna" in text
+    assert any(role == "registers" for role, _ in shop.bell.rings) == (decision == "not_printed")
+    post(client, f"{path}/resolve", "/settings/me", decision=decision, why="ещё раз")
+    assert "За это время чек изменился" in client.get(path).text
+
+
+def test_a_cashier_sees_both_and_decides_nothing(shop: World) -> None:
+    register = shop.register()
+    receipt = shop.receipt(shop.source(), "uncertain", register=register)
+    foreign(shop, register.id, 512, 148_000)
+    client, path = shop.client("ivan"), f"/receipts/{receipt}"
+    text = client.get(path).text
+    assert "Чай с прилавка" in text and 'value="512"' not in text and "Решает владелец" in text
+    assert post(client, f"{path}/resolve", path, document="512", why="x").status_code == 403
+
+
+def test_a_register_shows_its_documents_beside_ours(shop: World) -> None:
+    register = shop.register()
+    source = shop.source()
+    shop.receipt(source, "recorded", shop.order(number="A-17"), register)
+    doubt = shop.receipt(source, "uncertain", shop.order(number="B-18"), register)
+    foreign(shop, register.id, 512, 148_000)
+    client = shop.client("ivan")
+    card = client.get(f"/registers/{register.public_id}").text
+    text = client.get(f"/registers/{register.public_id}/documents").text
+    for shown in (card, text):
+        assert "A-17" in shown and "Чай с прилавка" in shown and shown.count("не из хаба</span>") == 1
+    assert f"/receipts/{doubt}" in text and "после документа № 101" in text
+    older = client.get(f"/registers/{register.public_id}/documents?before=512").text
+    assert "A-17" in older and "Чай с прилавка" not in older
+    assert client.get("/registers/reg_nobody/documents").status_code == 404
 
 
 # -- returns ---------------------------------------------------------------------------------------------------------
