@@ -26,6 +26,7 @@ from hub.fiscal import (
     Payment,
     Problem,
     Receipt,
+    Text,
     return_of,
 )
 from hub.fiscal.build import left_of
