@@ -10,8 +10,9 @@ from hub_plugins.drivers.emulator.device import Device
 from hub_plugins.drivers.emulator.people import People
 from sqlalchemy import select, update
 
+from hub import steps
 from hub.contracts import RegisterGone
-from hub.dispatch import actions, steps
+from hub.dispatch import actions
 from hub.store import Audit, Database, Delivery, ReceiptEvent, table
 from tests.core.support import (
     FOREIGN,

@@ -1,5 +1,7 @@
 """Farms: since when a receipt waits, rules of queue and register. Shifts: every slip, and who is sent it."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,7 +15,7 @@ QUEUED = sa.text("state = 'queued'")
 WAITING = sa.text("state IN ('pending', 'claimed')")
 
 
-def _row(name: str, *columns: sa.Column, references: tuple[tuple[str, str], ...], unique: tuple[str, ...] = ()) -> None:
+def _row(name: str, *columns: "sa.Column[Any]", references: tuple[tuple[str, str], ...], unique: tuple[str, ...] = ()) -> None:
     """A table of an organisation's rows with what all of them have."""
     op.create_table(
         name, *columns,
