@@ -15,7 +15,8 @@ QUEUED = sa.text("state = 'queued'")
 WAITING = sa.text("state IN ('pending', 'claimed')")
 
 
-def _row(name: str, *columns: "sa.Column[Any]", references: tuple[tuple[str, str], ...], unique: tuple[str, ...] = ()) -> None:
+def _row(name: str, *columns: "sa.Column[Any]", references: tuple[tuple[str, str], ...],
+         unique: tuple[str, ...] = ()) -> None:
     """A table of an organisation's rows with what all of them have."""
     op.create_table(
         name, *columns,
