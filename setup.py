@@ -50,6 +50,7 @@ setup(
     entry_points={
         "console_scripts": ["hub = hub.cli:main"],
         "hub.plugins": [
+            "api = hub.api.own",
             "emulator = hub_plugins.drivers.emulator",
             "shtrih_m = hub_plugins.drivers.shtrih_m",
             "bitrix = hub_plugins.bitrix",

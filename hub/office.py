@@ -269,6 +269,8 @@ _MARSHMALLOW = (
     (r"Missing data for required field\.", "Заполните это поле."),
     (r"Field may not be null\.", "Заполните это поле."),
     (r"Not a valid (?:integer|number|string|boolean|URL|mapping type|list|email address)\.", "Значение не подходит."),
+    (r"Unknown field\.", "Такого поля нет."),
+    (r"Invalid input type\.", "Здесь должен быть объект JSON."),
     (r"Must be one of: (.+)\.", "Выберите одно из: {0}."),
     (r"Must be greater than or equal to (.+) and less than or equal to (.+)\.", "От {0} до {1}."),
     (r"Must be greater than or equal to (.+)\.", "Не меньше {0}."),

@@ -44,6 +44,7 @@ from hub.store import (
     Organisation,
     Record,
     Register,
+    RegisterOrder,
     SourceRow,
     new_public_id,
     table,
@@ -72,7 +73,9 @@ SAFE: Mapping[str, frozenset[str]] = {
     "uncertain": frozenset({"resolve"}), "cancelled": frozenset()}
 
 ATTEMPT, FOREIGN, REGISTER, INBOX = table(Attempt), table(ForeignDocument), table(Register), table(Inbox)
-RECORD, CONFLICT = table(Record), table(KeyConflict)
+RECORD, CONFLICT, ORDER = table(Record), table(KeyConflict), table(RegisterOrder)
+REPLACED = Text("It had not begun when a person ordered something else of the register.",
+                "Команда не началась: человек дал кассе другую.")
 
 #: A source that no plugin stands behind: receipts that people make on the page belong to it.
 MANUAL = "manual"
@@ -200,22 +203,7 @@ def make_return(db: Database, bell: Bell, organisation_id: int, receipt_id: int,
     """
 
     def work(connection: Connection) -> tuple[int, str]:
-        base_row = connection.execute(select(RECEIPT).where(RECEIPT.c.id == receipt_id).with_for_update()) \
-            .mappings().one()
-        base = _printed(connection, organisation_id, receipt_id)
-        if base is None:
-            raise Invalid([Problem("not_printed_yet")])
-        earlier = _returns(connection, receipt_id)
-        so_far = connection.execute(select(func.count()).select_from(RECEIPT).where(
-            RECEIPT.c.base_id == receipt_id)).scalar_one()
-        source_key = f"return:{base_row['public_id']}:{so_far + 1}"
-        public = connection.execute(select(SourceRow.public_id).where(
-            SourceRow.id == base_row["source_id"])).scalar_one()
-        receipt = return_of(base, receipt_key(public, source_key), quantities, form, earlier)
-        waits = not by_owner and returns_need_approval(connection, base_row["source_id"])
-        receipt_id_ = _store_return(connection, dict(base_row), receipt, source_key, actor, waits)
-        noted(connection, organisation_id, actor, "receipt.return", str(receipt_id), made=receipt_id_)
-        return receipt_id_, "" if waits else f"queue:{base_row['queue_id']}"
+        return return_within(connection, organisation_id, receipt_id, quantities, form, actor, by_owner)
 
     new_id, target = db.submit(work)
     if target:
@@ -223,13 +211,37 @@ def make_return(db: Database, bell: Bell, organisation_id: int, receipt_id: int,
     return new_id
 
 
+def return_within(connection: Connection, organisation_id: int, receipt_id: int, quantities: dict[int, Decimal] | None,
+                  form: Form | None, actor: str, by_owner: bool, source_key: str = "",
+                  origin: Mapping[str, Any] | None = None) -> tuple[int, str]:
+    """:func:`make_return` inside a transaction of the caller: the new receipt's id, and the queue to ring for after
+    the commit, empty when it waits for the owner. ``source_key`` is the caller's own and must be free; ``origin`` is
+    kept with the order, beside what its sale's source noted."""
+    base_row = connection.execute(select(RECEIPT).where(RECEIPT.c.id == receipt_id).with_for_update()) \
+        .mappings().one()
+    base = _printed(connection, organisation_id, receipt_id)
+    if base is None:
+        raise Invalid([Problem("not_printed_yet")])
+    earlier = _returns(connection, receipt_id)
+    so_far = connection.execute(select(func.count()).select_from(RECEIPT).where(
+        RECEIPT.c.base_id == receipt_id)).scalar_one()
+    source_key = source_key or f"return:{base_row['public_id']}:{so_far + 1}"
+    public = connection.execute(select(SourceRow.public_id).where(
+        SourceRow.id == base_row["source_id"])).scalar_one()
+    receipt = return_of(base, receipt_key(public, source_key), quantities, form, earlier)
+    waits = not by_owner and returns_need_approval(connection, base_row["source_id"])
+    new_id = _store_return(connection, dict(base_row), receipt, source_key, actor, waits, origin or {})
+    noted(connection, organisation_id, actor, "receipt.return", str(receipt_id), made=new_id)
+    return new_id, "" if waits else f"queue:{base_row['queue_id']}"
+
+
 def _store_return(connection: Connection, base: Mapping[str, Any], receipt: Receipt, source_key: str,
-                  actor: str, waits: bool) -> int:
+                  actor: str, waits: bool, origin: Mapping[str, Any]) -> int:
     now = utcnow()
     state = "accepted" if waits else "queued"
     buyer = connection.execute(select(BUYER).where(BUYER.c.receipt_id == base["id"])).mappings().first()
-    order = replace(whole_order(base["order_data"], dict(buyer) if buyer else None), key=source_key,
-                    kind=receipt.kind)
+    order = whole_order(base["order_data"], dict(buyer) if buyer else None)
+    order = replace(order, key=source_key, kind=receipt.kind, origin={**order.origin, **origin})
     new_id = int(connection.execute(insert(RECEIPT).values(
         organisation_id=base["organisation_id"], source_id=base["source_id"], source_key=source_key,
         content_hash=content_hash(order), order_number=base["order_number"], receipt_key=receipt.key, state=state,
@@ -264,6 +276,9 @@ def order_register(db: Database, bell: Bell, organisation_id: int, register_id: 
         connection.execute(update(REGISTER).where(
             REGISTER.c.id == register_id, REGISTER.c.organisation_id == organisation_id)
             .values(command=command, command_params={**params, "actor": actor}))
+        # A program's order that has not begun gives way to a person's.
+        connection.execute(update(ORDER).where(ORDER.c.register_id == register_id, ORDER.c.state == "waiting").values(
+            state="refused", ended_at=utcnow(), result={"refused": REPLACED.to_json()}))
         noted(connection, organisation_id, actor, f"register.order.{command}", str(register_id))
 
     db.submit(work)
@@ -316,5 +331,6 @@ def submit_test_order(db: Database, bell: Bell, catalogue: Catalogue, vault: Vau
 
 
 __all__ = ["MANUAL", "SAFE", "Bookmark", "cancel", "candidates", "give_up", "make_return", "manual_source",
-           "order_register", "resolve_not_printed", "resolve_printed", "retry", "returnable", "settle_contradiction",
+           "order_register", "resolve_not_printed", "resolve_printed", "retry", "return_within", "returnable",
+           "settle_contradiction",
            "submit_test_order"]

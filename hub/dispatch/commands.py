@@ -30,17 +30,17 @@ from hub.dispatch.lease import RegisterLease
 from hub.fiscal import Cashier, Country, Money, Text
 from hub.fiscal.rules import check_cash_move
 from hub.registers.shifts import must_close, must_open
-from hub.store import Audit, Database, Shift, new_public_id, table, utcnow
+from hub.store import Audit, Database, RegisterOrder, Shift, new_public_id, table, utcnow
 
 if TYPE_CHECKING:
     from hub.dispatch.fiscalise import Work
 
 log = structlog.get_logger("hub.dispatch")
-SHIFT = table(Shift)
+SHIFT, ORDER = table(Shift), table(RegisterOrder)
 
-#: What pages may order of a register: command -> the document it leaves in the storage.
-ORDERS: Mapping[str, str] = {"x": "report", "z": "shift_close", "cash_in": "cash_in", "cash_out": "cash_out",
-                             "check": "", "copy": "", "cut": "", "drawer": "", "clock": ""}
+#: What pages and programs may order of a register: command -> the document it leaves in the storage.
+ORDERS: Mapping[str, str] = {"x": "report", "z": "shift_close", "open": "shift_open", "cash_in": "cash_in",
+                             "cash_out": "cash_out", "check": "", "copy": "", "cut": "", "drawer": "", "clock": ""}
 
 
 class Commands:
@@ -165,8 +165,7 @@ class Commands:
             return
         params = dict(row.command_params or {})
         # Taken from the row before it is run: a command is run once or not at all, never twice.
-        self.db.submit(lambda connection: connection.execute(
-            update(REGISTER).where(REGISTER.c.id == self.owner.register_id).values(command="", command_params={})))
+        self.db.submit(lambda connection: self._taken(connection, params))
         steps.at("order_taken")
         result: dict[str, Any]
         try:
@@ -180,11 +179,14 @@ class Commands:
         if command == "z":
             self.close_shift(work, cashier)
             return {"done": True}
+        if command == "open":
+            self.ready_shift(self.driver.status(), work)
+            return {"done": True}
         if command == "x":
             report = self.driver.x_report(self.lease)
             if isinstance(report, ShiftReport):
-                return {"done": True, "sales": report.sales.amount, "cash": report.cash_in_drawer.amount,
-                        "receipts": report.receipts}
+                return {"done": True, "sales": report.sales.amount, "returns": report.returns.amount,
+                        "cash": report.cash_in_drawer.amount, "receipts": report.receipts}
             return {"refused": report.reason.to_json()}
         if command in ("cash_in", "cash_out"):
             amount = int(params.get("amount", 0)) * (1 if command == "cash_in" else -1)
@@ -215,8 +217,19 @@ class Commands:
         words = "uncertain" if isinstance(result, Uncertain) else "refused"
         return {words: result.reason.to_json(), "code": result.vendor_code}
 
+    def _taken(self, connection: Connection, params: Mapping[str, Any]) -> None:
+        connection.execute(update(REGISTER).where(REGISTER.c.id == self.owner.register_id)
+                           .values(command="", command_params={}))
+        if params.get("order"):
+            connection.execute(update(ORDER).where(ORDER.c.public_id == params["order"], ORDER.c.state == "waiting")
+                               .values(state="taken", taken_at=utcnow()))
+
     def _audited(self, command: str, params: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         audit = table(Audit)
+        if params.get("order"):
+            self.db.submit(lambda connection: connection.execute(
+                update(ORDER).where(ORDER.c.public_id == params["order"])
+                .values(state="refused" if "refused" in result else "done", ended_at=utcnow(), result=dict(result))))
         self.db.submit(lambda connection: connection.execute(insert(audit).values(
             organisation_id=self.owner.organisation_id, actor=str(params.get("actor", self.owner.actor)),
             action=f"register.{command}", object_id=str(self.owner.register_id), details=dict(result), at=utcnow(),

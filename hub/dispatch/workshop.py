@@ -27,8 +27,11 @@ from hub.store import (
     Inbox,
     Memory,
     NotifierRow,
+    OnceAnswer,
     RawRequest,
     SourceRow,
+    Webhook,
+    WebhookDelivery,
     leases,
     shelves,
     table,
@@ -47,6 +50,7 @@ WATCH_SECONDS = 10.0
 
 _inbox, _source, _raw, _buyer, _memory = (table(one) for one in (Inbox, SourceRow, RawRequest, Buyer, Memory))
 _notifier, _notice = table(NotifierRow), table(AlarmNotice)
+_webhook, _message, _once = table(Webhook), table(WebhookDelivery), table(OnceAnswer)
 
 
 class Workshop:
@@ -153,12 +157,17 @@ def due_targets(db: Database) -> list[str]:
                 select(_notice.c.id).where(_notice.c.notifier_id == _notifier.c.id, or_(
                     and_(_notice.c.state == "pending", _notice.c.due_at <= now),
                     and_(_notice.c.state == "claimed", _notice.c.claimed_until <= now)))))).scalars().all()
+        told = connection.execute(select(_webhook.c.id).where(
+            or_(_webhook.c.enabled.is_(True), _webhook.c.archived_at.is_not(None)), exists(
+                select(_message.c.id).where(_message.c.webhook_id == _webhook.c.id, or_(
+                    and_(_message.c.state == "pending", _message.c.due_at <= now),
+                    and_(_message.c.state == "claimed", _message.c.claimed_until <= now)))))).scalars().all()
         # One that is paused waits; one that was taken away is drained so that its rows come to an end.
         notices = connection.execute(select(_notifier.c.id).where(
             or_(_notifier.c.enabled.is_(True), _notifier.c.archived_at.is_not(None)), telling)).scalars().all()
     return [f"source:{one}" for one in drains] + [f"poll:{one}" for one in polls] \
         + [f"delivery:{one}" for one in deliveries] + [f"notice:{one}" for one in notices] \
-        + [f"alarm:{one}" for one in alarms]
+        + [f"alarm:{one}" for one in alarms] + [f"webhook:{one}" for one in told]
 
 
 class Ticker(threading.Thread):
@@ -218,6 +227,7 @@ class Ticker(threading.Thread):
                                          select(RECEIPT.c.inbox_id).where(RECEIPT.c.state == "invalid",
                                                                           RECEIPT.c.inbox_id.is_not(None))))
                 .values(data={}, subject="", reason=None),
+                delete(_once).where(_once.c.erase_after <= now),
                 delete(_memory).where(_memory.c.expires_at <= now - timedelta(days=1))):
             self.db.submit(lambda connection, statement=statement: connection.execute(statement))  # type: ignore[misc]
         self.db.submit(shelves.erase)

@@ -13,6 +13,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -39,7 +40,7 @@ from hub.contracts import (
 )
 from hub.fiscal import Order, Text
 from hub.intake.context import PATIENCE, SourceFacts
-from hub.intake.orders import prepare, store
+from hub.intake.orders import Prepared, Stored, prepare, store
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
 from hub.intake.standby import Standby
@@ -343,29 +344,49 @@ class Doors:
         return done
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An order that only has to be stored, with its raw request's columns."""
+
+    prepared: Prepared
+    raw: dict[str, Any]
+
+
 class SourceIntake:
     """The :class:`~hub.contracts.Intake` facade of one gateway: submit, status, cancel, all synchronous."""
 
     def __init__(self, doors: Doors, source: SourceFacts) -> None:
         self._doors, self._source = doors, source
 
-    def submit(self, order: Order, raw: Request) -> Submission:
-        doors, source = self._doors, self._source
-        prepared = prepare(source, order, doors.sources.catalogue, utcnow())
-        values = doors._sealed(source, raw)
+    def ready(self, order: Order, raw: Request) -> Ready:
+        """The order built and the request sealed: all that can be done before the transaction."""
+        doors = self._doors
+        return Ready(prepare(self._source, order, doors.sources.catalogue, utcnow()), doors._sealed(self._source, raw))
 
-        def work(connection: Connection) -> tuple[Any, ReceiptView]:
-            raw_id = int(_INSERT_RAW.run(connection, values).fetchone()[0])
-            stored = store(connection, source, prepared, actor=f"gateway:{source.plugin}", raw_id=raw_id)
+    def put(self, connection: Connection, ready: Ready, actor: str = "") -> Stored:
+        """Stores what is ready inside a transaction of the caller, who calls :meth:`rung` after its commit."""
+        raw_id = int(_INSERT_RAW.run(connection, ready.raw).fetchone()[0])
+        return store(connection, self._source, ready.prepared, actor=actor or f"gateway:{self._source.plugin}",
+                     raw_id=raw_id)
+
+    def rung(self, stored: Stored) -> None:
+        """The receipt is durable: whoever prints it hears of it."""
+        if stored.ring:
+            self._doors.bell.ring("registers", f"queue:{self._source.queue_id}")
+
+    def submit(self, order: Order, raw: Request) -> Submission:
+        ready = self.ready(order, raw)
+
+        def work(connection: Connection) -> tuple[Stored, ReceiptView]:
+            stored = self.put(connection, ready)
             seen = view(connection, stored.receipt_id)
             assert seen is not None
             return stored, seen
 
         steps.at("built")
-        stored, seen = doors.db.submit(work, within=ACCEPT_SECONDS)
+        stored, seen = self._doors.db.submit(work, within=ACCEPT_SECONDS)
         steps.at("accepted")
-        if stored.ring:
-            doors.bell.ring("registers", f"queue:{source.queue_id}")
+        self.rung(stored)
         if stored.outcome == "invalid":
             return Problems(seen, stored.problems)
         if stored.outcome == "conflict":

@@ -49,13 +49,15 @@ Outcome = Literal["accepted", "duplicate", "conflict", "invalid", "rearmed"]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of an order. ``ring`` says that its queue has something new."""
+    """What became of an order. ``ring`` says that its queue has something new; ``at`` is when a new receipt was
+    stored."""
 
     outcome: Outcome
     receipt_id: int
     state: str
     public_id: str
     problems: tuple[Problem, ...] = ()
+    at: datetime | None = None
 
     @property
     def ring(self) -> bool:
@@ -208,7 +210,7 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     if state != "invalid":
         happened(connection, place, "accepted", state, "hub", "built" if state == "queued" else "needs_approval", None,
                  now)
-        return Stored("accepted", receipt_id, state, public_id)
+        return Stored("accepted", receipt_id, state, public_id, at=now)
     _is_invalid(connection, source, receipt_id, prepared.problems)
     happened(connection, place, "accepted", "invalid", "hub", "rules",
              {"problems": [one.to_json() for one in prepared.problems]}, now)

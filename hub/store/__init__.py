@@ -1,6 +1,7 @@
 """The database: models by aggregate, sessions, leases, secrets, migrations. It holds the work (design.md §6)."""
 
 from hub.store.alarm import Alarm, AlarmNotice, Watcher
+from hub.store.api import ApiKey, OnceAnswer, RegisterOrder, Webhook, WebhookDelivery
 from hub.store.base import Base, new_public_id, table, utcnow
 from hub.store.database import Database, DatabaseAway
 from hub.store.notifier import NotifierRow
@@ -22,9 +23,10 @@ from hub.store.source import Inbox, Memory, Queue, RawRequest, ShelfItem, Source
 from hub.store.wire import WirePart
 
 __all__ = [
-    "Alarm", "AlarmNotice", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery", "Evidence",
-    "FiscalStorage", "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory", "NotifierRow",
-    "Organisation", "Picture", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record",
-    "Register", "ShelfItem", "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow", "StoragePeriod", "User",
-    "Watcher", "WirePart", "new_public_id", "table", "utcnow",
+    "Alarm", "AlarmNotice", "ApiKey", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery",
+    "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory",
+    "NotifierRow", "OnceAnswer", "Organisation", "Picture", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent",
+    "ReceiptRow", "Record", "Register", "RegisterOrder", "ShelfItem", "Shift", "Slip", "SlipNotice", "Snapshot",
+    "SourceRow", "StoragePeriod", "User", "Watcher", "Webhook", "WebhookDelivery", "WirePart", "new_public_id",
+    "table", "utcnow",
 ]

@@ -15,13 +15,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hub.contracts import ReceiptView
 from hub.contracts.source import State
 from hub.fiscal import BuyerDetails, Customer, FiscalRecord, Order, Problem, Receipt, Text, codec, links
+from hub.store.api import Webhook, WebhookDelivery
 from hub.store.base import new_public_id, table, utcnow
-from hub.store.hot import Hot
+from hub.store.hot import Hot, unjson
 from hub.store.receipt import Buyer, Delivery, ReceiptEvent, ReceiptRow, Record
 from hub.store.register import Register
 
 RECEIPT, EVENT, BUYER, RECORD, DELIVERY, REGISTER = (
     table(one) for one in (ReceiptRow, ReceiptEvent, Buyer, Record, Delivery, Register))
+
+WEBHOOK, WEBHOOK_DELIVERY = table(Webhook), table(WebhookDelivery)
 
 #: States in which nothing of a receipt is under way anywhere: its source may still take it back. (A person takes a
 #: return that waits for approval back by rejecting it.)
@@ -54,16 +57,40 @@ def receipt_key(source_public_id: str, source_key: str) -> str:
 def happened(connection: Connection, receipt: tuple[int, int], state_from: str, state_to: str, actor: str, cause: str,
              details: Mapping[str, Any] | None = None, now: datetime | None = None) -> None:
     """Appends an event to a receipt's history. ``receipt`` is (organisation_id, receipt_id)."""
-    moment = now or utcnow()
+    moment, event_id = now or utcnow(), new_public_id("rev")
     _INSERT_EVENT.run(connection, {
         "organisation_id": receipt[0], "receipt_id": receipt[1], "state_from": state_from, "state_to": state_to,
         "actor": actor, "cause": cause, "details": dict(details) if details else None, "at": moment,
-        "created_at": moment, "row_version": 1, "public_id": new_public_id("rev")})
+        "created_at": moment, "row_version": 1, "public_id": event_id})
+    if state_to in TOLD and state_from != state_to:
+        _plan_webhooks(connection, receipt, f"receipt.{state_to}", event_id, moment)
 
 
 _INSERT_EVENT = Hot(insert(EVENT).values({name: bindparam(name) for name in (
     "organisation_id", "receipt_id", "state_from", "state_to", "actor", "cause", "details", "at", "created_at",
     "row_version", "public_id")}))
+
+
+#: States of which the hub's own webhooks tell.
+TOLD = frozenset({"recorded", "confirmed", "invalid", "refused", "uncertain", "cancelled"})
+_WEBHOOKS = Hot(select(WEBHOOK.c.id, WEBHOOK.c.events).select_from(WEBHOOK).join(
+    RECEIPT, RECEIPT.c.source_id == WEBHOOK.c.source_id).where(
+    RECEIPT.c.id == bindparam("receipt"), WEBHOOK.c.archived_at.is_(None)))
+_PLAN_WEBHOOK = Hot(insert(WEBHOOK_DELIVERY).values({name: bindparam(name) for name in (
+    "organisation_id", "webhook_id", "receipt_id", "event", "event_id", "state", "tries", "due_at", "status", "note",
+    "public_id", "created_at", "row_version")}))
+
+
+def _plan_webhooks(connection: Connection, receipt: tuple[int, int], event: str, event_id: str,
+                   now: datetime) -> None:
+    """A delivery for each webhook of the receipt's source that wants the event, in the transaction of the change. One
+    that is paused gets its deliveries when it goes on."""
+    for webhook_id, wanted in _WEBHOOKS.run(connection, {"receipt": receipt[1]}).fetchall():
+        if not (types := unjson(wanted)) or event in types:
+            _PLAN_WEBHOOK.run(connection, {
+                "organisation_id": receipt[0], "webhook_id": webhook_id, "receipt_id": receipt[1], "event": event,
+                "event_id": event_id, "state": "pending", "tries": 0, "due_at": now, "status": 0, "note": "",
+                "public_id": new_public_id("whd"), "created_at": now, "row_version": 1})
 
 
 def change(connection: Connection, organisation_id: int, receipt_id: int, source: Collection[str], target: str,

@@ -29,6 +29,8 @@ from hub.runtime import public_url as own_url
 from hub.store import Database, DatabaseAway
 from hub.store.vault import Vault
 from hub.web import (
+    access,
+    apipage,
     approval,
     auth,
     conditions,
@@ -49,6 +51,7 @@ from hub.web import (
     watchers,
     words,
 )
+from hub.web.api.app import ApiDoor, create_api
 from hub.web.doors import DoorsApp
 from hub.web.state import Hub, is_owner
 
@@ -80,7 +83,7 @@ def create_app(config: Config, db: Database, vault: Vault, catalogue: Catalogue,
     assert LARGEST_FORM < LARGEST_BODY, "a form is never larger than what a door takes"
     sources = Sources(db, vault, catalogue, own_url(config), Outgoing(config.outgoing_allow))
     doors = Doors(sources, bell, Spool(config.spool_dir), Standby(config.data_dir, catalogue))
-    app.extensions["hub"] = Hub(config, db, vault, catalogue, bell, sources, doors)
+    parts = app.extensions["hub"] = Hub(config, db, vault, catalogue, bell, sources, doors)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     filters.register(app)
     Babel(app, locale_selector=page_language)
@@ -90,7 +93,8 @@ def create_app(config: Config, db: Database, vault: Vault, catalogue: Catalogue,
     _pages(app, catalogue)
     _failures(app, manager)
     app.after_request(_headers)
-    app.wsgi_app = DoorsApp(app.wsgi_app, doors)  # type: ignore[method-assign]
+    api = app.extensions["hub_api_app"] = create_api(parts)
+    app.wsgi_app = DoorsApp(ApiDoor(app.wsgi_app, api), doors)  # type: ignore[method-assign]
     if config.trusted_proxies:
         count = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
@@ -121,7 +125,7 @@ def _assets(app: Flask) -> None:
     style = ((folder / "style.css").read_text("utf-8") + css()).encode()
     sheet = css("sheet").encode()
     stamps = {"style.css": hashlib.sha256(style).hexdigest()[:12], "sheet.css": hashlib.sha256(sheet).hexdigest()[:12]}
-    for name in ("htmx.min.js", "page.js", "icon.svg"):
+    for name in ("htmx.min.js", "page.js", "api.js", "icon.svg"):
         stamps[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12]
 
     def kept(content: bytes) -> Response:
@@ -150,7 +154,7 @@ def _assets(app: Flask) -> None:
 def _pages(app: Flask, catalogue: Catalogue) -> None:
     for page in (auth.page, today.page, receipts.page, approval.page, registers.page, documents.page, queues.page,
                  connectors.page, conditions.page, notifiers.page, watchers.page, editor.page, tryit.page,
-                 settings.page, public.page, slips.page, ops.page):
+                 settings.page, public.page, slips.page, ops.page, access.page, apipage.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():
         try:

@@ -127,7 +127,7 @@ def namer(whole: queries.Whole) -> Callable[[str], str]:
         kind, _, rest = actor_name.partition(":")
         if kind == "user":
             return rest
-        if kind in ("source", "gateway"):
+        if kind in ("source", "gateway", "api"):
             return whole.source.title
         if kind == "register":
             number = rest.partition("#")[0]

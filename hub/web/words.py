@@ -52,6 +52,19 @@ FORMS: Mapping[str, LazyString] = {
     Form.CREDIT.name: _("on credit"), Form.OTHER.name: _("otherwise"),
 }
 
+#: What webhooks tell of.
+EVENTS: Mapping[str, LazyString] = {
+    "receipt.recorded": _("receipt recorded"), "receipt.confirmed": _("receipt confirmed by OFD"),
+    "receipt.invalid": _("error in the data"), "receipt.refused": _("refused by the register"),
+    "receipt.uncertain": _("unknown whether printed"), "receipt.cancelled": _("receipt cancelled"),
+    "test": _("test message"),
+}
+#: States of a webhook's message.
+MESSAGES: Mapping[str, LazyString] = {
+    "pending": _("waits"), "claimed": _("is being sent"), "done": _("taken"), "given_up": _("given up"),
+    "skipped": _("not sent"),
+}
+
 #: Causes of a receipt's events. What is not here is told by the state it led to.
 CAUSES: Mapping[str, LazyString] = {
     "received": _("The order has come."),

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from hub.store import (
     AlarmNotice,
+    ApiKey,
     Attempt,
     Base,
     Buyer,
@@ -31,6 +32,7 @@ from hub.store import (
     Inbox,
     KeyConflict,
     Memory,
+    OnceAnswer,
     Organisation,
     QueueRegister,
     RawRequest,
@@ -38,6 +40,7 @@ from hub.store import (
     ReceiptRow,
     Record,
     Register,
+    RegisterOrder,
     ShelfItem,
     Shift,
     Slip,
@@ -46,6 +49,8 @@ from hub.store import (
     StoragePeriod,
     User,
     Watcher,
+    Webhook,
+    WebhookDelivery,
     WirePart,
     fiscal,
     schema,
@@ -171,7 +176,7 @@ class Rows:
             values[column.name] = {"until": utcnow(), "erase_after": utcnow(), "printed_at": utcnow()}.get(
                 column.name, _word(column.type) if column.type.python_type is str else None)
             if values[column.name] is None:
-                values[column.name] = {} if column.type.python_type is dict else 1
+                values[column.name] = {dict: {}, bytes: b"x"}.get(column.type.python_type, 1)
         return values
 
     def put(self, connection: Any, model: Any, organisation: int | None = None, **values: Any) -> int:
@@ -272,7 +277,9 @@ POINTERS: tuple[tuple[Any, str], ...] = (
     (StoragePeriod, "storage_id"), (StoragePeriod, "register_id"), (Shift, "register_id"),
     (Watcher, "notifier_id"), (AlarmNotice, "alarm_id"), (AlarmNotice, "watcher_id"),
     (AlarmNotice, "notifier_id"), (ShelfItem, "source_id"), (ShelfItem, "register_id"),
-    (WirePart, "register_id"), (Slip, "register_id"), (SlipNotice, "slip_id"), (SlipNotice, "notifier_id"))
+    (WirePart, "register_id"), (Slip, "register_id"), (SlipNotice, "slip_id"), (SlipNotice, "notifier_id"), (ApiKey,
+    "source_id"), (OnceAnswer, "source_id"), (Webhook, "source_id"), (WebhookDelivery, "webhook_id"),
+    (WebhookDelivery, "receipt_id"), (RegisterOrder, "register_id"), (RegisterOrder, "source_id"))
 
 
 def test_every_pointer_of_the_model_is_in_the_list() -> None:
