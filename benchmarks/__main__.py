@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("templates", "domain", "accept", "bitrix", "pipeline", "farm", "latency", "recovery", "footprint")
+NAMES = ("templates", "domain", "accept", "bitrix", "pipeline", "wire", "farm", "latency", "recovery", "footprint")
 
 
 def main() -> int:

@@ -23,6 +23,8 @@ from typing import Protocol
 IN_HAND, SEND, HANDOVER = 3.0, 10.0, 0.5
 #: The last stretch of a paced byte's way is waited out awake, in seconds: sleeping overshoots by as much.
 AWAKE = 0.0002
+#: Seconds of a simulator's own work between two bytes that are not counted.
+HIDDEN = 0.002
 #: Bits on the wire for a byte of 8N1.
 BITS = 10
 _RESET = struct.pack("ii", 1, 0)
@@ -57,15 +59,22 @@ class Wired(Protocol):
 
 
 class Pace:
-    """The time that bytes take on a serial wire. ``baud`` 0 takes none."""
+    """The time that bytes take on a serial wire. ``baud`` 0 takes none.
+
+    What a simulator computes for less than :data:`HIDDEN` seconds behind the last byte costs no time on the wire: the
+    byte that follows counts from there, as from a device that needs none.
+    """
 
     def __init__(self, baud: int = 0) -> None:
         self.byte = BITS / baud if baud else 0.0
+        self._free = 0.0
 
-    def take(self, count: int) -> None:
-        """Returns when ``count`` bytes that began to travel now have arrived."""
+    def take(self, count: int, answer: bool = False) -> None:
+        """Returns when ``count`` bytes that began to travel now have arrived. ``answer``: they follow what came."""
         if self.byte:
-            until = time.perf_counter() + count * self.byte
+            now = time.perf_counter()
+            begin = self._free if answer and now - self._free < HIDDEN else now
+            self._free = until = begin + count * self.byte
             while (left := until - time.perf_counter()) > 0:
                 if left > AWAKE:
                     time.sleep(left - AWAKE)
@@ -281,7 +290,7 @@ class PtyLine:
                     self.device.feed(data)
 
     def _send(self, data: bytes) -> None:
-        self._pace.take(len(data))
+        self._pace.take(len(data), answer=True)
         deadline = time.monotonic() + SEND
         while data and time.monotonic() < deadline:
             try:

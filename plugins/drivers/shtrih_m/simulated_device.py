@@ -31,6 +31,8 @@ from hub_plugins.drivers.shtrih_m.simulated_models import PROTOCOL_2
 from hub_plugins.drivers.shtrih_m.simulated_register import Register
 
 _ACK, _NAK, _NOISE = bytes((ACK,)), bytes((NAK,)), bytes((NOISE,))
+#: Bytes of an exchange beside the two DATA: ENQ, NAK, two frames of STX, LEN and LRC, two ACK.
+EXCHANGE = 10
 #: How tag 1192 begins.
 KEY_TAG = (1192).to_bytes(2, "little")
 #: Commands at which paper_middle strikes.
@@ -71,6 +73,8 @@ class Device:
         self.push: Callable[[], None] = lambda: None
         self._lock = threading.RLock()
         self.heard = self.said = 0
+        #: Command -> how often it was executed, and the bytes of its exchanges: ENQ, NAK, frame, ACK, answer, ACK.
+        self.exchanges: dict[str, list[int]] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -395,6 +399,9 @@ class Device:
             if self.strikes.waiting and good:
                 self._struck_paper(name)
         self.register.trap = None
+        count = self.exchanges.setdefault(name, [0, 0])
+        count[0] += 1
+        count[1] += len(work.data) + len(answer) + EXCHANGE
         if work.number >= 0:
             self._number, self._last = work.number, answer
         if self.strikes.waiting and self._struck_answer(name, work, answer):

@@ -158,6 +158,7 @@ class ControlServer(HttpSimulator):
                 "powered": self.device.powered, "conditions": sorted(register.conditions),
                 "strikes": [one.to_json() for one in tuple(self.device.strikes.waiting)],
                 "bytes": {"in": self.device.heard, "out": self.device.said},
+                "exchanges": {name: tuple(count) for name, count in self.device.exchanges.items()},
                 "last_error": register.last_error[0], "journal": register.journal.name,
                 "documents": self.documents()}
 
