@@ -62,7 +62,8 @@ def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
         runtime.bell.listen(exchanges.ring)
         exchanges.start()
     if "registers" in roles:
-        keepers = Keepers(runtime.db, runtime.vault, runtime.catalogue, runtime.bell, name, config.data_dir)
+        keepers = Keepers(runtime.db, runtime.vault, runtime.catalogue, runtime.bell, name, config.data_dir,
+                          public_url=runtime.sources.public_url)
         runtime.bell.listen(keepers.ring)
         threading.Thread(target=_keep, args=(keepers, stop), name="keepers", daemon=True).start()
     log.info("working", roles=",".join(roles), bell=runtime.bell.rung_over)

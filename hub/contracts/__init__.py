@@ -1,7 +1,7 @@
 """The plugin contract: the classes a plugin hands over, and everything they take and give. Plain data only."""
 
 from hub.contracts.demo import Demo, Expected, Ordered, RunningSimulator, Scenario, Stage, Told
-from hub.contracts.driver import Driver, DriverContext, Guard, Job, NoGuard, RegisterGone
+from hub.contracts.driver import Driver, DriverContext, Guard, Heard, Job, NoGuard, RegisterGone
 from hub.contracts.errors import LeaseLost, Malformed, NeedsAttention, TryLater, Unauthorised
 from hub.contracts.exchange import LONGEST_CALL, Call, Exchanged
 from hub.contracts.gateway import Accepted, Conflict, Duplicate, Gateway, Intake, Problems, Submission
@@ -51,11 +51,11 @@ from hub.fiscal import Text
 __all__ = [
     "LONGEST_CALL", "Accepted", "Answer", "Bookmark", "Call", "Capabilities", "Check", "Client", "Colour", "Conflict",
     "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected", "FieldSpec", "Finding", "Found",
-    "Gateway", "Guard", "Identity", "Instead", "Intake", "Item", "Job", "LeaseLost", "Malformed", "NeedsAttention",
-    "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PluginSettings", "Polled", "Probing",
-    "Problems", "ReceiptView", "Reception", "Refused", "RegisterGone", "RegisterView", "Reply", "Report", "Request",
-    "RunningSimulator", "Scenario", "SettingCheck", "Shelf", "ShiftReport", "Source", "SourceContext", "Stage", "State",
-    "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Told",
-    "TortureRegister", "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable", "Uncertain",
-    "clock_check", "describe", "load", "mask", "masked", "php_form", "setting", "split_secrets",
+    "Gateway", "Guard", "Heard", "Identity", "Instead", "Intake", "Item", "Job", "LeaseLost", "Malformed",
+    "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PluginSettings",
+    "Polled", "Probing", "Problems", "ReceiptView", "Reception", "Refused", "RegisterGone", "RegisterView", "Reply",
+    "Report", "Request", "RunningSimulator", "Scenario", "SettingCheck", "Shelf", "ShiftReport", "Source",
+    "SourceContext", "Stage", "State", "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted",
+    "Text", "Told", "TortureRegister", "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable",
+    "Uncertain", "clock_check", "describe", "load", "mask", "masked", "php_form", "setting", "split_secrets",
 ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
+from hub.contracts.errors import Unauthorised
+from hub.contracts.http import Answer, Request
 from hub.contracts.outcomes import (
     Bookmark,
     Capabilities,
@@ -23,6 +25,7 @@ from hub.contracts.outcomes import (
     Uncertain,
 )
 from hub.contracts.settings import PluginSettings
+from hub.contracts.shelf import Shelf
 from hub.contracts.wire import Probing, Transport, mask
 from hub.fiscal import Cashier, Money, Receipt, Text
 
@@ -50,10 +53,23 @@ class NoGuard:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One receipt to fiscalise. ``external_id`` (key and attempt number) is the id clouds get."""
+    """One receipt to fiscalise. ``external_id`` (key and attempt number) is the id clouds get. ``again``: it may have
+    been sent under this id before (only with ``Capabilities.repeatable``); then a refusal is proof only if it says that
+    the id was never taken."""
 
     receipt: Receipt
     external_id: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a request to a register's address meant: the answer, and which submitted receipts (by their ``remote_id``)
+    have news, so that they are asked for at once. ``wake``: the register's thread should look, whatever it is about."""
+
+    answer: Answer
+    about: tuple[str, ...] = ()
+    wake: bool = False
 
 
 class DriverContext(Protocol):
@@ -75,6 +91,17 @@ class DriverContext(Protocol):
     def currency(self) -> str:
         """``RUB`` or ``KZT``."""
 
+    @property
+    def tax_id(self) -> str:
+        """INN or BIN of the organisation whose register it is."""
+
+    @property
+    def address(self) -> str:
+        """Where the register can be called over HTTP (:meth:`Driver.heard`), if the hub can be reached at all."""
+
+    def shelf(self, name: str) -> Shelf:
+        """Things that the register keeps by number, shared by all processes (:mod:`hub.contracts.shelf`)."""
+
 
 class Driver(ABC):
     """A register. Used by one thread; ``open`` takes the port or socket exclusively, ``close`` gives it back.
@@ -93,6 +120,8 @@ class Driver(ABC):
     summary: ClassVar[Text]
     settings: ClassVar[type[PluginSettings]]
     capabilities: ClassVar[Capabilities]
+    #: Paths at the root of the hub at which registers of this kind are called too; :meth:`account` says whose.
+    roots: ClassVar[tuple[str, ...]] = ()
     #: Where discovery may ask :meth:`probe`; nothing by default.
     probing: ClassVar[Probing] = Probing()
 
@@ -208,6 +237,24 @@ class Driver(ABC):
         fiscal documents; whoever packs them in another way (escaped, compressed, names in fields of his own) says so
         here, and makes check sums anew where a recording shall be played again."""
         return mask(data)
+
+    # -- registers that are called (clouds that call back, agents at a distance) -----------------------------------
+
+    @classmethod
+    def account(cls, request: Request) -> str:
+        """Whose a request at one of ``roots`` is, as the caller names itself; nothing is trusted yet."""
+        return ""
+
+    @classmethod
+    def accounts(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The names under which a register with these (open) settings is called at ``roots``."""
+        return ()
+
+    @classmethod
+    def heard(cls, settings: Mapping[str, Any], context: DriverContext, request: Request) -> Heard:
+        """Answers a request to the register's address, in whatever process it reached; the driver itself may be at work
+        in another, so what it must know goes to a shelf. Raises Unauthorised."""
+        raise Unauthorised
 
     def submitted(self, remote_id: str) -> Outcome:
         """Clouds: the state of what ``fiscalise`` submitted; ``Submitted`` again while it waits."""

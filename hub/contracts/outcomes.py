@@ -38,9 +38,11 @@ class Uncertain:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A cloud took the receipt and will print it; ``remote_id`` is what to ask for."""
+    """A cloud took the receipt and will print it; ``remote_id`` is what to ask for, after ``ask_after`` seconds if the
+    driver knows better than the core."""
 
     remote_id: str
+    ask_after: float | None = None
 
 
 Outcome = FiscalRecord | Refused | Unavailable | Uncertain | Submitted
@@ -182,6 +184,8 @@ class Capabilities:
     ``electronic_only``: a receipt can be made without paper. ``shifts``, ``cash_moves``, ``x_report``, ``copies``,
     ``cuts``, ``drawer``, ``sets_clock``, ``reads_documents`` and ``checks_settings`` each promise one method of
     :class:`Driver`; ``carries_key`` promises that tag 1192 can carry a receipt's key, ``marking`` goods with codes.
+    ``repeatable``: a cloud takes the same external id sent again for the same receipt. Then a receipt whose fate is
+    unknown is sent again under its id, instead of being looked for in a storage.
     A class states what its models can do at best; :meth:`Driver.abilities` what the one that answered can.
     """
 
@@ -202,4 +206,5 @@ class Capabilities:
     reads_documents: bool = False
     checks_settings: bool = False
     marking: bool = False
+    repeatable: bool = False
     extras: tuple[str, ...] = field(default=())

@@ -481,21 +481,29 @@ def uncertain(connection: Connection, owner: Owner, claimed: Claim, reason: Text
 
 
 def submitted(connection: Connection, owner: Owner, claimed: Claim, outcome: Submitted) -> None:
-    """A cloud has it: the attempt keeps its slot until polling, a callback or find settles it."""
-    connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == claimed.attempt_id).values(
-        state="submitted", remote_id=outcome.remote_id, due_at=utcnow() + timedelta(seconds=2)))
-    happened(connection, (claimed.organisation_id, claimed.receipt_id), "printing", "printing", owner.actor,
-             "submitted", {"remote_id": outcome.remote_id})
+    """A cloud has it: the attempt keeps its slot until polling, a callback or find settles it. One that was in doubt
+    is in hand again."""
+    wait = FIRST_ASK_SECONDS if outcome.ask_after is None else outcome.ask_after
+    connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == claimed.attempt_id, ATTEMPT.c.state.in_(words(*LIVE)))
+                       .values(state="submitted", remote_id=outcome.remote_id,
+                               due_at=utcnow() + timedelta(seconds=wait)))
+    details = {"remote_id": outcome.remote_id}
+    if not change(connection, claimed.organisation_id, claimed.receipt_id, ("uncertain",), "printing", owner.actor,
+                  "submitted", details, reason=None):
+        happened(connection, (claimed.organisation_id, claimed.receipt_id), "printing", "printing", owner.actor,
+                 "submitted", details)
 
 
+#: Seconds before the first question for a receipt that a cloud has.
+FIRST_ASK_SECONDS = 2
 #: Seconds between two questions for a receipt that a cloud has.
 ASK_SECONDS = 3
 
 
-def ask_again(connection: Connection, attempt_id: int) -> None:
-    """The cloud still works on it: asked again in a moment."""
+def ask_again(connection: Connection, attempt_id: int, after: float | None = None) -> None:
+    """The cloud still works on it: asked again in a moment, or after as many seconds as its driver says."""
     connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt_id)
-                       .values(due_at=utcnow() + timedelta(seconds=ASK_SECONDS)))
+                       .values(due_at=utcnow() + timedelta(seconds=ASK_SECONDS if after is None else after)))
 
 
 def in_flight(connection: Connection, register_id: int) -> int:

@@ -157,6 +157,8 @@ class Work:
     def find(self, claimed: Claim) -> matching.Decision:
         """Looks in the storage for what became of an attempt. Raises RegisterGone when the register does not answer
         (the attempt then stays as it is, for the next try)."""
+        if self.driver.capabilities.repeatable:
+            return self._repeat(claimed)
         status = self.driver.settle(self.lease)
         if status.document_open and not self.driver.cancel_document(self.lease):
             return "uncertain"
@@ -192,6 +194,35 @@ class Work:
             self.db.submit(lambda connection: claims.uncertain(connection, self.owner, claimed, reason, "undecided"))
         steps.at("verdict")
         return verdict.decision
+
+    def _repeat(self, claimed: Claim) -> matching.Decision:
+        """Sends a cloud the same external id again: what was taken before is told as the same receipt, what never
+        arrived is taken now. Dying on any line leaves the attempt in doubt, and the next owner sends it again."""
+        try:
+            outcome = self.driver.fiscalise(Job(claimed.receipt, claimed.external_id, again=True), self.lease)
+        except (LeaseLost, RegisterGone):
+            raise
+        except Exception as problem:
+            log.exception("driver_failed", driver=self.driver.name)
+            outcome = Uncertain(FAILED.with_(error=repr(problem)[:200]))
+        steps.at("found")
+        log.info("repeated", outcome=type(outcome).__name__)
+        if isinstance(outcome, FiscalRecord):
+            self.recorded(claimed, outcome, "found")
+            return "recorded"
+        if isinstance(outcome, Submitted):
+            self.db.submit(lambda connection: claims.submitted(connection, self.owner, claimed, outcome))
+            steps.at("submitted")
+        elif isinstance(outcome, Refused) and not outcome.retry:
+            self._free(claimed, outcome, "refused")
+            return "not_printed"
+        else:
+            reason = outcome.reason
+            self.db.submit(lambda connection: claims.uncertain(connection, self.owner, claimed, reason, "undecided"))
+            steps.at("doubted")
+            if isinstance(outcome, Unavailable):
+                raise RegisterGone(outcome.reason, outcome.vendor_code)
+        return "uncertain"
 
     def _compare(self, claimed: Claim, stored: StoredDocument) -> None:
         """Holds a document that was read back against what was asked for. A difference is evidence for a person: the
@@ -236,7 +267,8 @@ class Work:
             with structlog.contextvars.bound_contextvars(receipt=claimed.public_id,
                                                          register=self.owner.register_id):
                 if row["state"] == "submitted":
-                    self.poll_submitted(claimed, row["remote_id"])
+                    if row["due_at"] <= utcnow():
+                        self.poll_submitted(claimed, row["remote_id"])
                     continue
                 if row["state"] == "open":
                     self.db.submit(lambda connection, claimed=claimed: claims.uncertain(  # type: ignore[misc]
@@ -273,7 +305,7 @@ class Work:
         outcome = self.driver.submitted(remote_id)
         steps.at("polled")
         if isinstance(outcome, Submitted):
-            self.db.submit(lambda connection: claims.ask_again(connection, claimed.attempt_id))
+            self.db.submit(lambda connection: claims.ask_again(connection, claimed.attempt_id, outcome.ask_after))
             return
         if isinstance(outcome, FiscalRecord):
             self.recorded(claimed, outcome, "polled")

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from hub.registers import transports
 from hub.registers.health import obstacle
 from hub.registers.shifts import must_close, must_open
 from hub.store import Database, DatabaseAway, Organisation, Register, leases
+from hub.store.lent import ADDRESS, Lent
 from hub.store.receipts import RECEIPT, RECORD
 from hub.store.vault import KeyMissing, Vault
 
@@ -42,23 +42,14 @@ STATUS_SECONDS = 5.0
 RECOVER_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Lent:
-    """The :class:`~hub.contracts.DriverContext` of one register."""
-
-    public_id: str
-    data_dir: str
-    zone: str
-    currency: str
-
-
 class RegisterThread(threading.Thread):
     """Owns one register while its lease lasts. ``stop()`` finishes the receipt in hand, then ends."""
 
     def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, bell: Bell, register_id: int, holder: str,
-                 data_dir: Path, make: Callable[..., Driver] | None = None, wires: WireLogs | None = None) -> None:
+                 data_dir: Path, make: Callable[..., Driver] | None = None, wires: WireLogs | None = None,
+                 public_url: str = "") -> None:
         super().__init__(name=f"register-{register_id}", daemon=True)
-        self._wires = wires
+        self._wires, self.public_url = wires, public_url
         self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
         self.register_id, self.holder, self.data_dir, self._make = register_id, holder, data_dir, make
         self.wake = threading.Event()
@@ -144,7 +135,8 @@ class RegisterThread(threading.Thread):
         settings: dict[str, Any] = {**row.settings, **self.vault.unseal(row.secrets, row.key_id)}
         folder = self.data_dir / "registers" / row.public_id
         folder.mkdir(parents=True, exist_ok=True)
-        lent = Lent(row.public_id, str(folder), row.zone, organisation.currency)
+        lent = Lent(row.public_id, str(folder), row.zone, organisation.currency, organisation.tax_id,
+                    f"{self.public_url}{ADDRESS}{row.public_id}", self.db, self.vault, row.organisation_id, row.id)
         if self._make is not None:
             return self._make(row, lent)
         kind = self.catalogue.drivers.get(row.driver)
@@ -314,7 +306,8 @@ class Keepers:
     """Starts a thread for every enabled register and ends those that are gone. Driven by the worker's main loop."""
 
     def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, bell: Bell, holder: str, data_dir: Path,
-                 make: Callable[..., Driver] | None = None) -> None:
+                 make: Callable[..., Driver] | None = None, public_url: str = "") -> None:
+        self.public_url = public_url
         self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
         self.holder, self.data_dir, self._make = holder, data_dir, make
         self.wires = WireLogs(db)
@@ -327,7 +320,8 @@ class Keepers:
                 claims.REGISTER.c.enabled.is_(True), claims.REGISTER.c.archived_at.is_(None))).scalars())
         for register_id in wanted - set(self.threads):
             thread = RegisterThread(self.db, self.vault, self.catalogue, self.bell, register_id,
-                                    f"{self.holder}:{register_id}", self.data_dir, self._make, self.wires)
+                                    f"{self.holder}:{register_id}", self.data_dir, self._make, self.wires,
+                                    self.public_url)
             self.threads[register_id] = thread
             thread.start()
         for register_id, thread in list(self.threads.items()):

@@ -117,3 +117,9 @@ class RegisterContext:
     public_id: str = "reg_test"
     zone: str = "Europe/Moscow"
     currency: str = "RUB"
+    tax_id: str = "7707083893"
+    address: str = "http://hub.test/in-register/reg_test"
+    shelves: dict[str, MemoryShelf] = field(default_factory=dict)
+
+    def shelf(self, name: str) -> MemoryShelf:
+        return self.shelves.setdefault(name, MemoryShelf())

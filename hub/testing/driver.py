@@ -169,7 +169,7 @@ class DriverContract(HandsContract, FaultsContract):
             record = register.settled(register.fiscalise(receipt))
             assert isinstance(record, FiscalRecord), f"a working device ended in {record!r}"
             assert self.printed() == before + 1, "the device did not print exactly one receipt"
-            agrees(record, receipt, mark)
+            agrees(record, receipt, mark, self.reads_storage)
             if self.reads_storage:
                 found = register.driver.find(mark)
                 only(found, mark, receipt, record)

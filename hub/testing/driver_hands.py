@@ -216,7 +216,7 @@ class HandsContract:
         mark = register.driver.bookmark()
         record = register.settled(register.fiscalise(self.receipt()))
         assert isinstance(record, FiscalRecord), f"a working device ended in {record!r}"
-        agrees(record, self.receipt(), mark)
+        agrees(record, self.receipt(), mark, getattr(self, "reads_storage", True))
         return record
 
 

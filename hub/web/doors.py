@@ -15,6 +15,8 @@ import structlog
 
 from hub.contracts import Answer, Request
 from hub.intake.doors import LARGEST_BODY, Doors
+from hub.intake.register_doors import RegisterDoors
+from hub.store.lent import ADDRESS
 
 PREFIX = "/in/"
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -29,7 +31,10 @@ class DoorsApp:
     def __init__(self, pages: WsgiApp, doors: Doors) -> None:
         self.pages, self.doors = pages, doors
         self._roots = {root: name for name, kind in doors.sources.catalogue.gateways.items() for root in kind.roots}
-        self._prefixes = (PREFIX, *self._roots)
+        drivers = doors.sources.catalogue.drivers
+        self._driver_roots = {root: name for name, kind in drivers.items() for root in kind.roots}
+        self._registers = RegisterDoors(doors.sources, doors.bell)
+        self._prefixes = (PREFIX, ADDRESS, *self._roots, *self._driver_roots)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -49,6 +54,8 @@ class DoorsApp:
         whole = path.encode("latin-1").decode("utf-8", "replace")
         parts = whole[len(PREFIX):].split("/", 3)
         at_root = not whole.startswith(PREFIX)
+        if whole.startswith((ADDRESS, *self._driver_roots)):
+            return self._register(environ, whole)
         if at_root:
             plugin, rest = next(name for root, name in self._roots.items() if whole.startswith(root)), whole[1:]
         elif len(parts) < 3 or not parts[2]:
@@ -66,6 +73,23 @@ class DoorsApp:
             log.error("door_failed", plugin=plugin, error=repr(problem))
             answer = self._failed(plugin, request)
         return Answer.text("not found", 404) if answer is None else answer
+
+    def _register(self, environ: dict[str, Any], whole: str) -> Answer:
+        """A request to a register: at its own address, or at a path of its driver's at the root."""
+        root = next((one for one in self._driver_roots if whole.startswith(one)), "")
+        public_id, _, rest = whole[len(ADDRESS):].partition("/")
+        request = Request(environ["REQUEST_METHOD"], whole if root else f"/{rest}" if rest else "",
+                          environ.get("QUERY_STRING", ""), _headers(environ), b"", environ.get("REMOTE_ADDR", ""),
+                          environ.get("REQUEST_URI", ""), environ.get("wsgi.url_scheme", ""))
+        try:
+            request = replace(request, body=_body(environ))
+            if len(request.body) > LARGEST_BODY:
+                return Answer.text("too large", 413)
+            return self._registers.at_root(self._driver_roots[root], request) if root \
+                else self._registers.answer(public_id, request)
+        except Exception as problem:
+            log.error("register_door_failed", error=repr(problem))
+            return Answer.text("failed", 500)
 
     def _failed(self, plugin: str, request: Request) -> Answer:
         kind = self.doors.sources.catalogue.connector(plugin)

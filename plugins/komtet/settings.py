@@ -84,3 +84,39 @@ class GatewaySettings(PluginSettings):
 def names(settings: dict[str, Any] | Any) -> str:
     """The shop id that an owner gave, else an empty text."""
     return str(settings.get("shop_id") or "").strip()
+
+
+class DriverSettings(PluginSettings):
+    """A queue of a shop at KOMTET."""
+
+    host = setting(
+        fields.String(load_default="https://kassa.komtet.ru", validate=_base), advanced=True,
+        label=Text("Server", "Сервер"), example="https://kassa.komtet.ru")
+    shop_id = setting(
+        fields.String(required=True, validate=validate.Length(1, 120)), label=Text("Shop id", "ID магазина"),
+        example="6131", help=Text("From the shop's page at KOMTET Kassa.", "Со страницы магазина в КОМТЕТ Кассе."))
+    key = setting(
+        fields.String(required=True, validate=validate.Length(1, 200)), secret=True,
+        label=Text("Secret key", "Секретный ключ"))
+    queue = setting(
+        fields.Integer(required=True, strict=True, validate=validate.Range(1, 2_000_000_000)),
+        label=Text("Queue number", "Номер очереди"), example="7")
+    version = setting(
+        fields.String(load_default="2"), choices={
+            "2": Text("v2: FFD 1.2, marked goods", "v2: ФФД 1.2, маркировка"), "1": Text("v1: FFD 1.05", "v1: ФФД "
+                                                                                                         "1.05")},
+        label=Text("Form of checks", "Вид чеков"),
+        help=Text("As the register behind the queue is registered.", "Как зарегистрирована касса за очередью."))
+    paper = setting(
+        fields.Boolean(load_default=False), label=Text("Paper copies too", "Печатать и на бумаге"))
+    callbacks = setting(
+        fields.Boolean(load_default=False), label=Text("KOMTET calls the hub back", "КОМТЕТ сообщает результаты сама"),
+        help=Text("Fewer questions, quicker results. The hub must be reachable from the Internet; without an answer it "
+                  "asks by itself all the same.",
+                  "Меньше запросов, быстрее результат. Хаб должен быть доступен из интернета; не дождавшись, он всё "
+                  "равно спросит сам."))
+    use_passive = setting(
+        fields.Boolean(load_default=False), advanced=True,
+        label=Text("Send to a passive queue too", "Отправлять и в неактивную очередь"),
+        help=Text("Receipts then wait at KOMTET for its register, and no other register of the hub can print them.",
+                  "Тогда чеки ждут кассу в КОМТЕТ, и другая касса хаба их не напечатает."))
