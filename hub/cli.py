@@ -75,6 +75,20 @@ def _simulate(options: argparse.Namespace) -> int:
     return int(main(options.arguments))
 
 
+def _openapi(options: argparse.Namespace) -> int:
+    from flask import Flask
+
+    from hub.web.api.app import described
+    from hub.web.api.document import document
+
+    text = json.dumps(document(described(Flask("hub.web.api", static_folder=None))), ensure_ascii=False, indent=1) + "\n"
+    if options.file is None:
+        print(text, end="")
+    else:
+        options.file.write_text(text, encoding="utf-8")
+    return 0
+
+
 def _plugin_list(options: argparse.Namespace) -> int:
     from hub.plugins import discover
 
@@ -270,6 +284,8 @@ def parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "what is wrong and how to mend it")
     add("check", _check, "what a register would refuse in a receipt written as JSON").add_argument(
         "files", nargs="+", metavar="FILE", help="docs/fiscal.md shows the form")
+    add("openapi", _openapi, "the document of the hub's own API").add_argument(
+        "file", nargs="?", type=Path, help="write it there; without it, to the terminal")
     simulate = commands.add_parser("simulate", help="run a simulator of another system or register")
     simulate.set_defaults(call=_simulate)
     simulate.add_argument("name")

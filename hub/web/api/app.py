@@ -40,7 +40,6 @@ def create_api(hub: Hub) -> Flask:
     """The WSGI application of ``/api``."""
     app = Flask("hub.web.api", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_CALL, TRAP_HTTP_EXCEPTIONS=False)
-    app.url_map.strict_slashes = False
     app.extensions["hub_api"] = Api(hub, Keys(hub.db), Rates())
     app.before_request(calls.admit)
     app.after_request(tell_rate)
@@ -51,6 +50,13 @@ def create_api(hub: Hub) -> Flask:
         """The document."""
         return reply(document.document(app))
 
+    described(app)
+    return app
+
+
+def described(app: Flask) -> Flask:
+    """Gives an application the API's addresses; without a hub behind it, it is good for the document alone."""
+    app.url_map.strict_slashes = False
     api = document.smorest(app)
     for page in (receipts.page, receipts.corrections, registers.page, registers.shifts, registers.orders,
                  registers.reports, webhooks.page, registers.key):

@@ -70,7 +70,7 @@ class LineIn(Strict):
     name = says(text(512), "As on the receipt; longer than 128 characters is shortened at a word. May be empty when "
                            "the shop's template names the lines.")
     price = says(MoneyText(required=True), "Of one unit, before the discount.")
-    quantity = QuantityText(load_default="1")
+    quantity = says(QuantityText(), "One when it is left out.")
     amount = says(MoneyText(), "Sum of the line after its discount. Computed when it is left out.")
     discount = says(MoneyText(), "Money off the whole line.")
     vat = says(text(12), "vat22, vat10, vat0, none, ... as valid on the day of settlement; the organisation's rate "
