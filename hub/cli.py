@@ -81,7 +81,8 @@ def _openapi(options: argparse.Namespace) -> int:
     from hub.web.api.app import described
     from hub.web.api.document import document
 
-    text = json.dumps(document(described(Flask("hub.web.api", static_folder=None))), ensure_ascii=False, indent=1) + "\n"
+    made = document(described(Flask("hub.web.api", static_folder=None)))
+    text = json.dumps(made, ensure_ascii=False, indent=1) + "\n"
     if options.file is None:
         print(text, end="")
     else:

@@ -16,7 +16,7 @@ from hub.client import Hub, HubError, Unreachable
 from hub.store import ApiKey, RegisterOrder, Shift, table, utcnow
 from hub.web.api.calls import Rates
 from tests.api.live import served
-from tests.api.support import Shop, body, open_shop
+from tests.api.support import Shop, body
 from tests.web.world import STORAGE
 
 KEY = table(ApiKey)
@@ -34,7 +34,7 @@ def test_no_key_a_wrong_one_a_revoked_one_and_an_expired_one_are_refused(shop: S
     for change in ({"revoked_at": utcnow()}, {"expires_at": utcnow() - timedelta(seconds=1)}):
         key = shop.another_key()
         assert shop.get("/key", key=key).status_code == 200
-        shop.world.db.submit(lambda connection, change=change: connection.execute(
+        shop.world.db.submit(lambda connection, key=key, change=change: connection.execute(
             update(KEY).where(KEY.c.hint == key[-4:]).values(**change)))
         keys.forget()
         assert shop.get("/key", key=key).json["code"] == "unauthorised"
@@ -158,7 +158,8 @@ def test_registers_shifts_and_the_day_are_shown(any_shop: Shop) -> None:
     with shop.world.db.write() as session:
         session.add(Shift(organisation_id=shop.world.org.id, register_id=register.id, storage_number=STORAGE, number=3,
                           opened_at=utcnow(), closed_at=utcnow(), cumulative=500_00,
-                          report={"receipts": 2, "sales": 1480_00, "returns": 0, "cash": 0, "document": 7, "sign": "1"}))
+                          report={"receipts": 2, "sales": 1480_00, "returns": 0, "cash": 0, "document": 7,
+                                  "sign": "1"}))
     shift = shop.get("/shifts").json["items"][0]
     assert shift["z"]["sales"] == "1480.00" and shop.get(f"/shifts/{shift['id']}").json == shift
     assert shop.get("/reports/z").json["items"] == [shift]
@@ -167,7 +168,7 @@ def test_registers_shifts_and_the_day_are_shown(any_shop: Shop) -> None:
     shop.post("/receipts", body("waits"))
     day = shop.get("/reports/day").json
     assert day["balance"] == "1480.00" and day["not_printed"] == [{"state": "queued", "receipts": 1}]
-    assert [(one["kind"], one["receipts"]) for one in day["kinds"]][0] == ("sale", 1)
+    assert (day["kinds"][0]["kind"], day["kinds"][0]["receipts"]) == ("sale", 1)
     assert shop.get("/registers/reg_none").status_code == shop.get("/shifts/shf_none").status_code == 404
 
 

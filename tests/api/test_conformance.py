@@ -54,8 +54,8 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
     shop.world.db.close()
 
 
-OPERATIONS = [(method.upper(), path) for path, methods in document(described(Flask("document"))
-                                                                   )["paths"].items() for method in methods if method != "parameters"]
+PATHS = document(described(Flask("document")))["paths"]
+OPERATIONS = [(method.upper(), path) for path, methods in PATHS.items() for method in methods if method != "parameters"]
 
 
 @pytest.mark.parametrize("method, path", OPERATIONS)

@@ -109,7 +109,8 @@ def test_one_delivery_and_a_period_are_sent_again(shop: Shop) -> None:
         assert shop.post(f"/webhooks/{hook}/deliveries/{first}/replay").json == {"deliveries": 1}
         run(shop, worker)
         assert [one[0]["hub-delivery"] for one in came].count(first) == 2
-        day = {"since": (utcnow() - timedelta(hours=1)).isoformat(), "until": (utcnow() + timedelta(hours=1)).isoformat()}
+        day = {"since": (utcnow() - timedelta(hours=1)).isoformat(),
+               "until": (utcnow() + timedelta(hours=1)).isoformat()}
         assert shop.post(f"/webhooks/{hook}/replay", day, once="again").json == {"deliveries": 2}
         assert shop.post(f"/webhooks/{hook}/replay", day, once="again").json == {"deliveries": 2}
         run(shop, worker)
