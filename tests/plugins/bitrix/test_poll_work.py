@@ -25,7 +25,8 @@ from hub_plugins.drivers.emulator.settings import EmulatorSettings
 from sqlalchemy import select
 
 from hub import office
-from hub.store import Database, Inbox, SourceRow, table
+from hub.dispatch.actions import settle_contradiction
+from hub.store import Database, Inbox, KeyConflict, SourceRow, table
 from hub.store.receipts import DELIVERY, RECEIPT
 from hub.testing.simulator import Fault, Running, running
 from tests.core.support import INN, Shop
@@ -34,6 +35,7 @@ from tests.core.test_caller import certificate
 SITE = [sys.executable, "-c", "import sys; from hub_plugins.bitrix.site_poll import main; sys.exit(main(sys.argv[1:]))",
         "--port", "0"]
 SECONDS = 25.0
+CONFLICT = table(KeyConflict)
 #: Nobody has put cash into the register's drawer.
 BACK_ON_CARD = {"payments": [{"type": "cashless", "is_cash": "N", "sum": "1781"}]}
 
@@ -282,6 +284,31 @@ def test_a_site_restored_from_a_backup(scene: Scene) -> None:
     again = scene.check("sell-card-delivery", number=number)
     scene.until(lambda: scene.ended(again))
     assert len(scene.papers()) == 2
+
+
+@pytest.mark.parametrize("another", [False, True], ids=["same", "another"])
+def test_other_contents_under_a_number_in_work_wait_for_a_person(scene: Scene, another: bool) -> None:
+    """The site hands a check out again while its result is not stored there, with other contents and another sum: an
+    edited order or, after a backup, another payment. The core holds both up; the site hears the right document."""
+    scene.register.do("fault", kind="no_paper")
+    number = scene.check("sell-one-line")
+    scene.work()
+    scene.until(lambda: [state for _, state in scene.states()] == ["queued"])
+    scene.site.do("site", act="restore", number=number)
+    scene.check("sell-card-delivery", number=number)
+    scene.until(lambda: scene.shop.count(CONFLICT))
+    scene.register.do("fault", kind="no_paper", on=False)
+    scene.until(scene.papers)
+    time.sleep(1.0)  # a poll's time in which nothing may happen
+    assert len(scene.papers()) == 1 and scene.rows()[number]["STATUS"] == "P"
+    with scene.shop.db.read() as connection:
+        conflict = connection.execute(select(CONFLICT.c.public_id)).scalar_one()
+    assert settle_contradiction(scene.shop.db, scene.shop.bell, scene.shop.organisation_id, conflict, another,
+                                "user:anna") is None
+    scene.until(lambda: scene.ended(number))
+    documents = [one["n"] for one in scene.papers()]
+    assert len(documents) == (2 if another else 1)
+    assert scene.rows()[number]["LINK_PARAMS"]["fiscal_doc_number"] == str(documents[-1])
 
 
 def test_z_reports_are_answered(scene: Scene) -> None:
