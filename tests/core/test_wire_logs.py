@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from hub_plugins.drivers.emulator.driver import EmulatorDriver
-from hub_plugins.drivers.emulator.lines import TcpLine
 from hub_plugins.drivers.emulator.settings import EmulatorSettings
 from sqlalchemy import select
 
@@ -20,6 +19,7 @@ from hub.dispatch.wire_logs import PART, WireLogs
 from hub.fiscal import Customer, Text
 from hub.registers.recording import Played, Recording, Turn
 from hub.store import Audit, table, utcnow
+from hub.testing.lines import TcpLine
 from tests.core.support import REGISTER, Shop, device, order, wait_until
 
 AUDIT = table(Audit)

@@ -38,7 +38,7 @@ def polling(**settings: Any) -> Polling:
     context = MemoryContext(clock=lambda: NOW, tills=(RegisterView(ZN, FN),))
     return Polling(load(BitrixSource.settings, {
         "way": "poll", "poll_url": "https://shop.example/bitrix/tools/sale_check_print.php?hash=" + "a" * 32,
-        "poll_vat": "vat20 = vat22\n0 = vat22\n3 = vat22", **settings}), context)
+        "poll_vat": "vat20 = vat22\n0 = vat22\n3 = vat22", "poll_reset": True, **settings}), context)
 
 
 def reply(recorded: dict[str, Any]) -> Reply:
