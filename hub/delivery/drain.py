@@ -6,7 +6,6 @@ plugin reads back before it writes twice.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -53,7 +52,7 @@ class Deliveries(Rounds):
 
     def _in_conversation(self, number: int) -> bool:
         seen = self._talks.get(number)
-        if seen is None or time.monotonic() - seen[0] >= CONVERSATION_SECONDS:
+        if seen is None or self.clock() - seen[0] >= CONVERSATION_SECONDS:
             try:
                 source = self.sources.by_id(number)
                 kind = None if source is None else self.sources.catalogue.sources.get(source.plugin)
@@ -61,7 +60,7 @@ class Deliveries(Rounds):
                     and self.sources.instance(source).exchanging()
             except (NeedsAttention, KeyMissing):
                 answer = False  # the drain says what is wrong
-            seen = self._talks[number] = (time.monotonic(), answer)
+            seen = self._talks[number] = (self.clock(), answer)
         return seen[1]
 
     def _mine(self, number: int) -> Any:

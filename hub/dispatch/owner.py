@@ -47,13 +47,15 @@ class RegisterThread(threading.Thread):
 
     def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, bell: Bell, register_id: int, holder: str,
                  data_dir: Path, make: Callable[..., Driver] | None = None, wires: WireLogs | None = None,
-                 public_url: str = "") -> None:
+                 public_url: str = "", clock: Callable[[], float] = time.monotonic,
+                 event: Callable[[], threading.Event] = threading.Event) -> None:
         super().__init__(name=f"register-{register_id}", daemon=True)
         self._wires, self.public_url = wires, public_url
         self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
         self.register_id, self.holder, self.data_dir, self._make = register_id, holder, data_dir, make
-        self.wake = threading.Event()
-        self._stop_asked = threading.Event()
+        #: A clock that never jumps, and what waits on it.
+        self.clock = clock
+        self.wake, self._stop_asked = event(), event()
         self._failures = 0
         #: Why the register refused for a passing cause; while its status shows one, nothing is tried.
         self._refused: RegisterRefuses | None = None
@@ -87,13 +89,13 @@ class RegisterThread(threading.Thread):
         row, organisation = self._rows()
         if row is None or organisation is None or not row.enabled:
             return LOOK_SECONDS
-        taken_at = time.monotonic()
+        taken_at = self.clock()
         fence = leases.acquire_register(self.db, self.register_id, self.holder, LEASE_SECONDS)
         if fence is None:
             return LOOK_SECONDS
         steps.at("lease_taken")
         owner = Owner(self.register_id, row.organisation_id, self.holder, fence)
-        lease = RegisterLease(self.db, owner, taken_at=taken_at)
+        lease = RegisterLease(self.db, owner, self.clock, taken_at)
         driver: Driver | None = None
         try:
             driver = self._driver(row, organisation)
@@ -176,13 +178,13 @@ class RegisterThread(threading.Thread):
         self._serve(driver, owner, lease, row, known, work)
 
     def _wait_out(self, driver: Driver, owner: Owner, lease: RegisterLease) -> None:
-        """A command of a dead owner may still be at work in the device: with an attempt open, its longest command
-        is waited out before anything is asked."""
+        """A command of a dead owner may still be at work in the device, or on its way there: with an attempt open or
+        uncertain, its longest command is waited out before anything is asked."""
         with self.db.read() as connection:
-            interrupted = any(row["state"] == "open" for row in claims.unsettled(connection, owner.register_id))
-        deadline = time.monotonic() + (driver.capabilities.longest_command if interrupted else 0.0)
-        while time.monotonic() < deadline:
-            if self._stop_asked.wait(min(0.5, max(0.0, deadline - time.monotonic()))):
+            interrupted = any(row["state"] != "submitted" for row in claims.unsettled(connection, owner.register_id))
+        deadline = self.clock() + (driver.capabilities.longest_command if interrupted else 0.0)
+        while self.clock() < deadline:
+            if self._stop_asked.wait(min(0.5, max(0.0, deadline - self.clock()))):
                 raise LeaseLost
             if not lease.keep():
                 raise LeaseLost
@@ -190,12 +192,12 @@ class RegisterThread(threading.Thread):
     def _serve(self, driver: Driver, owner: Owner, lease: RegisterLease, row: Register, known: Known,
                work: Work) -> None:
         commands = Commands(self.db, driver, owner, lease, row.zone)
-        looked = recovered = time.monotonic()
+        looked = recovered = self.clock()
         first = True
         while not self._stop_asked.is_set():
             if not lease.keep():
                 raise LeaseLost
-            now = time.monotonic()
+            now = self.clock()
             if now - looked >= STATUS_SECONDS or first:
                 looked = now
                 if not self._still(row):
@@ -232,16 +234,17 @@ class RegisterThread(threading.Thread):
             if not claims.anything(connection, self.register_id, work.served):
                 return False
             work.notifiers = claims.notifiers(connection, owner.organisation_id)
-            if not work.busy_last and claims.emptier_is_free(connection, owner):
-                # Another free register has more room in its storage: it gets a moment to be first.
-                work.busy_last = True
-                self._stop_asked.wait(0.15)
-                return True
+            steps_back = not work.busy_last and claims.emptier_is_free(connection, owner)
+        if steps_back:
+            # Another free register has more room in its storage: it gets a moment to be first.
+            work.busy_last = True
+            self._stop_asked.wait(0.15)
+            return True
         if self._refused is not None:
             if obstacle(driver.status()):
                 # Still no paper: its receipts wait without an attempt every few seconds, and go on by themselves.
-                if time.monotonic() - self._said >= STATUS_SECONDS:
-                    self._said = time.monotonic()
+                if self.clock() - self._said >= STATUS_SECONDS:
+                    self._said = self.clock()
                     trouble(self.db, self.register_id, self._refused.reason, self._refused.code)
                 return False
             self._refused = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -46,9 +48,14 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+#: What the time is: the system's word, or a simulation's.
+system_clock: Callable[[], datetime] = partial(datetime.now, UTC)
+clock = system_clock
+
+
 def utcnow() -> datetime:
     """The time, with zone UTC."""
-    return datetime.now(UTC)
+    return clock()
 
 
 #: Each byte's letter: five of its eight bits.
