@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: run test lint bench lock translations clean
+.PHONY: run test lint simulate bench lock translations clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -15,6 +15,10 @@ test: $(VENV)/.dev
 
 lint: $(VENV)/.dev
 	@$(BIN)/python tests/run.py --lint-only
+
+# 100,000 simulated schedules on all cores; SEED=n shows one with its history.
+simulate: $(VENV)/.dev
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED)) $(if $(SCHEDULES),--schedules $(SCHEDULES))
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks

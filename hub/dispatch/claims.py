@@ -203,22 +203,28 @@ def anything(connection: Connection, register_id: int, served: Sequence[int]) ->
                for queue in served)
 
 
-def emptier_is_free(connection: Connection, owner: Owner) -> bool:
-    """Whether another free register of the same queues has a storage that is emptier by a percent or more (or the
-    same and a lower rank). Preferred so that a farm's storages fill, and expire, evenly."""
+def _emptier() -> Any:
     mine, other = REGISTER.alias("mine"), REGISTER.alias("other")
     link, theirs = QUEUE_REGISTER.alias("link"), QUEUE_REGISTER.alias("theirs")
-    found = connection.execute(
+    return (
         select(other.c.id).join(theirs, theirs.c.register_id == other.c.id)
-        .join(link, and_(link.c.queue_id == theirs.c.queue_id, link.c.register_id == owner.register_id))
+        .join(link, and_(link.c.queue_id == theirs.c.queue_id, link.c.register_id == bindparam("register")))
         .join(mine, mine.c.id == link.c.register_id)
-        .where(other.c.id != mine.c.id, other.c.lease_until > utcnow(), other.c.trouble_code == "",
+        .where(other.c.id != mine.c.id, other.c.lease_until > bindparam("now"), other.c.trouble_code == "",
                other.c.enabled.is_(True),
                or_(other.c.storage_fill + 2500 <= mine.c.storage_fill,
                    and_(other.c.storage_fill <= mine.c.storage_fill, theirs.c.rank < link.c.rank)),
                ~exists(select(ATTEMPT.c.id).where(ATTEMPT.c.register_id == other.c.id,
-                                                  ATTEMPT.c.state == "open"))).limit(1)).first()
-    return found is not None
+                                                  ATTEMPT.c.state == "open"))).limit(1))
+
+
+_EMPTIER = _emptier()
+
+
+def emptier_is_free(connection: Connection, owner: Owner) -> bool:
+    """Whether another free register of the same queues has a storage that is emptier by a percent or more (or the
+    same and a lower rank). Preferred so that a farm's storages fill, and expire, evenly."""
+    return connection.execute(_EMPTIER, {"register": owner.register_id, "now": utcnow()}).first() is not None
 
 
 def is_owner(connection: Connection, owner: Owner) -> bool:
@@ -515,15 +521,17 @@ def in_flight(connection: Connection, register_id: int) -> int:
 # -- recovery and documents ------------------------------------------------------------------------------------------
 
 
+_UNSETTLED = (
+    select(ATTEMPT, RECEIPT.c.document, RECEIPT.c.source_id, RECEIPT.c.queue_id,
+           RECEIPT.c.state.label("receipt_state"), RECEIPT.c.public_id.label("receipt_public_id"))
+    .join(RECEIPT, RECEIPT.c.id == ATTEMPT.c.receipt_id, isouter=True)
+    .where(ATTEMPT.c.register_id == bindparam("register"), ATTEMPT.c.state.in_(words("open", "submitted", "uncertain")))
+    .order_by(ATTEMPT.c.id))
+
+
 def unsettled(connection: Connection, register_id: int) -> Sequence[Mapping[str, Any]]:
     """Attempts of a register that are open, submitted or uncertain, oldest first, with their receipts' columns."""
-    rows = connection.execute(
-        select(ATTEMPT, RECEIPT.c.document, RECEIPT.c.source_id, RECEIPT.c.queue_id,
-               RECEIPT.c.state.label("receipt_state"), RECEIPT.c.public_id.label("receipt_public_id"))
-        .join(RECEIPT, RECEIPT.c.id == ATTEMPT.c.receipt_id, isouter=True)
-        .where(ATTEMPT.c.register_id == register_id, ATTEMPT.c.state.in_(("open", "submitted", "uncertain")))
-        .order_by(ATTEMPT.c.id)).mappings().all()
-    return [dict(row) for row in rows]
+    return [dict(row) for row in connection.execute(_UNSETTLED, {"register": register_id}).mappings()]
 
 
 def claim_of(connection: Connection, row: Mapping[str, Any]) -> Claim:
@@ -614,14 +622,16 @@ _SET_CONFIRMED = Hot(update(RECEIPT).where(RECEIPT.c.id == bindparam("receipt"),
                              row_version=RECEIPT.c.row_version + 1))
 
 
+_PRINTED_BEFORE = (
+    select(RECEIPT.c.id, FOREIGN.c.document).join(FOREIGN, FOREIGN.c.receipt_key == RECEIPT.c.receipt_key)
+    .where(FOREIGN.c.register_id == bindparam("register"), FOREIGN.c.what == "receipt", RECEIPT.c.record_id.is_(None),
+           RECEIPT.c.state.in_(words("queued", "uncertain", "refused", "invalid", "cancelled"))))
+
+
 def printed_before(connection: Connection, register_id: int) -> list[tuple[int, dict[str, Any]]]:
     """(receipt id, stored document) of receipts without a record whose key a foreign document carries: the paper is
     older than the row, as after a restored backup."""
-    rows = connection.execute(
-        select(RECEIPT.c.id, FOREIGN.c.document)
-        .join(FOREIGN, FOREIGN.c.receipt_key == RECEIPT.c.receipt_key)
-        .where(FOREIGN.c.register_id == register_id, FOREIGN.c.what == "receipt", RECEIPT.c.record_id.is_(None),
-               RECEIPT.c.state.in_(("queued", "uncertain", "refused", "invalid", "cancelled")))).all()
+    rows = connection.execute(_PRINTED_BEFORE, {"register": register_id})
     return [(row.id, dict(row.document)) for row in rows]
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from hub.contracts import Capabilities, Driver, Identity, RegisterGone, Status
 from hub.dispatch.claims import FOREIGN, PERIOD, REGISTER, STORAGE, Owner
@@ -46,6 +46,14 @@ class Known:
     signature: str = ""
 
 
+_TWIN = select(REGISTER.c.id).where(
+    REGISTER.c.serial == bindparam("serial"), REGISTER.c.archived_at.is_(None), REGISTER.c.id != bindparam("register"))
+_STORAGE_ID = select(STORAGE.c.id).where(STORAGE.c.number == bindparam("storage"))
+_PERIOD_NOW = select(PERIOD.c.id, PERIOD.c.storage_id).where(
+    PERIOD.c.register_id == bindparam("register"), PERIOD.c.until.is_(None))
+_LAST = select(REGISTER.c.last_document).where(REGISTER.c.id == bindparam("register"))
+
+
 def new_identity(db: Database, owner: Owner, row: Register, organisation: Organisation, identity: Identity,
                  capabilities: Capabilities) -> Known:
     """Checks who answered and keeps it; a storage that was replaced closes the old period. Raises RegisterGone when
@@ -56,21 +64,17 @@ def new_identity(db: Database, owner: Owner, row: Register, organisation: Organi
         raise RegisterGone(OTHER_OWNER.with_(found=identity.inn, expected=organisation.tax_id))
 
     def work(connection: Connection) -> Known:
-        twin = connection.execute(select(REGISTER.c.id).where(
-            REGISTER.c.serial == identity.serial, REGISTER.c.archived_at.is_(None),
-            REGISTER.c.id != owner.register_id)).first()
+        twin = connection.execute(_TWIN, {"serial": identity.serial, "register": owner.register_id}).first()
         if twin is not None:
             raise RegisterGone(TAKEN.with_(found=identity.serial))
         now = utcnow()
-        storage_id = connection.execute(
-            select(STORAGE.c.id).where(STORAGE.c.number == identity.storage_number)).scalar()
+        storage_id = connection.execute(_STORAGE_ID, {"storage": identity.storage_number}).scalar()
         new = storage_id is None
         if new:
             storage_id = connection.execute(insert(STORAGE).values(
                 organisation_id=owner.organisation_id, number=identity.storage_number, public_id=new_public_id("fst"),
                 created_at=now, row_version=1).returning(STORAGE.c.id)).scalar_one()
-        current = connection.execute(select(PERIOD.c.id, PERIOD.c.storage_id).where(
-            PERIOD.c.register_id == owner.register_id, PERIOD.c.until.is_(None))).first()
+        current = connection.execute(_PERIOD_NOW, {"register": owner.register_id}).first()
         if current is None or current.storage_id != storage_id:
             connection.execute(update(PERIOD).where(PERIOD.c.register_id == owner.register_id,
                                                     PERIOD.c.until.is_(None)).values(until=now))
@@ -85,8 +89,7 @@ def new_identity(db: Database, owner: Owner, row: Register, organisation: Organi
         if not same:
             values.update(storage_number=identity.storage_number, last_document=0, storage_fill=0)
         connection.execute(update(REGISTER).where(REGISTER.c.id == owner.register_id).values(**values))
-        last = connection.execute(select(REGISTER.c.last_document).where(
-            REGISTER.c.id == owner.register_id)).scalar_one() if same else (
+        last = connection.execute(_LAST, {"register": owner.register_id}).scalar_one() if same else (
             -1 if new else _highest(connection, identity))
         return Known(identity.storage_number, int(last))
 

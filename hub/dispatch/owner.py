@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from hub import steps
 from hub.bell import Bell
@@ -40,6 +40,16 @@ LOOK_SECONDS = 1.0
 STATUS_SECONDS = 5.0
 #: Undecided receipts are looked into again so often.
 RECOVER_SECONDS = 30.0
+
+
+#: Prepared once: every register looks each second.
+_ROWS = (select(Register, Organisation).join(Organisation, Organisation.id == Register.organisation_id)
+         .where(Register.id == bindparam("register"), Register.archived_at.is_(None)))
+_STILL = (select(claims.REGISTER.c.enabled, claims.REGISTER.c.settings_version, claims.REGISTER.c.archived_at)
+          .where(claims.REGISTER.c.id == bindparam("register")))
+_UNCONFIRMED = select(RECORD.c.id).where(
+    RECORD.c.register_id == bindparam("register"), RECORD.c.confirmed_at.is_(None),
+    RECORD.c.storage_number == bindparam("storage"), RECORD.c.document_number <= bindparam("upto")).limit(1)
 
 
 class RegisterThread(threading.Thread):
@@ -128,9 +138,7 @@ class RegisterThread(threading.Thread):
 
     def _rows(self) -> tuple[Register | None, Organisation | None]:
         with self.db.session() as session:
-            row = session.execute(
-                select(Register, Organisation).join(Organisation, Organisation.id == Register.organisation_id)
-                .where(Register.id == self.register_id, Register.archived_at.is_(None))).first()
+            row = session.execute(_ROWS, {"register": self.register_id}).first()
             return (row[0], row[1]) if row is not None else (None, None)
 
     def _driver(self, row: Register, organisation: Organisation) -> Driver:
@@ -221,9 +229,7 @@ class RegisterThread(threading.Thread):
     def _still(self, row: Register) -> bool:
         """Whether the register is still enabled under the settings that it was opened with."""
         with self.db.read() as connection:
-            now = connection.execute(
-                select(claims.REGISTER.c.enabled, claims.REGISTER.c.settings_version, claims.REGISTER.c.archived_at)
-                .where(claims.REGISTER.c.id == self.register_id)).one()
+            now = connection.execute(_STILL, {"register": self.register_id}).one()
         return bool(now.enabled) and now.settings_version == row.settings_version and now.archived_at is None
 
     def _next(self, driver: Driver, owner: Owner, lease: RegisterLease, work: Work, commands: Commands) -> bool:
@@ -286,11 +292,8 @@ class RegisterThread(threading.Thread):
             return
         upto = status.last_document - status.ofd_unsent
         with self.db.read() as connection:
-            waiting = connection.execute(
-                select(RECORD.c.id).where(
-                    RECORD.c.register_id == owner.register_id, RECORD.c.confirmed_at.is_(None),
-                    RECORD.c.storage_number == status.storage_number,
-                    RECORD.c.document_number <= upto).limit(1)).first()
+            waiting = connection.execute(_UNCONFIRMED, {
+                "register": owner.register_id, "storage": status.storage_number, "upto": upto}).first()
         if waiting is not None:
             self.db.submit(lambda connection: claims.confirm(connection, owner.register_id, status.storage_number,
                                                              upto))

@@ -205,8 +205,14 @@ def _sqlite_manners(engine: Engine, file: _File) -> None:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        immediate = connection.get_execution_options().get("hub_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        sql = "BEGIN IMMEDIATE" if connection.get_execution_options().get("hub_write") else "BEGIN"
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        try:
+            # Straight on the driver: every read and write begins here, and SQLAlchemy's bookkeeping costs more.
+            driver.execute(sql).close()
+        except sqlite3.OperationalError as problem:
+            raise OperationalError(sql, None, problem) from problem
 
 
 def _switch_to_wal(cursor: Any) -> None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.store.base import table
@@ -146,30 +146,33 @@ def release(db: Database, name: str, holder: str) -> None:
     db.submit(work)
 
 
+# Prepared once: every register asks for its lease each second, and renews it as long as it lives.
+_ONE = _register.c.id == bindparam("register")
+_LEASE = {"lease_holder": bindparam("holder"), "lease_until": bindparam("until")}
+_NEXT = {**_LEASE, "lease_fence": _register.c.lease_fence + 1}
+_HELD_BY = (_ONE, _register.c.lease_holder == bindparam("held"), _register.c.lease_fence == bindparam("fence"))
+_TAKE = update(_register).where(_ONE, _register.c.archived_at.is_(None), or_(
+    _register.c.lease_until.is_(None), _register.c.lease_until <= bindparam("now"), _register.c.lease_holder == "")) \
+    .values(_NEXT).returning(_register.c.lease_fence)
+_HELD = select(_register.c.lease_holder, _register.c.lease_fence).where(_ONE, _register.c.archived_at.is_(None))
+_INHERIT = update(_register).where(*_HELD_BY).values(_NEXT).returning(_register.c.lease_fence)
+_RENEW = update(_register).where(*_HELD_BY).values(_LEASE)
+
+
 def acquire_register(db: Database, register_id: int, holder: str, seconds: float) -> int | None:
     """The fence of a register's lease, or None while another holder's lease runs. A holder that still has it keeps
     its fence; a new holder gets a higher one."""
 
     def work(connection: Connection) -> int | None:
         now = db.now(connection)
-        until = now + timedelta(seconds=seconds)
-        row = connection.execute(
-            update(_register).where(_register.c.id == register_id, _register.c.archived_at.is_(None),
-                                    or_(_register.c.lease_until.is_(None), _register.c.lease_until <= now,
-                                        _register.c.lease_holder == ""))
-            .values(lease_holder=holder, lease_until=until, lease_fence=_register.c.lease_fence + 1)
-            .returning(_register.c.lease_fence)).scalar()
+        wanted = {"register": register_id, "holder": holder, "until": now + timedelta(seconds=seconds)}
+        row = connection.execute(_TAKE, {**wanted, "now": now}).scalar()
         if row is None:
             # Whoever died here sends nothing more; what its last command still does, the new owner waits out.
-            held = connection.execute(select(_register.c.lease_holder, _register.c.lease_fence).where(
-                _register.c.id == register_id, _register.c.archived_at.is_(None))).first()
+            held = connection.execute(_HELD, {"register": register_id}).first()
             if held is not None and dead(held.lease_holder):
-                row = connection.execute(
-                    update(_register).where(_register.c.id == register_id,
-                                            _register.c.lease_holder == held.lease_holder,
-                                            _register.c.lease_fence == held.lease_fence)
-                    .values(lease_holder=holder, lease_until=until, lease_fence=_register.c.lease_fence + 1)
-                    .returning(_register.c.lease_fence)).scalar()
+                row = connection.execute(_INHERIT, {**wanted, "held": held.lease_holder,
+                                                    "fence": held.lease_fence}).scalar()
         return None if row is None else int(row)
 
     return db.submit(work)
@@ -179,11 +182,9 @@ def renew_register(db: Database, register_id: int, holder: str, fence: int, seco
     """True when the lease is still this holder's under this fence and now runs for ``seconds`` more."""
 
     def work(connection: Connection) -> bool:
-        now = db.now(connection)
-        return connection.execute(
-            update(_register).where(_register.c.id == register_id, _register.c.lease_holder == holder,
-                                    _register.c.lease_fence == fence)
-            .values(lease_until=now + timedelta(seconds=seconds))).rowcount == 1
+        return connection.execute(_RENEW, {
+            "register": register_id, "holder": holder, "held": holder, "fence": fence,
+            "until": db.now(connection) + timedelta(seconds=seconds)}).rowcount == 1
 
     return db.submit(work)
 
@@ -192,9 +193,7 @@ def release_register(db: Database, register_id: int, holder: str, fence: int) ->
     """Gives a register back at once; another owner need not wait for the lease to end."""
 
     def work(connection: Connection) -> None:
-        connection.execute(
-            update(_register).where(_register.c.id == register_id, _register.c.lease_holder == holder,
-                                    _register.c.lease_fence == fence)
-            .values(lease_holder="", lease_until=None))
+        connection.execute(_RENEW, {"register": register_id, "holder": "", "held": holder, "fence": fence,
+                                    "until": None})
 
     db.submit(work)

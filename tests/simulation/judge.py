@@ -60,6 +60,8 @@ def judge(run: Run, misses: Misses) -> None:
     for what, in rows(run, "SELECT what FROM evidence"):
         if what != "document_differs":
             misses.add("evidence", what)
+    for words in run.failures:
+        misses.add("raised", words)
     _beside(run, misses)
 
 
@@ -108,7 +110,8 @@ def _told(run: Run, misses: Misses) -> None:
 def undecided(run: Run) -> list[str]:
     """Receipts that are uncertain although what can be read decides."""
     found = []
-    for number, key, name in rows(run, "SELECT id, receipt_key, source_key FROM receipt WHERE state = 'uncertain'"):
+    for number, key, name, total in rows(
+            run, "SELECT id, receipt_key, source_key, total FROM receipt WHERE state = 'uncertain'"):
         attempt = run.db.wire.execute(
             "SELECT register_id, storage_number, bookmark FROM attempt WHERE receipt_id = ? AND state = 'uncertain'",
             (number,)).fetchone()
@@ -120,7 +123,7 @@ def undecided(run: Run) -> list[str]:
             continue  # what it was is in a storage that is gone
         after = [one for one in till.journal
                  if one.storage == till.storage and one.number > attempt[2] and one.what == "receipt"]
-        if not till.keyed and any(one.owner != key for one in after):
-            continue  # documents of this model say nothing of whose they are
+        if any(one.owner != key and not one.key and (not till.keyed or one.total == total) for one in after):
+            continue  # a stranger's document that says nothing of whose it is
         found.append(f"receipt {name} is uncertain, but its storage can be read")
     return found

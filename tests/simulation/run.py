@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import tempfile
 from collections import deque
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from hub.fiscal import Text
 from hub.store import DatabaseAway, base, leases
 from tests.core.support import Shop, ToySource, order
 from tests.simulation.judge import Misses, judge
-from tests.simulation.plan import Plan, plan
+from tests.simulation.plan import Plan
 from tests.simulation.storage import SimDatabase
 from tests.simulation.till import SimDriver, Till
 from tests.simulation.world import EPOCH, Flag, Process, Stuck, World
@@ -78,7 +79,7 @@ class Result:
     misses: list[str]
     rested: float
     history: list[str] = field(default_factory=list)
-    ends: tuple[str, ...] = ()
+    deaths: int = 0
 
 
 class Stage:
@@ -104,9 +105,9 @@ class Stage:
         self.facts = self.shop.facts()
         structlog.configure(processors=[_drop], wrapper_class=structlog.make_filtering_bound_logger(40))
 
-    def run(self, seed: int, record: bool = False, wanted: Plan | None = None, break_: Any = None) -> Result:
-        """The schedule of a seed (or a given one)."""
-        return Run(self, wanted or plan(seed), record, break_).run()
+    def run(self, wanted: Plan, record: bool = False, break_: Any = None) -> Result:
+        """One schedule, with a safety switched off when ``break_`` says so."""
+        return Run(self, wanted, record, break_).run()
 
     def close(self) -> None:
         """Back to real time."""
@@ -122,6 +123,8 @@ FAILURES: list[str] = []
 
 def _drop(_: Any, __: str, event: dict[str, Any]) -> Any:
     FAILURES.append(str(event.get("event")))
+    if event.get("exc_info"):
+        event = {**event, "exc_info": repr(sys.exc_info()[1])}
     if Run.current is not None:
         Run.current.world.note(f"log: {event}")
     raise structlog.DropEvent
@@ -144,11 +147,13 @@ class Run:
         self._checked = (-1, False)
         self.ids = sorted(stage.keys)[:wanted.receipts]
         self.tills = {number: self._till(number) for number in stage.registers[:wanted.tills]}
-        self._claims_at_death = ""
+        self.last_fault = 0.0
+        self.db.on_fault = lambda: self._fault(0.0)
 
     def _till(self, number: int) -> Till:
         wanted = self.plan
-        till = Till(self.world, number, wanted.keyed, wanted.pushy, wanted.cloud, shift_open=wanted.shift_open)
+        till = Till(self.world, number, wanted.keyed, wanted.pushy, wanted.cloud, wanted.shared,
+                    shift_open=wanted.shift_open)
         till.ends, till.shift_ends = deque(wanted.ends), deque(wanted.shift_ends)
         till.shift_age = 23 * 3600 + 3000 if wanted.old_shift else 60
         till.write("shift_open", owner="shift")
@@ -173,7 +178,11 @@ class Run:
         if self.stall and step == self.stall[0] and process.passed[step] >= self.stall[1]:
             seconds, self.stall = self.stall[2], None
             self.world.note(f"stands still for {seconds} s")
+            self._fault(seconds + 5.0)  # what it does then still counts
             self.world.sleep(seconds)
+
+    def _fault(self, lasting: float) -> None:
+        self.last_fault = max(self.last_fault, self.world.now + lasting)
 
     def _end(self) -> str:
         """The end of the receipt in hand, or of the next one."""
@@ -184,6 +193,7 @@ class Run:
     def _die(self, process: Process, step: str) -> None:
         self.world.note(f"killed at {step}")
         process.kill(step)
+        self._fault(self.plan.restart_after)
         host = process.host
         self.world.later(self.plan.restart_after, lambda: self.start(host))
 
@@ -227,10 +237,11 @@ class Run:
         drain.clock, drain.holder = self.world.monotonic, f"{process.name}:jobs"  # type: ignore[method-assign]
         drain._talks[shop.source_id] = (float("inf"), False)
         while True:
-            try:
-                drain.drain(shop.source_id)
-            except DatabaseAway:
-                pass
+            if self.db.wire.execute("SELECT 1 FROM delivery WHERE state IN ('pending', 'claimed')").fetchone():
+                try:
+                    drain.drain(shop.source_id)
+                except DatabaseAway:
+                    pass
             self.world.sleep(4.0)
 
     # -- the schedule --------------------------------------------------------------------------------------------
@@ -243,7 +254,7 @@ class Run:
         self.db.reset(self.world)
         steps.hear, leases.dead, base.clock = self.hear, self.dead, self.world.utc
         Crm.world, Crm.answers, Crm.heard = self.world, deque(self.plan.report), []
-        owner.LOOK_SECONDS = 4.0
+        owner.LOOK_SECONDS, owner.STATUS_SECONDS = 20.0, 20.0
         if self.break_ is not None:
             with self.break_():
                 return self._run()
@@ -253,10 +264,13 @@ class Run:
         self._prepare()
         quiet = self.plan.faults_end()
         self.world.run(quiet, lambda: False)
-        begun = self.world.now
-        self.world.run(REST, self._resting)
-        rested = self.world.now - begun
+        self._fault(0.0)
+        # Deaths, halts and the faults of transactions come when their step or write does: rest is counted from there.
+        while self.world.problem is None and not self._resting() and self.world.now < self.last_fault + REST:
+            self.world.run(self.last_fault + REST - self.world.now, self._resting)
+        rested = max(0.0, self.world.now - self.last_fault)
         misses = Misses()
+        self.failures = [one for one in FAILURES if one == "register_thread_failed"]
         if self.world.problem is not None:
             misses.add("stuck" if isinstance(self.world.problem, Stuck) else "broke", repr(self.world.problem))
         elif not self._resting():
@@ -264,7 +278,8 @@ class Run:
         self.world.end()
         judge(self, misses)
         Run.current = None
-        return Result(self.plan.seed, self.covered, misses.found, rested, self.world.history, tuple(self.plan.ends))
+        return Result(self.plan.seed, self.covered, misses.found, rested, self.world.history,
+                      sum(one.dead for one in self.processes))
 
     def _prepare(self) -> None:
         wanted, world = self.plan, self.world
@@ -322,7 +337,10 @@ class Run:
         self.db.wire.execute("BEGIN")
         for name, found in rows:
             for row in found:
-                self.db.wire.execute(f"INSERT INTO {name} VALUES ({','.join('?' * len(row))})", row)
+                # Its events come when they come: their numbers are the next ones.
+                values = [None if one == "id" and name == "receipt_event" else value
+                          for one, value in zip(self.db.columns[name], row, strict=True)]
+                self.db.wire.execute(f"INSERT INTO {name} VALUES ({','.join('?' * len(row))})", values)
         self.db.wire.execute("COMMIT")
         self.db.writes += 1
         self.bell.ring("registers", f"queue:{self.stage.shop.queue_id}")
@@ -347,7 +365,6 @@ class Run:
     UNREST = """
         SELECT 'receipt ' || source_key || ' is ' || state FROM receipt WHERE state IN ('queued', 'printing')
         UNION ALL SELECT 'attempt ' || id || ' is ' || state FROM attempt WHERE state IN ('open', 'submitted')
-            AND what = 'receipt'
     """
     UNTOLD = "UNION ALL SELECT 'report ' || about || ' is ' || state FROM delivery WHERE state IN ('pending', 'claimed')"
 
@@ -358,6 +375,10 @@ class Run:
 
     def _resting(self) -> bool:
         """Whether nothing is left to do by itself. Looked at again only after a write."""
+        if self.world.now < self.last_fault or any(
+                self.world.now < one.late_until or any(job["end"] == "" for job in one.jobs.values())
+                for one in self.tills.values()):
+            return False
         if self._checked[0] != self.db.writes:
             self._checked = (self.db.writes, not self._unrest())
         return self._checked[1]

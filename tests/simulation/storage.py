@@ -80,12 +80,15 @@ class SimDatabase(Database):
         #: The faults to come: how many writes from now, which.
         self.faults: list[tuple[int, Fault]] = []
         self.writes = 0
+        self.on_fault: Callable[[], None] = lambda: None
         schema.upgrade(self)
 
     # -- between schedules ---------------------------------------------------------------------------------------
 
     def remember(self) -> None:
         """What is in it now is where every schedule begins."""
+        self.columns = {name: [row[1] for row in self.wire.execute(f"PRAGMA table_info({name})")]
+                        for name in ("receipt", "buyer", "receipt_event")}
         self._rows = {name: self.wire.execute(f"SELECT * FROM {name}").fetchall()
                       for name in ("receipt", "buyer", "receipt_event", "register", "source")}
 
@@ -136,6 +139,7 @@ class SimDatabase(Database):
         self.writes += 1
         if self.faults and self.faults[0][0] <= self.writes and self.world.current is not None:
             _, fault = self.faults.pop(0)
+            self.on_fault()
             self.wire.fault, self.wire.left = fault, self.world.chance.randrange(4)
             self.world.note(f"the next transaction: {fault}")
         ticket: Any = database._Ticket(work)

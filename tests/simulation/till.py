@@ -70,7 +70,7 @@ class Paper:
         """What :meth:`Driver.find` gives back of it."""
         if self.kind is None:
             return StoredDocument(None, self.number, self.what)
-        lines = tuple(StoredLine(name, Money(amount, "RUB")) for name, amount in self.lines) if keyed else None
+        lines = tuple(StoredLine(name, Money(amount, "RUB")) for name, amount in self.lines)
         return StoredDocument(self.record(), self.number, self.what, self.kind, Money(self.total, "RUB"), lines,
                               self.cashier, self.key if keyed else "")
 
@@ -78,13 +78,14 @@ class Paper:
 @dataclass
 class Till:
     """The device. ``keyed``: its documents carry our key; ``pushy``: a new connection ends the old one instead of
-    being refused; ``cloud``: it takes receipts and prints them later."""
+    being refused; ``shared``: it takes several at once; ``cloud``: it takes receipts and prints them later."""
 
     world: World
     number: int
     keyed: bool = True
     pushy: bool = False
     cloud: bool = False
+    shared: bool = False
     journal: list[Paper] = field(default_factory=list)
     shift_open: bool = True
     shift_age: int = 60
@@ -95,6 +96,8 @@ class Till:
     sends: bool = True
     storages: int = 1
     busy_until: float = 0.0
+    #: Until then a command is still on its way, whoever is asked.
+    late_until: float = 0.0
     holder: Any = None
     open_document: str = ""
     #: How the next receipts end: names of Ends. Beyond, all goes well.
@@ -181,6 +184,7 @@ class SimDriver(Driver):
         self.capabilities = MODEL.cloud if till.cloud else MODEL.keyed if till.keyed else MODEL.plain  # type: ignore[misc]
         self._storage = ""
         self._unsure = 0.0
+        self._together = till.cloud or till.shared
         process.ends.append(self._freed)
 
     # -- the wire ------------------------------------------------------------------------------------------------
@@ -192,7 +196,7 @@ class SimDriver(Driver):
     def _exchange(self, seconds: float = 0.05) -> None:
         """A question and its answer. RegisterGone when nobody is there."""
         self.world.sleep(seconds)
-        if self.till.off or (self.till.holder is not self and not self.till.cloud):
+        if self.till.off or (self.till.holder is not self and not self._together):
             raise RegisterGone(OFF, "off")
 
     def open(self) -> Identity:
@@ -200,7 +204,7 @@ class SimDriver(Driver):
         self.world.sleep(0.1)
         if till.off:
             raise RegisterGone(OFF, "off")
-        if till.holder not in (None, self) and not till.cloud:
+        if till.holder not in (None, self) and not self._together:
             if not till.pushy:
                 raise RegisterGone(BUSY, "in_use")
             till.open_document = ""
@@ -286,7 +290,7 @@ class SimDriver(Driver):
         """The command that writes. From here on only what the till answers is known."""
         till, receipt = self.till, job.receipt
         self.world.sleep(self.world.chance.choice((0.05, 0.5)))
-        kicked = till.holder is not self or till.off or till.open_document != receipt.key
+        kicked = (till.holder is not self and not self._together) or till.off or till.open_document != receipt.key
         if kicked or end in ("swallowed", "raised_before"):
             # Whoever ended the connection, or the power, ended the document, too.
             if end == "raised_before" and not kicked:
@@ -299,6 +303,7 @@ class SimDriver(Driver):
                 till.busy_until = self.world.now + delay
             # Hidden: the command is still on its way, and the device, asked on another, says that it is at rest.
             self._unsure = self.world.now + LONGEST
+            till.late_until = self.world.now + delay
             self.world.later(delay, lambda: self._late(receipt))
             return Uncertain(LOST)
         paper = till.print(receipt)
@@ -328,7 +333,9 @@ class SimDriver(Driver):
             return Uncertain(LOST)
         if end == "late_hidden":
             self._unsure = self.world.now + LONGEST
-            self.world.later(self.world.chance.uniform(0.5, LONGEST - 1), lambda: self._take(job, end))
+            delay = self.world.chance.uniform(0.5, LONGEST - 1)
+            self.till.late_until = self.world.now + delay
+            self.world.later(delay, lambda: self._take(job, end))
             return Uncertain(LOST)
         self._take(job, end)
         if end == "printed_lost":

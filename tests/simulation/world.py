@@ -193,7 +193,10 @@ class World:
                 return None
             if not isinstance(what, Task):
                 current, self.current = self.current, None
-                what()
+                try:
+                    what()
+                except Exception as problem:
+                    self.problem = problem
                 self.current = current
             elif what.turn == turn and not what.done and not what.process.dead:
                 return what
