@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -148,8 +149,8 @@ def release(db: Database, name: str, holder: str) -> None:
 
 # Prepared once: every register asks for its lease each second, and renews it as long as it lives.
 _ONE = _register.c.id == bindparam("register")
-_LEASE = {"lease_holder": bindparam("holder"), "lease_until": bindparam("until")}
-_NEXT = {**_LEASE, "lease_fence": _register.c.lease_fence + 1}
+_LEASE: dict[Any, Any] = {"lease_holder": bindparam("holder"), "lease_until": bindparam("until")}
+_NEXT: dict[Any, Any] = {**_LEASE, "lease_fence": _register.c.lease_fence + 1}
 _HELD_BY = (_ONE, _register.c.lease_holder == bindparam("held"), _register.c.lease_fence == bindparam("fence"))
 _TAKE = update(_register).where(_ONE, _register.c.archived_at.is_(None), or_(
     _register.c.lease_until.is_(None), _register.c.lease_until <= bindparam("now"), _register.c.lease_holder == "")) \

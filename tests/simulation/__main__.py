@@ -102,7 +102,7 @@ def many(schedules: int, first: int, processes: int, broken: str = "") -> Sum:
                    for at in range(first, first + schedules, BATCH)]
         for number, one in enumerate(waiting, 1):
             out.add(one.result())
-            if number % 20 == 0:
+            if number % 4 == 0:
                 print(f"{out.schedules} schedules, {len(out.misses)} misses", file=sys.stderr, flush=True)
     return out
 

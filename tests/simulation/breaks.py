@@ -29,7 +29,8 @@ def _frees(connection: Any, owner: Any, claimed: Any, *_: Any) -> None:
     """An uncertain receipt goes back to the queue, as a hub would that retries what it has no answer for."""
     claims._END_ATTEMPT.run(connection, {"attempt": claimed.attempt_id, "target": "not_printed",
                                          "moment": claims.utcnow(), "result": None})
-    claims.change(connection, claimed.organisation_id, claimed.receipt_id, ("printing",), "queued", owner.actor, "broken")
+    claims.change(connection, claimed.organisation_id, claimed.receipt_id, ("printing",), "queued", owner.actor,
+                  "broken")
 
 
 def _anybody(real: Any) -> Any:

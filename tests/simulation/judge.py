@@ -94,9 +94,7 @@ def _beside(run: Run, misses: Misses) -> None:
 
 
 def _told(run: Run, misses: Misses) -> None:
-    from tests.simulation.run import Crm
-
-    heard = {(key, delivery) for key, _, delivery in Crm.heard}
+    heard = {(key, delivery) for key, _, delivery in run.heard}
     for key, state in rows(run, "SELECT source_key, state FROM receipt"):
         ids = {delivery for one, delivery in heard if one == key}
         if state in ("recorded", "confirmed", "refused") and not ids:

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 
 from tests.simulation.storage import Fault
 
-#: How a command to print can end. "kept": in the till's journal; of a cloud the same names mean the taking of a job.
-PRINTED = frozenset({"recorded", "printed_lost", "raised_after", "late", "late_hidden", "replaced"})
-
 BEFORE = ("lease_taken", "device_open", "identity_kept", "at_rest", "bookmark_read", "claimed", "command")
 TOLD = ("report_claimed", "reported", "report_kept")
 SHIFT = ("shift_attempt", "shift_done", "shift_kept")
@@ -137,11 +134,13 @@ def _go_wrong(one: Plan, chance: random.Random) -> None:
         one.deaths.append((chance.choice(PAIRS_OF[one.name]), 1))
     if rare() < 0.2:
         faults: tuple[Fault, ...] = ("statement", "commit_fails", "answer_lost")
-        one.db_faults = sorted((chance.randrange(1, 40), chance.choice(faults)) for _ in range(chance.choice((1, 1, 2))))
+        one.db_faults = sorted((chance.randrange(1, 40), chance.choice(faults))
+                               for _ in range(chance.choice((1, 1, 2))))
     if rare() < 0.06:
         one.away = (chance.uniform(0, 10), chance.uniform(0.5, 15))
     if rare() < 0.15:
-        one.stall = (chance.choice(PAIRS_OF[one.name]), chance.choice((1, 1, 2)), chance.choice((2.0, 20.0, 70.0, 130.0)))
+        one.stall = (chance.choice(PAIRS_OF[one.name]), chance.choice((1, 1, 2)),
+                     chance.choice((2.0, 20.0, 70.0, 130.0)))
     if rare() < 0.06:
         one.jump = (chance.uniform(0, 10), chance.choice((-40.0, -5.0, 30.0, 90.0, 7200.0)))
     if rare() < 0.3:
@@ -154,7 +153,7 @@ def _go_wrong(one: Plan, chance: random.Random) -> None:
         one.no_paper = (chance.uniform(0, 5), chance.uniform(1, 30))
     if rare() < 0.03 and not one.cloud:
         one.replaced_at = chance.uniform(0, 20)
-    if one.replaced_at is not None and end_is_older(one):
+    if one.end == "printed_before":
         # The paper is older than the row, and its storage is gone before anybody has read it: nobody can know.
         one.replaced_at = None
     one.shared = rare() < 0.2 and not one.cloud
@@ -166,8 +165,3 @@ def _go_wrong(one: Plan, chance: random.Random) -> None:
             one.stall = ("claimed", *one.stall[1:])
     if one.delivers and rare() < 0.4:
         one.report = [chance.choice(("later", "raises", "away"))]
-
-
-def end_is_older(one: Plan) -> bool:
-    """Whether the first receipt was printed before its row existed."""
-    return one.end == "printed_before"

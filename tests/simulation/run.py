@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 import tempfile
@@ -20,8 +21,9 @@ from hub.dispatch import owner
 from hub.dispatch.owner import RegisterThread
 from hub.fiscal import Text
 from hub.store import DatabaseAway, base, leases
+from hub.store.receipts import whole_receipt
 from tests.core.support import Shop, ToySource, order
-from tests.simulation.judge import Misses, judge
+from tests.simulation.judge import Misses, judge, undecided
 from tests.simulation.plan import Plan
 from tests.simulation.storage import SimDatabase
 from tests.simulation.till import SimDriver, Till
@@ -87,6 +89,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="hubsim")
+        self._looks, self._logs = (owner.LOOK_SECONDS, owner.STATUS_SECONDS), structlog.get_config()
         base.clock = lambda: EPOCH
         self.db = SimDatabase()
         self.shop = Shop(self.db, Path(self.folder.name))
@@ -112,6 +115,8 @@ class Stage:
     def close(self) -> None:
         """Back to real time."""
         steps.hear = None
+        owner.LOOK_SECONDS, owner.STATUS_SECONDS = self._looks
+        structlog.configure(**self._logs)
         base.clock = base.system_clock
         leases.dead = DEAD
         self.folder.cleanup()
@@ -148,6 +153,9 @@ class Run:
         self.ids = sorted(stage.keys)[:wanted.receipts]
         self.tills = {number: self._till(number) for number in stage.registers[:wanted.tills]}
         self.last_fault = 0.0
+        #: What the CRM was told, and what the product could not help saying.
+        self.heard: list[tuple[str, str, str]] = []
+        self.failures: list[str] = []
         self.db.on_fault = lambda: self._fault(0.0)
 
     def _till(self, number: int) -> Till:
@@ -276,6 +284,7 @@ class Run:
         elif not self._resting():
             misses.add("no rest", f"after {REST:.0f} s: {self._unrest()}")
         self.world.end()
+        self.heard = list(Crm.heard)
         judge(self, misses)
         Run.current = None
         return Result(self.plan.seed, self.covered, misses.found, rested, self.world.history,
@@ -325,12 +334,8 @@ class Run:
 
     def _printed_before(self, till: Till) -> None:
         """The paper is older than the row: a database restored from a copy."""
-        from hub.store.receipts import whole_receipt  # the stored form, as the claim reads it
-
         row = self.db.wire.execute("SELECT document FROM receipt WHERE id = ?", (self.ids[0],)).fetchone()
         if row is not None:
-            import json
-
             till.print(whole_receipt(json.loads(row[0]), None))
 
     def _arrives(self, rows: list[tuple[str, list[Any]]]) -> None:
@@ -366,12 +371,14 @@ class Run:
         SELECT 'receipt ' || source_key || ' is ' || state FROM receipt WHERE state IN ('queued', 'printing')
         UNION ALL SELECT 'attempt ' || id || ' is ' || state FROM attempt WHERE state IN ('open', 'submitted')
     """
-    UNTOLD = "UNION ALL SELECT 'report ' || about || ' is ' || state FROM delivery WHERE state IN ('pending', 'claimed')"
+    UNTOLD = """
+        UNION ALL SELECT 'report ' || about || ' is ' || state FROM delivery WHERE state IN ('pending', 'claimed')
+    """
 
     def _unrest(self) -> list[str]:
         words = self.UNREST + (self.UNTOLD if self.plan.delivers else "")
         found = [row[0] for row in self.db.wire.execute(words).fetchall()]
-        return found + judge_undecided(self)
+        return found + undecided(self)
 
     def _resting(self) -> bool:
         """Whether nothing is left to do by itself. Looked at again only after a write."""
@@ -382,10 +389,3 @@ class Run:
         if self._checked[0] != self.db.writes:
             self._checked = (self.db.writes, not self._unrest())
         return self._checked[1]
-
-
-def judge_undecided(run: Run) -> list[str]:
-    """Receipts that are uncertain although the evidence decides."""
-    from tests.simulation.judge import undecided
-
-    return undecided(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -24,7 +25,7 @@ BEFORE_DISPATCH = {"received", "inbox_kept", "spooled", "spool_stored", "poll_an
 def done() -> Iterator[Sum]:
     """The schedules that every run makes, on all cores."""
     out = Sum()
-    with ProcessPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ProcessPoolExecutor(min(4, os.cpu_count() or 1), multiprocessing.get_context("spawn")) as pool:
         for one in pool.map(batch, range(0, SCHEDULES, BATCH), [BATCH] * (SCHEDULES // BATCH)):
             out.add(one)
     yield out
