@@ -64,6 +64,8 @@ class Plan:
     pushy: bool = False
     #: Two connections at once: only lease, fence and guard keep two owners apart.
     shared: bool = False
+    #: A cloud to which the same id may be sent again: nothing is looked for there.
+    repeatable: bool = False
     shift_open: bool = True
     old_shift: bool = False
     knows_dead: bool = True
@@ -156,8 +158,9 @@ def _go_wrong(one: Plan, chance: random.Random) -> None:
     if one.end == "printed_before":
         # The paper is older than the row, and its storage is gone before anybody has read it: nobody can know.
         one.replaced_at = None
+    one.repeatable = one.cloud and one.step not in ("at_rest", "foreign_kept", "verdict", "freed") and rare() < 0.4
     one.shared = rare() < 0.2 and not one.cloud
-    if one.shared:
+    if one.shared or one.cloud:
         # What no software promises without an exclusive port: a halt between the last look at the lease and the
         # byte, and a lease that ends early because the database's clock jumped.
         one.jump = None

@@ -161,7 +161,7 @@ class Run:
     def _till(self, number: int) -> Till:
         wanted = self.plan
         till = Till(self.world, number, wanted.keyed, wanted.pushy, wanted.cloud, wanted.shared,
-                    shift_open=wanted.shift_open)
+                    wanted.repeatable, shift_open=wanted.shift_open)
         till.ends, till.shift_ends = deque(wanted.ends), deque(wanted.shift_ends)
         till.shift_age = 23 * 3600 + 3000 if wanted.old_shift else 60
         till.write("shift_open", owner="shift")
@@ -194,7 +194,8 @@ class Run:
 
     def _end(self) -> str:
         """The end of the receipt in hand, or of the next one."""
-        till = next(iter(self.tills.values()))
+        task = self.world.current
+        till = task.till if task is not None and task.till is not None else next(iter(self.tills.values()))
         end = till.last_end or self.plan.end
         return f"cloud:{end}" if self.plan.cloud else end
 
@@ -229,7 +230,7 @@ class Run:
                 lambda row, context, process=process: SimDriver(self.tills[row.id], process),
                 clock=self.world.monotonic, event=lambda: Flag(self.world))  # type: ignore[arg-type,return-value]
             self.bell.listen(lambda target, thread=thread, process=process: self._rung(target, thread, process))
-            self.world.spawn(process, thread.run)
+            self.world.spawn(process, thread.run).till = self.tills[number]
         if self.plan.delivers:
             self.world.spawn(process, lambda: self._jobs(process))
 
@@ -382,6 +383,8 @@ class Run:
 
     def _resting(self) -> bool:
         """Whether nothing is left to do by itself. Looked at again only after a write."""
+        if self.deaths and self.deaths[0][0] == "confirmed" and self.world.now < self.last_fault + 45.0:
+            return False  # comes with the next look at the register
         if self.world.now < self.last_fault or any(
                 self.world.now < one.late_until or any(job["end"] == "" for job in one.jobs.values())
                 for one in self.tills.values()):

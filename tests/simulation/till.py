@@ -86,6 +86,8 @@ class Till:
     pushy: bool = False
     cloud: bool = False
     shared: bool = False
+    #: A cloud to which the same id may be sent again.
+    repeatable: bool = False
     journal: list[Paper] = field(default_factory=list)
     shift_open: bool = True
     shift_age: int = 60
@@ -167,6 +169,9 @@ class Model:
     plain: Capabilities = field(default_factory=lambda: Capabilities(ffd=("1.05",), longest_command=LONGEST))
     cloud: Capabilities = field(default_factory=lambda: Capabilities(
         ffd=("1.05", "1.1", "1.2"), longest_command=LONGEST, carries_key=True, max_in_flight=3, shifts=False))
+    repeatable: Capabilities = field(default_factory=lambda: Capabilities(
+        ffd=("1.05", "1.1", "1.2"), longest_command=LONGEST, carries_key=True, max_in_flight=3, shifts=False,
+        repeatable=True))
 
 
 MODEL = Model()
@@ -181,7 +186,8 @@ class SimDriver(Driver):
 
     def __init__(self, till: Till, process: Process) -> None:
         self.till, self.world, self.process = till, till.world, process
-        self.capabilities = MODEL.cloud if till.cloud else MODEL.keyed if till.keyed else MODEL.plain  # type: ignore[misc]
+        self.capabilities = (MODEL.repeatable if till.repeatable else MODEL.cloud if till.cloud  # type: ignore[misc]
+                             else MODEL.keyed if till.keyed else MODEL.plain)
         self._storage = ""
         self._unsure = 0.0
         self._together = till.cloud or till.shared
@@ -262,6 +268,8 @@ class SimDriver(Driver):
 
     def fiscalise(self, job: Job, guard: Guard) -> Outcome:
         till = self.till
+        if job.again:
+            return self._again(job, guard)
         end = till.last_end = till.ends.popleft() if till.ends else "recorded"
         self.world.note(f"till {till.number}: {job.external_id} will end {end}")
         if till.cloud:
@@ -342,6 +350,14 @@ class SimDriver(Driver):
             return Uncertain(LOST)
         if end == "raised_after":
             raise ZeroDivisionError("a driver's own fault")
+        return Submitted(job.external_id)
+
+    def _again(self, job: Job, guard: Guard) -> Outcome:
+        """The same id once more: the same receipt, whether it came before or comes now for the first time."""
+        guard.check(COMMAND)
+        self._exchange(0.2)
+        self.world.note(f"till {self.till.number}: {job.external_id} again")
+        self._take(job, "recorded")
         return Submitted(job.external_id)
 
     def _take(self, job: Job, end: str) -> None:

@@ -55,7 +55,8 @@ class Task:
         self.gate.acquire()
         self.turn = 0
         self.done = False
-        self.waits: Flag | None = None
+        #: The till that it owns, if it is a register's thread.
+        self.till: Any = None
 
 
 class Flag:
