@@ -1,13 +1,14 @@
 """KOMTET Kassa (КОМТЕТ Касса) in both directions. Protocol facts: komtet-kassa.md.
 
 ``gateway`` is a server that speaks its shop API, so that shop modules written for it call us; ``driver`` sends receipts
-to a queue of the cloud; ``simulator`` is that cloud.
+to a queue of the cloud, ``agent`` hands them to registers run by KOMTET's agent; ``simulator`` is the cloud.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from hub_plugins.komtet.agent import KomtetAgent
 from hub_plugins.komtet.driver import KomtetDriver
 from hub_plugins.komtet.gateway import KomtetGateway
 
@@ -23,8 +24,8 @@ def hub_gateways() -> Iterable[type[Gateway]]:
 
 @hookimpl
 def hub_drivers() -> Iterable[type[Driver]]:
-    """Queues of the cloud are registers."""
-    return [KomtetDriver]
+    """Queues of the cloud are registers; so are registers whose agent calls us."""
+    return [KomtetDriver, KomtetAgent]
 
 
 @hookimpl
@@ -35,4 +36,4 @@ def hub_simulators() -> Mapping[str, Callable[[list[str]], int]]:
     return {"komtet": main}
 
 
-__all__ = ["KomtetDriver", "KomtetGateway", "hub_drivers", "hub_gateways", "hub_simulators"]
+__all__ = ["KomtetAgent", "KomtetDriver", "KomtetGateway", "hub_drivers", "hub_gateways", "hub_simulators"]

@@ -120,3 +120,19 @@ class DriverSettings(PluginSettings):
         label=Text("Send to a passive queue too", "Отправлять и в неактивную очередь"),
         help=Text("Receipts then wait at KOMTET for its register, and no other register of the hub can print them.",
                   "Тогда чеки ждут кассу в КОМТЕТ, и другая касса хаба их не напечатает."))
+
+
+class AgentSettings(PluginSettings):
+    """A register whose agent calls the hub."""
+
+    pos_key = setting(
+        fields.String(required=True, validate=validate.Length(1, 120)), label=Text("Register's key", "Ключ кассы"),
+        help=Text("As in the agent's settings.", "Как в настройках агента."))
+    pos_secret = setting(
+        fields.String(required=True, validate=validate.Length(1, 200)), secret=True,
+        label=Text("Register's secret", "Секрет кассы"))
+    version = setting(
+        fields.String(load_default="2"), choices={"2": Text("v2: FFD 1.2", "v2: ФФД 1.2"),
+                                                  "1": Text("v1: FFD 1.05", "v1: ФФД 1.05")},
+        label=Text("Form of checks", "Вид чеков"),
+        help=Text("As the register is registered.", "Как зарегистрирована касса."))

@@ -65,8 +65,8 @@ class Hub(Shop):
             return Shop.make(self, row, context)
         from hub.contracts import load
 
-        return KomtetDriver(load(KomtetDriver.settings, {**row.settings, **self.vault.unseal(row.secrets, row.key_id)}),
-                            context)
+        kind = self.catalogue.drivers[row.driver]
+        return kind(load(kind.settings, {**row.settings, **self.vault.unseal(row.secrets, row.key_id)}), context)
 
 
 def put(host: str, check: Any = None, version: int = 2) -> requests.Response:

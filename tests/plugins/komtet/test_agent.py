@@ -1,0 +1,125 @@
+"""The register-side API: an agent fetches its tasks from the hub, over real HTTP, on good days and bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hub_plugins.komtet import agent as module
+from hub_plugins.komtet.agent import KomtetAgent
+from hub_plugins.komtet.signature import sign
+from hub_plugins.komtet.simulated_agent import Agent
+from sqlalchemy import select
+
+from hub import office
+from hub.dispatch.claims import REGISTER
+from hub.store.receipts import RECORD
+from tests.core.support import order, wait_until
+from tests.plugins.komtet.hubs import Hub, hurried
+
+POS, SECRET = "pos-key-1", "pos-s3cr3t"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, sqlite_template: Path, monkeypatch: Any) -> Iterator[Hub]:
+    hurried(monkeypatch)
+    one = Hub.started(tmp_path / "a", sqlite_template)
+    one.catalogue.drivers["komtet_agent"] = KomtetAgent
+    with one.db.write() as session:
+        office.add_register(session, one.vault, "test", one.organisation_id, "komtet_agent", "Касса",
+                            KomtetAgent.settings,
+                            {"pos_key": POS, "pos_secret": SECRET, "version": "1"})
+    yield one
+    one.db.close()
+
+
+def trouble(hub: Hub) -> str:
+    return str(hub.read(select(REGISTER.c.trouble_code))[0][0])
+
+
+def turns(hub: Hub, agent: Agent, *states: str) -> None:
+    """The agent's loop, until every receipt is in one of the states."""
+    def turn() -> bool:
+        agent.turn()
+        return set(hub.states().values()) <= set(states)
+
+    wait_until(turn, 40.0, hub.states)
+
+
+def test_the_vector_of_the_reference() -> None:
+    body = b'{"printer":null,"check":null,"version":"x"}'
+    assert sign("s3cr3t-key" + "00106700000001", "POST", "https://hub.example.ru/api/pos/v1/tasks?limit=1", body) \
+        == "7bed53891b953ffecbfb747b18d7254d"
+
+
+def test_an_agent_prints_the_hubs_receipts(hub: Hub) -> None:
+    hub.accept(*[order(str(number), 1000 + number) for number in range(3)])
+    with hub.served() as host, hub.at_work():
+        wait_until(lambda: trouble(hub) == "never", 20.0)
+        agent = Agent(host, POS, SECRET)
+        assert agent.activate()[0] == 200
+        turns(hub, agent, "recorded")
+    records = hub.read(select(RECORD.c.document_number, RECORD.c.storage_number, RECORD.c.total))
+    assert sorted((one["n"], agent.storage, one["total"]) for one in agent.journal) == sorted(map(tuple, records))
+    assert hub.read(select(REGISTER.c.serial))[0][0] == agent.serial
+
+
+def test_a_lost_answer_prints_nothing_twice(hub: Hub) -> None:
+    """Task given and not heard: the same task again. Report taken and not acknowledged: the same report again."""
+    hub.accept(order("1", 5000), order("2", 6000))
+    with hub.served() as host, hub.at_work():
+        agent = Agent(host, POS, SECRET)
+        agent.activate()
+        agent.turn()
+        for _ in range(6):
+            agent.loses = 1
+            agent.turn()
+            agent.turn()
+        turns(hub, agent, "recorded")
+    assert sorted(one["total"] for one in agent.journal) == [5000, 6000]
+
+
+def test_a_refusal_and_an_unreachable_register_in_words(hub: Hub) -> None:
+    with hub.served() as host, hub.at_work():
+        agent = Agent(host, POS, SECRET)
+        agent.activate()
+        agent.turn()
+        agent.refuses = "Нет бумаги"
+        hub.accept(order("1", 5000))
+        turns(hub, agent, "refused")
+        assert "Нет бумаги" in str(hub.receipt("1")["reason"]) and agent.journal == []
+        agent.unreachable = "Порт занят"
+        agent.turn()
+        wait_until(lambda: trouble(hub) == "unreachable", 20.0)
+        hub.accept(order("2", 6000))
+        agent.turn()
+        assert hub.state("2") == "queued" and agent.task is None
+        agent.unreachable = ""
+        turns(hub, agent, "refused", "recorded")
+    assert hub.state("2") == "recorded"
+
+
+def test_strangers_get_no_tasks(hub: Hub) -> None:
+    with hub.served() as host:
+        assert Agent(host, POS, "guess").activate()[0] == 403
+        assert Agent(host, "another", SECRET).activate()[0] == 403
+        agent = Agent(host, POS, SECRET)
+        assert agent.activate()[0] == 200 and agent.turn() == 200
+        thief = Agent(host, POS, SECRET, serial="99900000000001")
+        assert thief.turn() == 403, "the secret goes with the register's number"
+        assert thief.activate()[0] == 422, "the key belongs to one register"
+        assert agent.call("/pos/deactivate", None, SECRET)[0] == 200 and thief.activate()[0] == 200
+        assert thief.call("/nothing", {}, SECRET + thief.serial)[0] == 422
+        assert agent.call("/tasks?limit=0", {"printer": None}, SECRET)[0] == 403
+
+
+def test_an_agent_that_falls_silent_is_said_so(hub: Hub, monkeypatch: Any) -> None:
+    with hub.served() as host:
+        agent = Agent(host, POS, SECRET)
+        agent.activate()
+        agent.turn()
+        monkeypatch.setattr(module, "SILENCE", -1.0)
+        with hub.at_work():
+            wait_until(lambda: trouble(hub) == "silent", 20.0)
