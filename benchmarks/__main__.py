@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("templates", "domain", "accept", "bitrix", "pipeline", "wire", "farm", "latency", "recovery", "footprint")
+NAMES = ("templates", "domain", "accept", "bitrix", "api", "pipeline", "wire", "farm", "latency", "recovery",
+         "footprint")
 
 
 def main() -> int:

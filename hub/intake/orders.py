@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import __version__, templating
@@ -23,6 +23,7 @@ from hub.fiscal.rules import check
 from hub.intake.context import SourceFacts
 from hub.plugins import Catalogue
 from hub.store import KeyConflict, Snapshot, new_public_id, table, utcnow
+from hub.store.hot import Hot
 from hub.store.receipts import (
     BUYER,
     RECEIPT,
@@ -189,23 +190,22 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     values = _columns(connection, source, prepared, now)
     public_id = new_public_id("rcp")
     # ON CONFLICT, because on PostgreSQL another worker may store the same key between our look and our insert.
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    receipt_id = connection.execute(
-        dialect.insert(RECEIPT).values(
-            **values, organisation_id=source.organisation_id, source_id=source.id, source_key=order.key,
-            public_id=public_id, state=state, queue_id=source.queue_id, raw_id=raw_id, inbox_id=inbox_id,
-            deadline=_deadline(state, now), due_at=now, state_at=now, created_at=now, priority=100, tries=0,
-            row_version=1, **_base(connection, source, order))
-        .on_conflict_do_nothing(index_elements=["source_id", "source_key"]).returning(RECEIPT.c.id)).scalar()
-    if receipt_id is None:
+    made = _INSERT[connection.dialect.name == "sqlite"].run(connection, {
+        **values, "organisation_id": source.organisation_id, "source_id": source.id, "source_key": order.key,
+        "public_id": public_id, "state": state, "queue_id": source.queue_id, "raw_id": raw_id, "inbox_id": inbox_id,
+        "deadline": _deadline(state, now), "due_at": now, "state_at": now, "created_at": now, "priority": 100,
+        "tries": 0, "row_version": 1, "base_id": None, "depends_on_id": None, "queued_at": now,
+        **_base(connection, source, order)}).fetchone()
+    if made is None:
         existing = _existing(connection, source, order.key, lock=True)
         assert existing is not None
         return _again(connection, source, prepared, existing, actor, raw_id, inbox_id, again)
+    receipt_id = int(made[0])
     contact = prepared.receipt.contact if prepared.receipt else ""
-    connection.execute(insert(BUYER).values(
-        organisation_id=source.organisation_id, receipt_id=receipt_id, public_id=new_public_id("buy"),
-        created_at=now, row_version=1, **buyer_values(order, contact)))
-    place = (source.organisation_id, int(receipt_id))
+    _INSERT_BUYER.run(connection, {
+        "organisation_id": source.organisation_id, "receipt_id": receipt_id, "public_id": new_public_id("buy"),
+        "created_at": now, "row_version": 1, **buyer_values(order, contact)})
+    place = (source.organisation_id, receipt_id)
     happened(connection, place, "", "accepted", actor, "received", {"order": order.number}, now)
     if state != "invalid":
         happened(connection, place, "accepted", state, "hub", "built" if state == "queued" else "needs_approval", None,
@@ -248,10 +248,31 @@ def store_unbuilt(connection: Connection, source: SourceFacts, problem: Invalid,
 
 def _existing(connection: Connection, source: SourceFacts, key: str, lock: bool = False) -> Mapping[str, Any] | None:
     """The receipt under a key. Locked for whoever may mend it: its state holds until the commit."""
-    look = select(RECEIPT.c.id, RECEIPT.c.state, RECEIPT.c.content_hash, RECEIPT.c.public_id) \
-        .where(RECEIPT.c.source_id == source.id, RECEIPT.c.source_key == key)
-    row = connection.execute(look.with_for_update() if lock else look).mappings().first()
-    return None if row is None else dict(row)
+    row = _LOOK[lock].run(connection, {"source": source.id, "key": key}).fetchone()
+    return None if row is None else dict(zip(("id", "state", "content_hash", "public_id"), row, strict=True))
+
+
+_look = select(RECEIPT.c.id, RECEIPT.c.state, RECEIPT.c.content_hash, RECEIPT.c.public_id) \
+    .where(RECEIPT.c.source_id == bindparam("source"), RECEIPT.c.source_key == bindparam("key"))
+_LOOK = {False: Hot(_look), True: Hot(_look.with_for_update())}
+_INSERTED = (
+    "content_hash", "order_number", "receipt_key", "kind", "country", "ffd", "currency", "total", "internet",
+    "tax_system", "settlement_place", "marking", "agent_signs", "electronic_only", "document", "order_data", "problems",
+    "reason", "snapshot_id", "organisation_id", "source_id", "source_key", "public_id", "state", "queue_id", "raw_id",
+    "inbox_id", "deadline", "due_at", "state_at", "created_at", "priority", "tries", "row_version", "base_id",
+    "depends_on_id", "queued_at")
+_INSERTED_BUYER = ("organisation_id", "receipt_id", "public_id", "created_at", "row_version", "erase_after", "name",
+                   "email", "phone", "inn", "contact", "tags", "details")
+# A statement that is compiled once fills in no default: each column that has one must be among the values.
+for _table, _given in ((RECEIPT, _INSERTED), (BUYER, _INSERTED_BUYER)):
+    assert all(one.default is None or one.name in _given for one in _table.columns), f"a default of {_table.name}"
+_INSERT = {one is sqlite: Hot(
+    one.insert(RECEIPT).values({name: bindparam(name) for name in _INSERTED})
+    .on_conflict_do_nothing(index_elements=["source_id", "source_key"]).returning(RECEIPT.c.id))
+    for one in (sqlite, postgresql)}
+_INSERT_BUYER = Hot(insert(BUYER).values({name: bindparam(name) for name in _INSERTED_BUYER}))
+_FIND_SNAPSHOT = Hot(select(_snapshot.c.id).where(_snapshot.c.organisation_id == bindparam("organisation"),
+                                                  _snapshot.c.digest == bindparam("digest")))
 
 
 def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, now: datetime) -> dict[str, Any]:
@@ -271,17 +292,16 @@ def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, no
 def _snapshot_id(connection: Connection, source: SourceFacts, content: Mapping[str, Any], now: datetime) -> int:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    look = select(_snapshot.c.id).where(_snapshot.c.organisation_id == source.organisation_id,
-                                        _snapshot.c.digest == digest)
-    found = connection.execute(look).scalar()
+    look = {"organisation": source.organisation_id, "digest": digest}
+    found = _FIND_SNAPSHOT.run(connection, look).fetchone()
     if found is None:
         connection.execute(dialect.insert(_snapshot).values(
             organisation_id=source.organisation_id, digest=digest, content=dict(content), created_at=now,
             public_id=new_public_id("snp"), row_version=1)
             .on_conflict_do_nothing(index_elements=["organisation_id", "digest"]))
-        found = connection.execute(look).scalar()
+        found = _FIND_SNAPSHOT.run(connection, look).fetchone()
     assert found is not None
-    return int(found)
+    return int(found[0])
 
 
 def _base(connection: Connection, source: SourceFacts, order: Order) -> dict[str, Any]:
