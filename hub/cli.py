@@ -40,7 +40,11 @@ def _worker(options: argparse.Namespace) -> int:
 
 def _demo(options: argparse.Namespace) -> int:
     if options.name:
-        from hub import scenario
+        from hub import plugins, relay, scenario
+
+        found = plugins.discover(config.load().plugins_off).relays.get(options.name)
+        if found is not None:
+            return relay.run(found, as_json=options.json, keep=options.keep)
 
         return scenario.run(options.name, as_json=options.json, keep=options.keep, judge_only=options.judge)
     from hub import demo

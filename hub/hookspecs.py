@@ -16,6 +16,7 @@ from hub.contracts import (
     Gateway,
     Notifier,
     ReceiptView,
+    Relay,
     Scenario,
     Source,
     TortureRegister,
@@ -73,8 +74,9 @@ def hub_commands() -> Iterable[Callable[[Any], None]]:
 
 
 @hookspec
-def hub_demos() -> Iterable[type[Demo] | type[Scenario]]:
-    """Stories for ``hub demo``: orders that a simulator sends, and what it was told. Scenarios: ``hub demo NAME``."""
+def hub_demos() -> Iterable[type[Demo] | type[Scenario] | type[Relay]]:
+    """Stories for ``hub demo``: orders that a simulator sends, and what it was told. Scenarios and
+    gateways' relays: ``hub demo NAME``."""
 
 
 @hookspec

@@ -22,6 +22,7 @@ from hub.contracts import (
     Gateway,
     Notifier,
     ReceiptView,
+    Relay,
     Scenario,
     Source,
     TortureRegister,
@@ -64,6 +65,8 @@ class Catalogue:
     demos: dict[str, type[Demo]] = field(default_factory=dict)
     #: Demos of their own name, by that name.
     scenarios: dict[str, type[Scenario]] = field(default_factory=dict)
+    #: Gateways' demos, by their name; no name is a scenario's too.
+    relays: dict[str, type[Relay]] = field(default_factory=dict)
     #: What ``hub torture`` breaks, by the driver or source that talks to it.
     torture_registers: dict[str, type[TortureRegister]] = field(default_factory=dict)
     torture_sources: dict[str, type[TortureSource]] = field(default_factory=dict)
@@ -194,8 +197,13 @@ def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, mod
         elif caller.name == "hub_demos":
             for demo in implementation():
                 if isinstance(demo, type) and issubclass(demo, Scenario):
-                    _new(catalogue.scenarios, demo.name, "demo", name)
+                    _new({**catalogue.scenarios, **catalogue.relays}, demo.name, "demo", name)
                     found.append((catalogue.scenarios, demo.name, demo))
+                    provides.append(f"demo:{demo.name}")
+                    continue
+                if isinstance(demo, type) and issubclass(demo, Relay):
+                    _new({**catalogue.scenarios, **catalogue.relays}, demo.name, "demo", name)
+                    found.append((catalogue.relays, demo.name, demo))
                     provides.append(f"demo:{demo.name}")
                     continue
                 if not (isinstance(demo, type) and issubclass(demo, Demo)):

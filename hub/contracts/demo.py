@@ -4,8 +4,9 @@ there, and what is known there afterwards."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from hub.contracts.source import Finding
@@ -151,3 +152,44 @@ class Scenario(ABC):
     def faults(self, stage: Stage) -> tuple[str, ...]:
         """What else is not as it should be at the end, one sentence each."""
         return ()
+
+
+@dataclass(frozen=True)
+class Till(ABC):
+    """A register on which a :class:`Relay` ends. ``words`` are those after ``hub simulate``: the program prints one
+    JSON line with ``ready`` first; ``{journal}`` in them is a file of its own, ``{inn}`` the organisation's."""
+
+    driver: str
+    title: Text
+    words: tuple[str, ...]
+
+    @abstractmethod
+    def settings(self, ready: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The driver's settings for the running program, from its first line."""
+
+    @abstractmethod
+    def holds(self, ready: Mapping[str, Any], journal: Path) -> Iterable[tuple[str, int, int]]:
+        """(storage, document, total in minor units) of every receipt that the register really holds: its own word."""
+
+
+class Relay(ABC):
+    """A gateway's demo, ``hub demo NAME``: the same traffic ends on one register after another, one setting apart.
+
+    Made once for each run. The core furnishes the hub and starts the registers; then client, database and registers are
+    held against each other.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[Text]
+    #: The gateway, and its settings.
+    gateway: ClassVar[str]
+    settings: ClassVar[Mapping[str, Any]]
+    tills: ClassVar[tuple[Till, ...]]
+
+    @abstractmethod
+    def send(self, host: str, run: int) -> tuple[Ordered, ...]:
+        """Sends the traffic of run number ``run`` to the hub at ``host``, as a client does; its numbers are new."""
+
+    @abstractmethod
+    def told(self, host: str, numbers: Sequence[str]) -> Mapping[str, tuple[str, int]]:
+        """(storage, document) of each number that the hub says is printed."""

@@ -13,7 +13,7 @@ from hub_plugins.komtet.driver import KomtetDriver
 from hub_plugins.komtet.gateway import KomtetGateway
 
 from hub import hookimpl
-from hub.contracts import Driver, Gateway
+from hub.contracts import Driver, Gateway, Relay
 
 
 @hookimpl
@@ -36,4 +36,12 @@ def hub_simulators() -> Mapping[str, Callable[[list[str]], int]]:
     return {"komtet": main}
 
 
-__all__ = ["KomtetAgent", "KomtetDriver", "KomtetGateway", "hub_drivers", "hub_gateways", "hub_simulators"]
+@hookimpl
+def hub_demos() -> Iterable[type[Relay]]:
+    """``hub demo komtet``."""
+    from hub_plugins.komtet.demo import KomtetDemo
+
+    return [KomtetDemo]
+
+
+__all__ = ["KomtetAgent", "KomtetDriver", "KomtetGateway", "hub_demos", "hub_drivers", "hub_gateways", "hub_simulators"]
