@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("templates", "domain", "accept", "bitrix", "api", "pipeline", "wire", "farm", "latency", "recovery",
-         "footprint")
+NAMES = ("templates", "domain", "accept", "bitrix", "api", "gateway", "pipeline", "wire", "farm", "latency",
+         "recovery", "footprint")
 
 
 def main() -> int:
