@@ -14,6 +14,7 @@ from komtet_kassa_sdk import v1, v2
 from hub.store import SourceRow
 from tests.plugins.komtet.conftest import Live
 from tests.plugins.komtet.support import KEY, SHOP
+from tests.web.world import post
 
 DAY = "2026-12-08 10:00"
 
@@ -216,3 +217,16 @@ def test_an_inn_of_somebody_else_is_refused(live: Live) -> None:
     assert "7700000016" in refused(422, "VLD00", client(v2, live).create_task, check_v2(f"{n}-A-1", inn="7700000016"))[
         "description"]
     assert client(v2, live).create_task(check_v2(f"{n}-A-1", inn=live.world.org.tax_id)).state == "new"
+
+
+def test_the_owners_page_shows_what_to_copy_and_what_was_refused(live: Live) -> None:
+    """Host, shop id, key and queue each with its button; a refused check with our words beside it."""
+    page = f"/connectors/{live.row.public_id}"
+    client_ = live.world.client()
+    shown = post(client_, f"{page}/setup", page=page).text
+    for words in ("https://hub.example.ru", SHOP, KEY, "Номер очереди"):
+        assert words in shown, words
+    wrong = check_v2(f"{live.fresh()}-A-1")
+    wrong.add_payment(1)
+    refused(422, "VLD00", client(v2, live).create_task, wrong)
+    assert "суммы должны совпадать" in client_.get(page).text
