@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,7 +27,10 @@ from typing import Any
 from sqlalchemy import select, update
 
 from hub import config, office
-from hub.contracts import Expected, Finding, RunningSimulator, Scenario, Told
+from hub.api.keys import SCOPES, issue
+from hub.api.own import BASE, OwnApi
+from hub.api.own import NAME as API
+from hub.contracts import Expected, Finding, PlayedRegister, RunningSimulator, Scenario, Told
 from hub.demo import INN, REGISTER, hub_up
 from hub.intake.sources import Sources
 from hub.plugins import Catalogue, discover
@@ -37,6 +42,10 @@ from hub.testing.simulator import Running, running
 #: Seconds that any one thing may take.
 PATIENCE = 45.0
 LOOK = 0.2
+CALL_SECONDS = 30.0
+#: The register when a scenario brings none.
+EMULATED = PlayedRegister(REGISTER, (REGISTER, "--port", "0", "--seconds-per-receipt", "0.02", "--ofd-delay", "0.2",
+                                     "--no-sync"), {"inn": INN})
 _source, _receipt, _delivery = table(SourceRow), table(ReceiptRow), table(Delivery)
 Say = Callable[[str], None]
 
@@ -45,13 +54,25 @@ class Stand:
     """The stage of a scenario (:class:`hub.contracts.Stage`)."""
 
     def __init__(self, db: Database, sources: Sources, sites: Mapping[str, RunningSimulator],
-                 register: RunningSimulator, serial: str, write: Say) -> None:
-        self.db, self.sources, self.write = db, sources, write
+                 register: RunningSimulator, serial: str, write: Say, url: str) -> None:
+        self.db, self.sources, self.write, self.url = db, sources, write, url
+        #: Keys of the API by role.
+        self.keys: dict[str, str] = {}
         self.sites, self.register, self.serial = sites, register, serial
         self.ids: dict[str, int] = {}
         self.expected: list[Expected] = []
         self.nudge: Callable[[], None] = lambda: None
         self.told: Callable[[], Mapping[tuple[str, str], Told]] = dict
+
+    def call(self, role: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        asked = urllib.request.Request(
+            f"{self.url}{BASE}{path}", method=method, data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.keys[role]}", "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(asked, timeout=CALL_SECONDS) as answer:
+                return int(answer.status), json.loads(answer.read())
+        except urllib.error.HTTPError as problem:
+            return problem.code, json.loads(problem.read())
 
     def address(self, role: str) -> str:
         return self.sources.context(self._facts(role)).address
@@ -126,17 +147,20 @@ def run(name: str, as_json: bool = False, keep: str | None = None, judge_only: b
 
     with ExitStack() as stack:
         folder = Path(keep).absolute() if keep else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        kind = _found(name)
+        if kind is None:
+            print(f"hub: no plugin brings a demo {name!r}", file=sys.stderr)
+            return 2
+        register = kind.register or EMULATED
         if not judge_only:
-            kind = _found(name)
-            if kind is None or (problem := _occupied(folder)):
-                print(f"hub: {problem}" if kind is not None else f"hub: no plugin brings a demo {name!r}",
-                      file=sys.stderr)
+            if problem := _occupied(folder):
+                print(f"hub: {problem}", file=sys.stderr)
                 return 2
-            _play(kind(), folder, say)
+            _play(kind(), register, folder, say)
         elif not (folder / PLAYED).exists():
             print(f"hub: no demo was kept in {folder}", file=sys.stderr)
             return 2
-        return _show(judge(folder, _documents(folder / "register.jsonl")), as_json)
+        return _show(judge(folder, _documents(register, folder / "register.jsonl")), as_json)
 
 
 def _found(name: str) -> type[Scenario] | None:
@@ -151,22 +175,22 @@ def _occupied(folder: Path) -> str:
 # -- playing ---------------------------------------------------------------------------------------------------------
 
 
-def _play(scenario: Scenario, folder: Path, say: Say) -> None:
+def _play(scenario: Scenario, played: PlayedRegister, folder: Path, say: Say) -> None:
     """Everything up to the file that the judge reads."""
     with ExitStack() as stack:
         settings = replace(config.load({**os.environ, "HUB_DATA_DIR": str(folder), "HUB_DATABASE_URL": "",
                                         "HUB_KEY_FILE": "", "HUB_PUBLIC_URL": ""}), port=_port(), host="127.0.0.1")
         url = f"http://127.0.0.1:{settings.port}"
         catalogue = discover(settings.plugins_off)
-        say(f"«{scenario.title.say('ru')}»: запускаю кассу-эмулятор, симуляторы и хаб …")
-        register, wire, serial = stack.enter_context(_register(folder / "register.jsonl"))
+        say(f"«{scenario.title.say('ru')}»: запускаю кассу, симуляторы и хаб …")
+        register, wire, serial = stack.enter_context(_register(played, folder / "register.jsonl"))
         sites = {role: stack.enter_context(running([sys.executable, "-m", "hub", "simulate", *words, "--port", "0"]))
                  for role, words in scenario.simulators.items()}
         db = Database(settings.database_url)
         stack.callback(db.close)
         vault = Vault.open(settings.key_file)
-        stand = Stand(db, Sources(db, vault, catalogue, url), sites, register, serial, say)
-        _furnish(stand, vault, catalogue, scenario, wire)
+        stand = Stand(db, Sources(db, vault, catalogue, url), sites, register, serial, say, url)
+        _furnish(stand, vault, catalogue, scenario, played, wire)
         stack.enter_context(hub_up(settings, url))
         say("хаб отвечает, магазины открываются")
         stand.nudge = lambda: scenario.nudge(stand)
@@ -188,7 +212,7 @@ def _day(scenario: Scenario, stand: Stand) -> tuple[str, ...]:
 
 def _settled(stand: Stand) -> bool:
     """Whether nothing is under way any more and everybody who can be told was told."""
-    for role in stand.sites:
+    for role in stand.ids:
         states = stand.states(role)
         ended = all(state in ENDS for found in states.values() for state in found)
         if not ended or sum(map(len, states.values())) < sum(one.role == role for one in stand.expected):
@@ -204,11 +228,10 @@ def _settled(stand: Stand) -> bool:
 
 
 @contextmanager
-def _register(journal: Path) -> Iterator[tuple[Running, str, str]]:
-    """(its hands, its wire, its factory number) of the emulated register."""
+def _register(played: PlayedRegister, journal: Path) -> Iterator[tuple[Running, str, str]]:
+    """(its hands, its wire, its factory number) of the register."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "hub", "simulate", REGISTER, "--journal", str(journal), "--port", "0", "--inn", INN,
-         "--seconds-per-receipt", "0.02", "--ofd-delay", "0.2", "--no-sync"],
+        [sys.executable, "-m", "hub", "simulate", *played.words, "--journal", str(journal), "--inn", INN],
         stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert process.stdout is not None
@@ -227,16 +250,22 @@ def _register(journal: Path) -> Iterator[tuple[Running, str, str]]:
             process.stdout.close()
 
 
-def _furnish(stand: Stand, vault: Vault, catalogue: Catalogue, scenario: Scenario, wire: str) -> None:
+def _furnish(stand: Stand, vault: Vault, catalogue: Catalogue, scenario: Scenario, played: PlayedRegister,
+             wire: str) -> None:
     """What an owner does on the page: organisation, register, connections."""
     schema.upgrade(stand.db)
     with stand.db.write() as session:
         organisation = office.create_organisation(
             session, "demo", name="ООО «Ромашка»", country="RU", tax_id=INN, tax_system="OSN", default_vat="vat22",
             settlement_place="shop.example", sender_email="kassa@shop.example")
-        driver = catalogue.drivers[REGISTER]
-        office.add_register(session, vault, "demo", organisation.id, REGISTER, "Касса у входа", driver.settings,
-                            {"address": wire, "inn": INN})
+        driver = catalogue.drivers[played.driver]
+        office.add_register(session, vault, "demo", organisation.id, played.driver, "Касса у входа", driver.settings,
+                            {"address": wire, **played.settings})
+        for role in scenario.programs:
+            shop = office.add_source(session, vault, "demo", organisation.id, API, f"Программа ({role})",
+                                     OwnApi.settings, {})
+            stand.ids[role] = shop.id
+            stand.keys[role] = issue(session, "demo", shop, "demo", tuple(SCOPES))[1]
         for role in stand.sites:
             plugin, given = scenario.source(role, stand)
             kind = catalogue.sources[plugin]
@@ -264,10 +293,10 @@ def _keep(folder: Path, ids: Mapping[str, int], expected: Sequence[Expected],
                                              "faults": list(faults)}, ensure_ascii=False, indent=1), "utf-8")
 
 
-def _documents(journal: Path) -> list[dict[str, Any]]:
+def _documents(played: PlayedRegister, journal: Path) -> list[dict[str, Any]]:
     """The journal read by the register's own program, not by the hub."""
-    answer = subprocess.run([sys.executable, "-m", "hub", "simulate", REGISTER, "--journal", str(journal), "--list"],
-                            capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run([sys.executable, "-m", "hub", "simulate", played.words[0], "--journal", str(journal),
+                             "--list"], capture_output=True, text=True, timeout=60, check=False)
     found = json.loads(answer.stdout or "null")
     if not isinstance(found, list):
         raise RuntimeError(f"the register's journal cannot be read: {answer.stdout}{answer.stderr}")

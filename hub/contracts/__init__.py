@@ -1,6 +1,17 @@
 """The plugin contract: the classes a plugin hands over, and everything they take and give. Plain data only."""
 
-from hub.contracts.demo import Demo, Expected, Ordered, Relay, RunningSimulator, Scenario, Stage, Till, Told
+from hub.contracts.demo import (
+    Demo,
+    Expected,
+    Ordered,
+    PlayedRegister,
+    Relay,
+    RunningSimulator,
+    Scenario,
+    Stage,
+    Till,
+    Told,
+)
 from hub.contracts.driver import Driver, DriverContext, Guard, Heard, Job, NoGuard, RegisterGone
 from hub.contracts.errors import LeaseLost, Malformed, NeedsAttention, TryLater, Unauthorised
 from hub.contracts.exchange import LONGEST_CALL, Call, Exchanged
@@ -52,10 +63,11 @@ __all__ = [
     "LONGEST_CALL", "Accepted", "Answer", "Bookmark", "Call", "Capabilities", "Check", "Client", "Colour", "Conflict",
     "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected", "FieldSpec", "Finding", "Found",
     "Gateway", "Guard", "Heard", "Identity", "Instead", "Intake", "Item", "Job", "LeaseLost", "Malformed",
-    "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PluginSettings",
-    "Polled", "Probing", "Problems", "ReceiptView", "Reception", "Refused", "RegisterGone", "RegisterView", "Relay",
-    "Reply", "Report", "Request", "RunningSimulator", "Scenario", "SettingCheck", "Shelf", "ShiftReport", "Source",
-    "SourceContext", "Stage", "State", "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted",
-    "Text", "Till", "Told", "TortureRegister", "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable",
-    "Uncertain", "clock_check", "describe", "load", "mask", "masked", "php_form", "setting", "split_secrets",
+    "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PlayedRegister",
+    "PluginSettings", "Polled", "Probing", "Problems", "ReceiptView", "Reception", "Refused", "RegisterGone",
+    "RegisterView", "Relay", "Reply", "Report", "Request", "RunningSimulator", "Scenario", "SettingCheck", "Shelf",
+    "ShiftReport", "Source", "SourceContext", "Stage", "State", "Status", "Step", "StoredDocument", "StoredLine",
+    "Submission", "Submitted", "Text", "Till", "Told", "TortureRegister", "TortureSource", "Transport", "TryLater",
+    "Unauthorised", "Unavailable", "Uncertain", "clock_check", "describe", "load", "mask", "masked", "php_form",
+    "setting", "split_secrets",
 ]

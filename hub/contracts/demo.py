@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -84,15 +84,29 @@ class Told:
     refused: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PlayedRegister:
+    """The register of a :class:`Scenario`: its driver, the words after ``hub simulate`` (``--journal`` and ``--inn``
+    are added), and the driver's settings beside its address."""
+
+    driver: str
+    words: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Stage(Protocol):
     """What a :class:`Scenario` plays on: simulators, a register and a hub, all processes of their own."""
 
     #: By role, as :attr:`Scenario.simulators` names them.
     sites: Mapping[str, RunningSimulator]
-    #: The emulated register's hands: ``do("power_off")``, ``do("fault", kind=...)``.
+    #: The register's hands: ``do("power_off")``, ``do("fault", kind=...)``.
     register: RunningSimulator
     #: Its factory number.
     serial: str
+
+    def call(self, role: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """A call of the hub's own API by a shop of :attr:`Scenario.programs`: status and JSON. ``path`` is what follows
+        the version, as in ``/receipts``."""
 
     def address(self, role: str) -> str:
         """The source's address."""
@@ -132,11 +146,15 @@ class Scenario(ABC):
     name: ClassVar[str]
     title: ClassVar[Text]
     #: Role -> the words after ``hub simulate``. Each role is a simulator and a source.
-    simulators: ClassVar[Mapping[str, tuple[str, ...]]]
+    simulators: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    #: Roles that are programs of the owner's own: shops of the hub's API, each with a key.
+    programs: ClassVar[tuple[str, ...]] = ()
+    #: The register, when it is not the emulated one.
+    register: ClassVar[PlayedRegister | None] = None
 
-    @abstractmethod
     def source(self, role: str, stage: Stage) -> tuple[str, Mapping[str, Any]]:
         """(plugin's source, its settings) for the running simulator of a role."""
+        raise LookupError(role)
 
     @abstractmethod
     def play(self, stage: Stage) -> None:

@@ -25,8 +25,8 @@ class CableCut(PowerCut):
 @dataclass(slots=True)
 class Strike:
     """One bad moment to come. ``command``: only at that command; ``at`` and ``after``: when the ``after``-th byte
-    from now has passed in that direction, or at that point of a write. ``note`` names it among the
-    :attr:`Strikes.hits`."""
+    from now (with ``command``: from when that command has come in) has passed in that direction, or at that point of a
+    write. ``note`` names it among the :attr:`Strikes.hits`."""
 
     #: The kinds there are, and those of them that have a place (``at``). A device names its own.
     KINDS: ClassVar[frozenset[str]] = frozenset()
@@ -67,8 +67,8 @@ class Strikes:
         self.waiting: list[Strike] = []
         #: The strikes with a note that came to pass: note, time, and the key of the receipt then in hand.
         self.hits: list[dict[str, Any]] = []
-        #: Key of the receipt that was begun last.
-        self.key = ""
+        #: Key of the receipt that was begun last; the command that came in last.
+        self.key = self.command = ""
 
     def add(self, strike: Strike) -> None:
         """One more."""
@@ -86,7 +86,7 @@ class Strikes:
         """``count`` bytes are about to pass in direction ``at``: how many of them still do when the power is cut
         or the cable among them (and by which strike); None when it is not."""
         for strike in tuple(self.waiting):
-            if strike.kind in strike.PLACED and strike.at == at:
+            if strike.kind in strike.PLACED and strike.at == at and strike.command in ("", self.command):
                 if strike.after <= count:
                     self._spend(strike)
                     return strike.after, strike

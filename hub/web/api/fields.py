@@ -41,6 +41,15 @@ class Str(fields.String):
         return value
 
 
+class Mark(Str):
+    """A marking code: its groups are divided by GS (1D), which must not be lost on the way."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        bare = value.replace("\x1d", "") if isinstance(value, str) else value
+        super()._deserialize(bare, attr, data, **kwargs)
+        return str(value)
+
+
 class MoneyText(fields.String):
     """A sum as decimal text; minor units when loaded."""
 

@@ -9,7 +9,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
 from hub.api.keys import SCOPES
 from hub.fiscal.codes import AgentSign, CorrectionType, Form, Kind, Measure, Method, Subject, TaxSystem
 from hub.store.receipts import TOLD
-from hub.web.api.fields import Count, Day, Flag, MoneyText, QuantityText, Str, Time, one_of, text
+from hub.web.api.fields import Count, Day, Flag, Mark, MoneyText, QuantityText, Str, Time, one_of, text
 
 STATES = ("accepted", "queued", "printing", "recorded", "confirmed", "invalid", "refused", "uncertain", "cancelled")
 EVENTS = tuple(sorted(f"receipt.{one}" for one in TOLD))
@@ -78,7 +78,7 @@ class LineIn(Strict):
     method = one_of(*names(Method))
     subject = one_of(*names(Subject))
     measure = one_of(*names(Measure))
-    marking = says(text(500), "The marking code as it was scanned.")
+    marking = says(Mark(validate=validate.Length(0, 500)), "The marking code as it was scanned, with its GS (U+001D).")
     unit = text(16)
     excise = MoneyText()
     country = says(text(3), "Country of origin, three digits.")

@@ -225,7 +225,7 @@ class Device:
             handler = self._handlers.get(command)
             if handler is None:
                 raise DeviceError(errors.UNKNOWN_COMMAND)
-            self._command = command
+            self._command = self.strikes.command = command
             if command == "begin":
                 self.strikes.key = str(request.get("key") or "")
             if command == "hello":

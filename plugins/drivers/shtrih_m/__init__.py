@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hub import hookimpl
 
 if TYPE_CHECKING:
-    from hub.contracts import Driver
+    from hub.contracts import Driver, Scenario
 
 # Imports stand inside the hooks: the simulator's own process imports this package too and must not need the driver,
 # which is written by another hand and shares no code with it.
@@ -33,3 +33,11 @@ def _simulate(arguments: list[str]) -> int:
 def hub_simulators() -> Mapping[str, Callable[[list[str]], int]]:
     """``hub simulate shtrih-m``."""
     return {"shtrih-m": _simulate}
+
+
+@hookimpl
+def hub_demos() -> Iterable[type[Scenario]]:
+    """``hub demo shtrih``."""
+    from hub_plugins.drivers.shtrih_m.demo import ShtrihDay
+
+    return [ShtrihDay]

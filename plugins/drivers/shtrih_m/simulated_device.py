@@ -323,7 +323,7 @@ class Device:
         return max(self.byte_timeout, 0.05)
 
     def _command(self, data: bytes) -> None:
-        name = commands.name_of(data)
+        name = self.strikes.command = commands.name_of(data)
         if self.strikes.waiting and self._struck_frame(name):
             return
         self._send(_ACK)
@@ -341,7 +341,8 @@ class Device:
             return
         if not one.data:
             return
-        if self.strikes.waiting and self._struck_frame(commands.name_of(one.data)):
+        self.strikes.command = commands.name_of(one.data)
+        if self.strikes.waiting and self._struck_frame(self.strikes.command):
             return
         self._start(one.data, one.number)
 
