@@ -258,6 +258,7 @@ def _furnish(stand: Stand, vault: Vault, catalogue: Catalogue, scenario: Scenari
         organisation = office.create_organisation(
             session, "demo", name="ООО «Ромашка»", country="RU", tax_id=INN, tax_system="OSN", default_vat="vat22",
             settlement_place="shop.example", sender_email="kassa@shop.example")
+        organisation.ffd = played.ffd
         driver = catalogue.drivers[played.driver]
         office.add_register(session, vault, "demo", organisation.id, played.driver, "Касса у входа", driver.settings,
                             {"address": wire, **played.settings})

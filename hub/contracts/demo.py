@@ -92,6 +92,8 @@ class PlayedRegister:
     driver: str
     words: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    #: The organisation's format of fiscal documents.
+    ffd: str = "1.05"
 
 
 class Stage(Protocol):

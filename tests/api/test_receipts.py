@@ -158,3 +158,12 @@ def test_another_shops_receipts_do_not_exist(shop: Shop) -> None:
     assert other.post(f"/receipts/{made}/cancel").status_code == 404
     assert other.get("/receipts").json["items"] == []
     assert other.post("/receipts", body()).status_code == 201  # its keys are its own
+
+
+def test_a_marking_code_keeps_its_group_separators(shop: Shop) -> None:
+    code = "0104600000000015215AbC1234567\x1d91EE06\x1d92dGVzdA=="
+    lines = [{"name": "Кроссовки", "price": "1480.00", "marking": code}]
+    made = shop.post("/receipts", body("marked", lines=lines))
+    assert made.status_code == 201 and made.json["lines"][0]["marking"] == code, made.json
+    wrong = shop.post("/receipts", body("marked-2", lines=[{**lines[0], "marking": "01\x0046"}]))
+    assert wrong.status_code == 422 and wrong.json["errors"][0]["field"] == "lines[0].marking"

@@ -16,7 +16,7 @@ from hub.fiscal import Money, Text
 
 SHOP = "api"
 #: A marking code with its verification, as scanned.
-MARK = "0104600000000017215AbC1234567\x1d91EE06\x1d92dGVzdCBjcnlwdG8gdGFpbCBvZiA0NCBjaGFyYWN0ZXJz"
+MARK = "0104600000000015215AbC1234567\x1d91EE06\x1d92dGVzdCBjcnlwdG8gdGFpbCBvZiA0NCBjaGFyYWN0ZXJz"
 #: Settlement signs of the journal that bring money back.
 BACK = ("2", "4")
 
@@ -28,7 +28,7 @@ class ShtrihDay(Scenario):
     title: ClassVar[Text] = Text("A day at a Shtrih-M", "День кассы Штрих-М")
     programs: ClassVar[tuple[str, ...]] = (SHOP,)
     register: ClassVar[PlayedRegister | None] = PlayedRegister(
-        "shtrih_m", ("shtrih-m", "--pty", "--pace", "0.05", "--ofd-delay", "0.2", "--no-sync"))
+        "shtrih_m", ("shtrih-m", "--pty", "--pace", "0.05", "--ofd-delay", "0.2", "--no-sync"), ffd="1.2")
 
     def __init__(self) -> None:
         self.ids: dict[str, str] = {}
