@@ -21,14 +21,13 @@ BEFORE_DISPATCH = {"received", "inbox_kept", "spooled", "spool_stored", "poll_an
                    "call_answered", "call_kept", "events_claimed", "built", "accepted"}
 
 
-@pytest.fixture(scope="module")
-def done() -> Iterator[Sum]:
+def schedules() -> Sum:
     """The schedules that every run makes, on all cores."""
     out = Sum()
     with ProcessPoolExecutor(min(4, os.cpu_count() or 1), multiprocessing.get_context("spawn")) as pool:
         for one in pool.map(batch, range(0, SCHEDULES, BATCH), [BATCH] * (SCHEDULES // BATCH)):
             out.add(one)
-    yield out
+    return out
 
 
 @pytest.fixture
@@ -38,24 +37,22 @@ def stage() -> Iterator[Stage]:
     made.close()
 
 
-def test_nothing_is_lost_or_printed_twice_in_any_schedule(done: Sum) -> None:
+@pytest.mark.timeout(1100)
+def test_no_schedule_loses_or_doubles_a_receipt_and_every_pair_of_step_and_end_was_died_at() -> None:
+    """One test, so that the schedules are run once however the tests are spread; some minutes of one core."""
+    done = schedules()
     assert done.schedules == SCHEDULES
     assert done.misses == [], "python -m tests.simulation --seed N shows one"
-
-
-def test_every_pair_of_a_step_and_an_end_was_died_at(done: Sum) -> None:
     assert done.uncovered() == []
     assert done.deaths > SCHEDULES / 2
+    assert set(done.faults) == {
+        "db_faults", "away", "stall", "jump", "sales", "off", "no_paper", "replaced_at", "shift_ends", "report",
+        "bell_lost", "bell_late", "bell_doubled"}
 
 
 def test_every_step_of_the_dispatch_core_is_in_a_pair() -> None:
     assert {step for step, _ in PAIRS} == set(steps.STEPS) - BEFORE_DISPATCH
     assert len(PAIRS_OF) == len({end for _, end in PAIRS})
-
-
-def test_every_kind_of_fault_is_in_some_schedule(done: Sum) -> None:
-    assert {"db_faults", "away", "stall", "jump", "sales", "off", "no_paper", "replaced_at", "shift_ends", "report",
-            "bell_lost", "bell_late", "bell_doubled"} == set(done.faults)
 
 
 def test_a_seed_gives_the_same_history_every_time(stage: Stage) -> None:
