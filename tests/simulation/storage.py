@@ -97,8 +97,9 @@ class SimDatabase(Database):
         self.world, self.away_until, self.skew, self.faults, self.writes = world, 0.0, 0.0, [], 0
         self.wire.fault = ""
         run = self.wire.execute
-        run("PRAGMA foreign_keys=OFF")
         run("BEGIN")
+        # Looked at when all is in place; to switch them off would have every statement compiled anew.
+        run("PRAGMA defer_foreign_keys=ON")
         for name in TABLES:
             run(f"DELETE FROM {name}")
         for name in ("receipt", "buyer", "receipt_event", "register", "source"):
@@ -108,7 +109,6 @@ class SimDatabase(Database):
                 marks = ",".join("?" * len(rows[0]))
                 self.wire.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
         run("COMMIT")
-        run("PRAGMA foreign_keys=ON")
 
     # -- what the product calls ----------------------------------------------------------------------------------
 
