@@ -43,6 +43,9 @@ UNITS = {
 OF_THE_REGISTER = frozenset({
     1000, 1009, 1012, 1013, 1018, 1021, 1036, 1037, 1038, 1040, 1041, 1042, 1048, 1055, 1060, 1077, 1117, 1187, 1188,
     1189, 1190, 1203, 1206, 1208, 1209, 2004, 2005, 2102, 2106, 2107, 2112, 2113, 2115})
+#: VAT totals. A register may round the sum of each rate's turnover where the hub adds up rounded lines (fiscal-domain
+#: §4 lets either stand): they may differ by a kopeck for each line.
+_ROUNDED = frozenset({1102, 1103, 1106, 1107, 1120})
 #: Sums that say the same at zero as when they are absent.
 _ZERO_IS_NOTHING = frozenset({1031, 1081, 1215, 1216, 1217, 1102, 1103, 1104, 1105, 1106, 1107, 2102})
 
@@ -291,19 +294,19 @@ def compare(receipt: Receipt, data: bytes) -> tuple[Difference, ...]:
 
     What a register adds by itself is no difference. :class:`~hub.fiscal.tlv.BadTlv` when ``data`` is no document.
     """
-    return tuple(_differences(tags_of(receipt), tags_in(data)[1], ""))
+    return tuple(_differences(tags_of(receipt), tags_in(data)[1], "", len(receipt.lines)))
 
 
-def _differences(asked: Tags, stored: Tags, place: str) -> Iterator[Difference]:
+def _differences(asked: Tags, stored: Tags, place: str, kopecks: int) -> Iterator[Difference]:
     wanted, found = _grouped(asked), _grouped(stored)
     for tag in wanted | found:
         many = max(len(wanted.get(tag, ())), len(found.get(tag, ()))) > 1
         for index, (one, other) in enumerate(zip_longest(wanted.get(tag, ()), found.get(tag, ()))):
-            if one == other or _means_nothing(tag, one, other):
+            if one == other or _means_nothing(tag, one, other) or _rounded(tag, one, other, kopecks):
                 continue
             if isinstance(one, tuple) and isinstance(other, tuple):
                 inside = f"lines[{index}]" if tag == ITEM else f"{tag}[{index}]" if many else str(tag)
-                yield from _differences(one, other, f"{place}.{inside}" if place else inside)
+                yield from _differences(one, other, f"{place}.{inside}" if place else inside, kopecks)
             elif tag != 1178 or not _same_day(one, other):
                 yield Difference(tag, place or (f"lines[{index}]" if tag == ITEM else ""), one, other)
 
@@ -319,6 +322,10 @@ def _means_nothing(tag: int, asked: Value | None, stored: Value | None) -> bool:
     if asked is None and (tag in OF_THE_REGISTER or info(tag) is None):
         return True
     return tag in _ZERO_IS_NOTHING and not asked and not stored
+
+
+def _rounded(tag: int, asked: Value | None, stored: Value | None, kopecks: int) -> bool:
+    return tag in _ROUNDED and isinstance(asked, int) and isinstance(stored, int) and abs(asked - stored) < kopecks
 
 
 def _same_day(asked: Value | None, stored: Value | None) -> bool:

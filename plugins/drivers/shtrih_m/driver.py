@@ -121,7 +121,7 @@ class ShtrihDriver(Driver):
         self.profile = profile
         self.archive = Archive(session, profile.identity, self.zone)
         self.selling = Selling(session, profile, self.notes, self.archive, sale.Settings(
-            config["electronic_type"], config["department"], config["send_key"], config["internet_tags"],
+            config["electronic_type"], config["department"], config["tag_1192"], config["internet_tags"],
             config["item_tags"], int(config["group_ten"], 16)), self.zone)
         self.reports = Reports(session, self.notes, self.archive, self.zone)
         self.hands = Hands(session, self.zone)
@@ -140,7 +140,7 @@ class ShtrihDriver(Driver):
         profile = self.profile
         return replace(self.capabilities, marking=profile.identity.ffd == "1.2", cuts=profile.parameters.cutter,
                        electronic_only=PRINTING_MODE in profile.fields,
-                       carries_key=self.config["send_key"] and not self.archive.without_tags)
+                       carries_key=self.config["tag_1192"] and not self.archive.without_tags)
 
     def _open_session(self) -> Session:
         if self._session is None:

@@ -19,8 +19,11 @@ from hub.fiscal import Text
 from hub.registers.transports import Transport, TransportError, TransportTimeout
 
 #: Seconds: for handing bytes to the line; for a control byte, or the next part of a frame, of a register at rest;
-#: between two signs of life to the lease; of silence that means that no late byte will come.
-WRITE, BYTE, SLICE, QUIET = 5.0, 1.0, 0.5, 0.05
+#: between two signs of life to the lease.
+WRITE, BYTE, SLICE = 5.0, 1.0, 0.5
+#: Seconds of silence that mean that no late byte will come: on a cable, where half a frame of somebody before may still
+#: be under way, and on a connection of our own.
+QUIET, QUIET_TCP = 0.05, 0.01
 #: How often a garbled frame is asked for, or a harmless command sent, again.
 REPEATS = 3
 #: Seconds in which a register that is not printing comes to rest on the line.
@@ -60,6 +63,7 @@ class Link(ABC):
     def __init__(self, transport: Transport, byte: float = BYTE,
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.transport, self._byte, self.clock = transport, byte, clock
+        self._quiet = QUIET_TCP if transport.address.startswith("tcp:") else QUIET
         #: Something was lost: the line must be brought to rest before the next command.
         self.dirty = True
 
@@ -154,7 +158,7 @@ class Link1(Link):
             self._heard.extend(self._hearing.feed(chunk))
 
     def _purge(self) -> None:
-        self.transport.drain(QUIET)
+        self.transport.drain(self._quiet)
         self._hearing.reset()
         self._heard.clear()
 
@@ -289,7 +293,7 @@ class Link2(Link):
                 return None
 
     def _purge(self) -> None:
-        self.transport.drain(QUIET)
+        self.transport.drain(self._quiet)
         self._hearing.reset()
         self._heard.clear()
 

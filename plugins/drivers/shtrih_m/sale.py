@@ -16,7 +16,7 @@ from hub_plugins.drivers.shtrih_m import commands
 from hub_plugins.drivers.shtrih_m.profile import Profile
 
 from hub.fiscal import Country, Ffd, Form, Kind, Receipt, ReceiptLine, Text, document, marking, tlv
-from hub.fiscal.codes import Tag
+from hub.fiscal.codes import CorrectionType, Tag
 from hub.fiscal.tags import ITEM
 from hub.fiscal.tlv import BadTlv, Element
 
@@ -26,7 +26,9 @@ DOCUMENT_TAGS = frozenset({
     1228, 1234, 1256, 1261, 1270})
 #: Tags of a line that a host sends beside FF46.
 LINE_TAGS = frozenset({1162, 1191, 1197, 1222, 1223, 1224, 1226, 1229, 1230, 1231, 1260, 2108})
-CORRECTION_BASE, FRACTION = 1174, 1291
+CORRECTION_BASE, DESCRIPTION, FRACTION = 1174, 1177, 1291
+#: Tag 1177 of a correction that says nothing of itself.
+DESCRIBED = {CorrectionType.OWN: "Самостоятельно", CorrectionType.BY_ORDER: "По предписанию"}
 #: Numerator and denominator go one by one, eight bytes each, as a capture shows.
 PARTS = (1293, 1294)
 #: Sign of FF4A: only sales and purchases can be corrected in FFD 1.05.
@@ -51,7 +53,7 @@ class Settings:
 
     electronic_type: int = 2
     department: int = 1
-    send_key: bool = True
+    tag_1192: bool = True
     internet_tags: bool = True
     item_tags: str = "auto"
     group_ten: int = 0x90
@@ -145,7 +147,7 @@ class Planner:
         """Whether a tag is worth sending: not what the register has in its own settings anyway."""
         profile, internet = self.profile, self.receipt.internet
         if one.tag == Tag.RECEIPT_PROPERTY:
-            return self.settings.send_key or self.receipt.correction is not None or bool(self.receipt.additional)
+            return self.settings.tag_1192 or self.receipt.correction is not None or bool(self.receipt.additional)
         if one.tag in (Tag.ON_INTERNET, Tag.SETTLEMENT_PLACE) and internet and not self.settings.internet_tags:
             return False
         if one.tag == Tag.SETTLEMENT_PLACE:
@@ -276,6 +278,9 @@ class Planner:
             raise NotPrintable(Text("A correction of FFD 1.05 cannot state this VAT rate. Use a register of FFD 1.2.",
                                     "Коррекция ФФД 1.05 не может содержать такую ставку НДС. Нужна касса с ФФД 1.2."))
         steps = tuple(one for one in self._document(tags) if one.tag != 1173)
+        if not correction.description:  # the format demands one
+            words = tlv.encode([Element(DESCRIPTION, DESCRIBED[correction.type])], CORRECTION_BASE)
+            steps += (Step(commands.send_tlv(self.admin, words), DESCRIPTION),)
         payments = [receipt.paid(form).amount for form in (Form.CASH, Form.ELECTRONIC, Form.PREPAID, Form.CREDIT,
                                                            Form.OTHER)]
         return Plan(commands.storage(0x35, self.admin), (), steps, (commands.correction(

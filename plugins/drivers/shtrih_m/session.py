@@ -120,7 +120,8 @@ class Session:
             except Refusal as refusal:
                 if refusal.code == errors.MUST_CONTINUE and continues < CONTINUES and not command.startswith(b"\xb0"):
                     continues += 1
-                    self.go_on(guard)
+                    with contextlib.suppress(Refusal):  # it went on by itself meanwhile: the command will tell
+                        self.go_on(guard)
                 elif refusal.code == errors.PRINTING:
                     guard.progress()
                     self._pause(PAUSE)

@@ -44,7 +44,7 @@ class ShtrihSettings(PluginSettings):
     department = setting(
         fields.Integer(load_default=1, validate=validate.Range(0, 16)),
         label=Text("Department", "Отдел"), group=_ADVANCED, advanced=True)
-    send_key = setting(
+    tag_1192 = setting(
         fields.Boolean(load_default=True),
         label=Text("Send the receipt's key in tag 1192", "Передавать ключ чека в теге 1192"),
         help=Text("By it the hub recognises a receipt after a lost answer. Switch it off only when the register "

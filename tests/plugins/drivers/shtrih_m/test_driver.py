@@ -369,7 +369,7 @@ def test_a_model_without_tags_does_not_promise_keys(register: Register) -> None:
     assert made.abilities().carries_key
     one, = made.find(Bookmark(FN, 2)).documents
     assert one.key == "" and not made.abilities().carries_key
-    assert not opened(register, send_key=False).abilities().carries_key
+    assert not opened(register, tag_1192=False).abilities().carries_key
 
 
 # -- what is ours ----------------------------------------------------------------------------------------------------

@@ -163,11 +163,11 @@ def test_tags_of_the_document() -> None:
     assert [code for code in codes(plan) if code.startswith("ff0c")] == [
         f"ff0c {tag}" for tag in (1021, 1203, 1187, 1117, 1008, 1125, 1192, 1084)]
     assert plan.steps[4].command == b"\xff\x0c" + PW + b"\xf0\x03\x12\0buyer@shop.example"
-    quiet = planned(receipt(settlement_place="https://shop.example"), internet_tags=False, send_key=False)
+    quiet = planned(receipt(settlement_place="https://shop.example"), internet_tags=False, tag_1192=False)
     assert [code for code in codes(quiet) if code.startswith("ff0c")] == ["ff0c 1021", "ff0c 1203", "ff0c 1008"]
     here = planned(receipt(settlement_place="shop"), profile(place="shop"))
     assert "ff0c 1187" not in codes(here), "what the register has in its own settings it writes itself"
-    claimed = planned(receipt(additional="СОК"), send_key=False)
+    claimed = planned(receipt(additional="СОК"), tag_1192=False)
     assert "ff0c 1192" in codes(claimed), "a shop's own property is no key of ours"
 
 
