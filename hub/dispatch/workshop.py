@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import String, and_, cast, delete, exists, or_, select, update
 
 from hub.bell import Bell
+from hub.dispatch.clocks import ClockWatch
 from hub.dispatch.owner import mark_misfits
 from hub.intake.doors import KEEP_RAW
 from hub.store import (
@@ -74,8 +75,9 @@ class Workshop:
 
     def ring(self, target: str) -> None:
         """Adds a target. One that is being drained is drained once more afterwards."""
-        kind = target.partition(":")[0]
-        if kind not in self.handlers:
+        kind, _, number = target.partition(":")
+        # Leases have names, too, that are nobody's work ("source:7:api" paces the calls of a source).
+        if kind not in self.handlers or not number.isdigit():
             return
         with self._condition:
             if target in self._running:
@@ -178,6 +180,7 @@ class Ticker(threading.Thread):
         super().__init__(name="ticker", daemon=True)
         self.db, self.holder, self._import_spool, self._watch = db, holder, import_spool, watch
         self._stop_asked = threading.Event()
+        self._clock = ClockWatch(db)
         self._erased = self._watched = 0.0
 
     def stop(self) -> None:
@@ -198,7 +201,8 @@ class Ticker(threading.Thread):
             pass
 
     def tick(self) -> None:
-        """One round. The spool is local to a host, so every host imports its own; the rest runs on one."""
+        """One round. Clock and spool are a host's own, so every host looks after its own; the rest runs on one."""
+        self._clock.look()
         self._import_spool()
         if leases.acquire(self.db, "ticker", self.holder, TICKER_LEASE) is None:
             return

@@ -245,7 +245,7 @@ class Drains:
         found = 0
         try:
             source = self.sources.by_id(source_id)
-            if source is None or not source.enabled:
+            if source is None or not source.enabled or not self._poll_is_due(source_id):
                 return 0
             if not self._polls(source):
                 self.db.submit(lambda connection: connection.execute(
@@ -277,6 +277,13 @@ class Drains:
         if found:
             self.bell.ring("jobs", f"source:{source_id}")
         return found
+
+    def _poll_is_due(self, source_id: int) -> bool:
+        """Looked at again under the lease: several workers may have seen that it is due, and what one of them came to
+        (a failure, above all) counts for all of them."""
+        with self.db.read() as connection:
+            due = connection.execute(select(_source.c.next_poll_at).where(_source.c.id == source_id)).scalar()
+        return due is None or due <= utcnow()
 
     def _polls(self, source: SourceFacts) -> bool:
         """Whether there is anything to ask. A plugin that is missing is asked for, so that its source says so."""
@@ -312,7 +319,7 @@ class Drains:
                     failures=_source.c.failures + 1, last_error=reason.to_json(), last_error_at=utcnow())
                 .returning(_source.c.failures)).scalar() or 1
             connection.execute(update(_source).where(_source.c.id == source.id).values(
-                next_poll_at=utcnow() + max(retry.delay(int(failures) + 3, after), timedelta(seconds=15))))
+                next_poll_at=utcnow() + retry.delay(int(failures) + 1, after)))
 
         log.warning("poll_later", source=source.public_id, reason=str(reason))
         self.db.submit(work)

