@@ -150,7 +150,8 @@ def _fitting() -> Any:
                or_(bindparam("paperless") == 1, RECEIPT.c.electronic_only.is_(False)))
         # A document with this receipt's key is already in a storage (the database is younger than the paper).
         .where(~exists(select(FOREIGN.c.id).where(FOREIGN.c.receipt_key == RECEIPT.c.receipt_key)))
-        .order_by(RECEIPT.c.priority, RECEIPT.c.id).limit(1))
+        # In the order of ix_receipt_waiting: another one would sort all that waits for every claim.
+        .order_by(RECEIPT.c.priority, RECEIPT.c.deadline, RECEIPT.c.id).limit(1))
 
 
 # The lease is looked at in the same statement: a stale owner claims nothing.

@@ -76,3 +76,16 @@ def test_a_register_that_has_not_answered_yet_says_so() -> None:
     reason = misfit({"tax_system": 1, "ffd": "1.05", "internet": True, "settlement_place": ""},
                     {"identity": None, "title": "Касса 1"})
     assert isinstance(reason, Text) and reason.en == NEVER_ANSWERED.en
+
+
+def test_the_next_receipt_is_found_in_the_order_of_the_index() -> None:
+    """A claim must not sort all that waits: that costs more with every receipt."""
+    engine = create_engine("sqlite://")
+    RECEIPT.metadata.create_all(engine, tables=[RECEIPT, claims.FOREIGN])
+    query = claims._fitting().compile(engine)
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {query}", tuple(None for _ in query.positiontup or ())).all()
+    steps = [row[-1] for row in plan]
+    assert any("ix_receipt_waiting" in step for step in steps), steps
+    assert not any("TEMP B-TREE" in step for step in steps), steps
