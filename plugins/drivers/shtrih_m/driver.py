@@ -122,7 +122,8 @@ class ShtrihDriver(Driver):
         self.archive = Archive(session, profile.identity, self.zone)
         self.selling = Selling(session, profile, self.notes, self.archive, sale.Settings(
             config["electronic_type"], config["department"], config["tag_1192"], config["internet_tags"],
-            config["item_tags"], int(config["group_ten"], 16)), self.zone)
+            config["item_tags"], int(config["group_ten"], 16),
+            config["piece_measure"]), self.zone)
         self.reports = Reports(session, self.notes, self.archive, self.zone)
         self.hands = Hands(session, self.zone)
 

@@ -26,7 +26,6 @@ WRITE, BYTE, SLICE = 5.0, 1.0, 0.5
 QUIET, QUIET_TCP = 0.05, 0.01
 #: How often a garbled frame is asked for, or a harmless command sent, again.
 REPEATS = 3
-#: Seconds in which a register that is not printing comes to rest on the line.
 REST = 5.0
 
 _ENQ, _ACK, _NAK = bytes((ENQ,)), bytes((ACK,)), bytes((NAK,))
@@ -63,6 +62,8 @@ class Link(ABC):
     def __init__(self, transport: Transport, byte: float = BYTE,
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.transport, self._byte, self.clock = transport, byte, clock
+        #: Seconds in which a register that is not printing comes to rest on the line.
+        self.rest = REST
         self._quiet = QUIET_TCP if transport.address.startswith("tcp:") else QUIET
         #: Something was lost: the line must be brought to rest before the next command.
         self.dirty = True
@@ -105,7 +106,7 @@ class Link(ABC):
 
     def _ready(self, progress: Callable[[], None]) -> None:
         if self.dirty:
-            self.sync(REST, progress)
+            self.sync(self.rest, progress)
 
     def _write(self, data: bytes) -> None:
         self.transport.write(data, WRITE)
@@ -196,7 +197,7 @@ class Link1(Link):
             self._write(_ENQ)
             if self._hear(self._byte) == NAK:
                 return
-        self.sync(REST, progress)
+        self.sync(self.rest, progress)
 
     def _exchange(self, command: bytes, timeout: float, once: bool, progress: Callable[[], None]) -> bytes:
         whole = frames.pack(command)
@@ -335,7 +336,7 @@ class Link2(Link):
     def _exchange(self, command: bytes, timeout: float, once: bool, progress: Callable[[], None]) -> bytes:
         self._number = (self._number + 1) & 0xFFFF
         if self._number == 1:
-            self.sync(REST, progress)
+            self.sync(self.rest, progress)
             self._number = (self._number + 1) & 0xFFFF
         whole = frames.pack2(self._number, command)
         deadline = self.clock() + timeout

@@ -57,6 +57,7 @@ class Settings:
     internet_tags: bool = True
     item_tags: str = "auto"
     group_ten: int = 0x90
+    piece_measure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A receipt as commands. ``closings`` are tried one after another while the register does not know them."""
+    """A receipt as commands. ``closings`` are tried one after another while the register does not know them. Where
+    ``reckons``, the register's own total is asked for before the close: it would give change for a wrong one. Without
+    cash it refuses the close by itself when the payments are not exactly its total (45h, 4Dh)."""
 
     opening: bytes
     marks: tuple[Mark, ...]
     steps: tuple[Step, ...]
     closings: tuple[bytes, ...]
     has_lines: bool
+    reckons: bool = False
 
 
 def plan(receipt: Receipt, profile: Profile, settings: Settings, operator: bytes, admin: bytes) -> Plan:
@@ -117,7 +121,8 @@ class Planner:
                 assert isinstance(inside, tuple)
                 steps += self._line(line, inside)
             return Plan(commands.open_receipt(self.operator, self.receipt.kind, self.receipt.correction is not None),
-                        tuple(self._marks()), tuple(steps), self._closings(), True)
+                        tuple(self._marks()), tuple(steps), self._closings(), True,
+                        bool(self.receipt.paid(Form.CASH).amount))
         except (BadTlv, ValueError) as problem:
             raise NotPrintable(Text("The register cannot take the receipt ({why}). Correct the order.",
                                     "Касса не примет этот чек ({why}). Исправьте заказ.",
@@ -185,6 +190,8 @@ class Planner:
                 for part in one.value:
                     if part.tag in PARTS and isinstance(part.value, int):
                         yield part, part.tag.to_bytes(2, "little") + b"\x08\x00" + part.value.to_bytes(8, "little")
+            elif one.tag == Tag.MEASURE and not one.value and not (line.marking or self.settings.piece_measure):
+                continue  # pieces: what the register writes by itself
             elif one.tag in LINE_TAGS:
                 data = tlv.encode([one], ITEM)
                 if len(data) > commands.LONGEST_TLV:

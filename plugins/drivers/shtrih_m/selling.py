@@ -161,7 +161,7 @@ class Selling:
                 if refusal.sort not in (Sort.RECEIPT, Sort.UNKNOWN):
                     raise
                 return Refused(_about(step, refusal.reason), vendor_code=errors.vendor_code(refusal.code))
-        if not plan.has_lines:
+        if not plan.reckons:
             return None
         try:
             data = self.session.ask(commands.subtotal(self.session.operator))

@@ -45,6 +45,7 @@ def connect(transport: Transport, protocol: str, byte: float, patience: float,
         first = Link1(transport, byte, clock)
         try:
             first.sync(2 * byte if protocol == "auto" else rest)
+            first.rest = rest
             return first
         except Lost as problem:
             if protocol == "1" or problem.code != "timeout":
@@ -52,6 +53,7 @@ def connect(transport: Transport, protocol: str, byte: float, patience: float,
     second = Link2(transport, byte, clock)
     try:
         second.sync(2 * byte if protocol == "auto" else rest)
+        second.rest = rest
         return second
     except Lost as problem:
         if protocol == "2" or problem.code != "timeout":
@@ -59,6 +61,7 @@ def connect(transport: Transport, protocol: str, byte: float, patience: float,
     # Neither: a register that works on a long command answers nobody until it is done.
     first = Link1(transport, byte, clock)
     first.sync(rest)
+    first.rest = rest
     return first
 
 

@@ -63,6 +63,13 @@ class ShtrihSettings(PluginSettings):
         label=Text("Properties of a line", "Реквизиты позиции"),
         choices={"auto": Text("By the model", "По модели"), "before": Text("Before the line", "До позиции"),
                  "after": Text("After the line", "После позиции")}, group=_ADVANCED, advanced=True)
+    piece_measure = setting(
+        fields.Boolean(load_default=False),
+        label=Text("Send the measure of pieces too", "Передавать меру количества и для штучных товаров"),
+        help=Text("Registers write “piece” by themselves. Switch it on only when the register misses data in receipts "
+                  "of FFD 1.2.",
+                  "«Штука» касса пишет сама. Включайте, только если кассе не хватает реквизитов в чеках ФФД 1.2."),
+        group=_ADVANCED, advanced=True)
     group_ten = setting(
         fields.String(load_default="90"),
         label=Text("Code of VAT 7/107", "Код ставки НДС 7/107"),

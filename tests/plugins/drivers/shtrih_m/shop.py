@@ -25,7 +25,7 @@ RECEIPT_LINES = ('"what":"receipt"', '"what":"correction"')
 class QuickShtrih(ShtrihDriver):
     """The real driver; a dead owner's longest command is a moment."""
 
-    capabilities = replace(ShtrihDriver.capabilities, longest_command=5.0)
+    capabilities = replace(ShtrihDriver.capabilities, longest_command=0.05)
 
 
 class ShtrihShop(Shop):

@@ -127,6 +127,8 @@ def test_tags_of_a_line_stand_before_it_on_cashcore_and_behind_it_elsewhere() ->
     assert [code for code in codes(desktop) if code[:4] in ("ff46", "ff4d")] == ["ff46", "ff4d 2108", "ff4d 1230"]
     assert [code for code in codes(mobile) if code[:4] in ("ff46", "ff4d")] == ["ff4d 2108", "ff4d 1230", "ff46"]
     assert planned(what, item_tags="before") == mobile
+    piece = one_line()
+    assert "ff4d 2108" not in codes(planned(piece)) and "ff4d 2108" in codes(planned(piece, piece_measure=True))
 
 
 def test_a_marked_line_is_checked_and_bound() -> None:
