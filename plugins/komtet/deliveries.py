@@ -6,6 +6,7 @@ They are no receipts: the hub keeps them on shelves for the shop's module and th
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -27,7 +28,7 @@ NO_ITEMS = Text("the order has no items", "в заказе нет товаров
 CLOSED = Text("the order is {state} and cannot be changed", "заказ уже {state}, изменить его нельзя")
 
 
-class Kept:
+class Kept(ABC):
     """What both share: numbered things on a shelf."""
 
     shelf_name: ClassVar[str]
@@ -57,9 +58,9 @@ class Kept:
         return {self.listed: [self.shown(one) for one in found],
                 "meta": {"total": count, "total_pages": -(-count // limit)}}
 
+    @abstractmethod
     def shown(self, item: Item) -> dict[str, Any]:
         """What a client gets."""
-        raise NotImplementedError
 
 
 def _whole(value: str, default: int) -> int:
