@@ -84,7 +84,7 @@ def serve_registers(count: int, seconds: float) -> None:
     """So many emulators with the storage in memory; prints their addresses, ends with standard input."""
     from hub_plugins.drivers.emulator.device import Device
     from hub_plugins.drivers.emulator.engine import Engine
-    from hub_plugins.drivers.emulator.lines import TcpLine
+    from hub.testing.lines import TcpLine
 
     lines = [TcpLine(Device(Engine(None, {"serial": f"BENCH{number:07d}", "inn": INN}, seconds_per_receipt=seconds,
                                    ofd_delay=3600.0)), "127.0.0.1", 0) for number in range(count)]
