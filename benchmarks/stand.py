@@ -84,6 +84,7 @@ def serve_registers(count: int, seconds: float) -> None:
     """So many emulators with the storage in memory; prints their addresses, ends with standard input."""
     from hub_plugins.drivers.emulator.device import Device
     from hub_plugins.drivers.emulator.engine import Engine
+
     from hub.testing.lines import TcpLine
 
     lines = [TcpLine(Device(Engine(None, {"serial": f"BENCH{number:07d}", "inn": INN}, seconds_per_receipt=seconds,
