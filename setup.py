@@ -53,6 +53,7 @@ setup(
             "api = hub.api.own",
             "emulator = hub_plugins.drivers.emulator",
             "shtrih_m = hub_plugins.drivers.shtrih_m",
+            "escpos = hub_plugins.drivers.escpos",
             "bitrix = hub_plugins.bitrix",
             "bitrix24 = hub_plugins.bitrix24",
             "alfacrm = hub_plugins.alfacrm",

@@ -15,6 +15,7 @@ from hub.contracts import (
     Driver,
     Gateway,
     Notifier,
+    Printer,
     ReceiptView,
     Relay,
     Scenario,
@@ -46,6 +47,11 @@ def hub_drivers() -> Iterable[type[Driver]]:
 @hookspec
 def hub_notifiers() -> Iterable[type[Notifier]]:
     """Ways to tell a person something."""
+
+
+@hookspec
+def hub_printers() -> Iterable[type[Printer]]:
+    """Plain printers: copies of receipts and slips beside the register."""
 
 
 @hookspec

@@ -21,6 +21,7 @@ from hub.contracts import (
     Driver,
     Gateway,
     Notifier,
+    Printer,
     ReceiptView,
     Relay,
     Scenario,
@@ -39,7 +40,8 @@ C = TypeVar("C", bound=type)
 #: hook -> (attribute of Catalogue, base class)
 _KINDS: Mapping[str, tuple[str, type]] = {
     "hub_sources": ("sources", Source), "hub_gateways": ("gateways", Gateway),
-    "hub_drivers": ("drivers", Driver), "hub_notifiers": ("notifiers", Notifier)}
+    "hub_drivers": ("drivers", Driver), "hub_notifiers": ("notifiers", Notifier),
+    "hub_printers": ("printers", Printer)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Catalogue:
     gateways: dict[str, type[Gateway]] = field(default_factory=dict)
     drivers: dict[str, type[Driver]] = field(default_factory=dict)
     notifiers: dict[str, type[Notifier]] = field(default_factory=dict)
+    printers: dict[str, type[Printer]] = field(default_factory=dict)
     simulators: dict[str, Callable[[list[str]], int]] = field(default_factory=dict)
     demos: dict[str, type[Demo]] = field(default_factory=dict)
     #: Demos of their own name, by that name.

@@ -35,6 +35,7 @@ from hub.contracts.outcomes import (
     Uncertain,
 )
 from hub.contracts.outgoing import Outgoing
+from hub.contracts.printer import Printer, Sheet
 from hub.contracts.setting_checks import clock_check
 from hub.contracts.settings import FieldSpec, PluginSettings, describe, load, masked, setting, split_secrets
 from hub.contracts.shelf import Item, Shelf
@@ -64,10 +65,10 @@ __all__ = [
     "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected", "FieldSpec", "Finding", "Found",
     "Gateway", "Guard", "Heard", "Identity", "Instead", "Intake", "Item", "Job", "LeaseLost", "Malformed",
     "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PlayedRegister",
-    "PluginSettings", "Polled", "Probing", "Problems", "ReceiptView", "Reception", "Refused", "RegisterGone",
-    "RegisterView", "Relay", "Reply", "Report", "Request", "RunningSimulator", "Scenario", "SettingCheck", "Shelf",
-    "ShiftReport", "Source", "SourceContext", "Stage", "State", "Status", "Step", "StoredDocument", "StoredLine",
-    "Submission", "Submitted", "Text", "Till", "Told", "TortureRegister", "TortureSource", "Transport", "TryLater",
-    "Unauthorised", "Unavailable", "Uncertain", "clock_check", "describe", "load", "mask", "masked", "php_form",
-    "setting", "split_secrets",
+    "PluginSettings", "Polled", "Printer", "Probing", "Problems", "ReceiptView", "Reception", "Refused",
+    "RegisterGone", "RegisterView", "Relay", "Reply", "Report", "Request", "RunningSimulator", "Scenario",
+    "SettingCheck", "Sheet", "Shelf", "ShiftReport", "Source", "SourceContext", "Stage", "State", "Status", "Step",
+    "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Till", "Told", "TortureRegister",
+    "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable", "Uncertain", "clock_check", "describe",
+    "load", "mask", "masked", "php_form", "setting", "split_secrets",
 ]

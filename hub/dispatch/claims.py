@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.contracts import Bookmark, Refused, StoredDocument, Submitted, Unavailable, Uncertain
+from hub.dispatch import printing
 from hub.fiscal import FiscalRecord, Receipt, Text, codec
 from hub.fiscal.codes import AgentSign
 from hub.store import (
@@ -334,9 +335,10 @@ class _Before:
 
 def record(connection: Connection, register_id: int, receipt_id: int, attempt_id: int | None, fact: FiscalRecord,
            receipt: Receipt, actor: str, cause: str, notifiers: Sequence[int],
-           details: Mapping[str, Any] | None = None) -> bool:
+           details: Mapping[str, Any] | None = None, printers: bool = True) -> bool:
     """Keeps what the storage wrote; afterwards the receipt is recorded, and its report and a notice to the buyer
-    through each of ``notifiers`` are planned. Cannot fail. ``details`` go with the event of its story.
+    through each of ``notifiers`` are planned, with ``printers`` its copies on paper, too. Cannot fail. ``details`` go
+    with the event of its story.
 
     Accepted from any owner, however stale. A collision with another receipt's document, a second document for one
     receipt, or a sum that differs is kept as evidence with an alarm. True when the record is this receipt's.
@@ -377,6 +379,8 @@ def record(connection: Connection, register_id: int, receipt_id: int, attempt_id
         _INSERT_DELIVERY[is_sqlite].run(connection, {
             **planned, "public_id": new_public_id("dlv"), "notifier_id": notifier_id, "target": "buyer",
             "about": f"recorded:{notifier_id}"})
+    if printers:
+        printing.of_receipt(connection, row.organisation_id, receipt_id, register_id)
     _SEEN.run(connection, {"register": register_id, "storage": fact.storage_number,
                            "document": fact.document_number, "shift": fact.shift_number})
     if fact.total != receipt.total or fact.kind is not receipt.kind:

@@ -23,7 +23,7 @@ from hub.contracts import (
     Unavailable,
     Uncertain,
 )
-from hub.dispatch import claims
+from hub.dispatch import claims, printing
 from hub.dispatch.claims import ATTEMPT, REGISTER, Owner
 from hub.dispatch.inventory import new_checks
 from hub.dispatch.lease import RegisterLease
@@ -63,9 +63,19 @@ class Commands:
 
     def close_shift(self, work: Work, cashier: Cashier | None = None) -> ShiftReport | None:
         """The Z report, behind an attempt. Its totals are compared with what we know."""
-        report = self._do("shift_close", lambda: self.driver.close_shift(cashier or Cashier(), self.lease), work,
-                          keep=self._keep_closed)
+        who = cashier or Cashier()
+
+        def keep(connection: Connection, report: ShiftReport) -> None:
+            self._keep_closed(connection, report)
+            self._slip(connection, "z", f"z:{report.storage_number}:{report.shift_number}",
+                       printing.of_report(report, who))
+
+        report = self._do("shift_close", lambda: self.driver.close_shift(who, self.lease), work, keep=keep)
         return report if isinstance(report, ShiftReport) else None
+
+    def _slip(self, connection: Connection, what: str, about: str, content: Mapping[str, Any]) -> None:
+        """Plans the copy of a slip on the printers that want it."""
+        printing.of_slip(connection, self.owner.organisation_id, self.owner.register_id, what, about, content)
 
     def _do(self, what: str, act: Callable[[], Any], work: Work, plan: Mapping[str, Any] | None = None,
             keep: Callable[[Connection, Any], None] | None = None) -> Any:
@@ -185,6 +195,9 @@ class Commands:
         if command == "x":
             report = self.driver.x_report(self.lease)
             if isinstance(report, ShiftReport):
+                self.db.submit(lambda connection: self._slip(
+                    connection, "x", f"x:{report.storage_number}:{report.printed_at.isoformat()}",
+                    printing.of_report(report, cashier)))
                 return {"done": True, "sales": report.sales.amount, "returns": report.returns.amount,
                         "cash": report.cash_in_drawer.amount, "receipts": report.receipts}
             return {"refused": report.reason.to_json()}
@@ -196,7 +209,11 @@ class Commands:
             if wrong:
                 return {"refused": wrong[0].text.to_json()}
             self.ready_shift(self.driver.status(), work)
-            self._do(command, lambda: self.driver.cash_move(money, cashier, self.lease), work, {"amount": amount})
+            now = utcnow()
+            self._do(command, lambda: self.driver.cash_move(money, cashier, self.lease), work, {"amount": amount},
+                     lambda connection, _: self._slip(
+                         connection, command, f"{command}:{self.owner.register_id}:{now.isoformat()}",
+                         printing.of_cash(amount, now, 0, cashier)))
             return {"done": True}
         if command in ("copy", "cut", "drawer", "clock"):
             return self._hand(command)

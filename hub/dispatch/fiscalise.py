@@ -28,7 +28,7 @@ from hub.contracts import (
     Unavailable,
     Uncertain,
 )
-from hub.dispatch import claims, matching
+from hub.dispatch import claims, matching, printing
 from hub.dispatch.claims import Claim, Fit, Owner
 from hub.dispatch.lease import RegisterLease
 from hub.fiscal import FiscalRecord, Text, codec
@@ -63,6 +63,8 @@ class Work:
         self.served: tuple[int, ...] = ()
         #: Notifiers through which buyers are told, as last read.
         self.notifiers: tuple[int, ...] = ()
+        #: Whether the organisation has printers that copy receipts.
+        self.printers = True
         #: Whether the last look found work: then this register does not step back for an emptier one.
         self.busy_last = False
 
@@ -119,12 +121,17 @@ class Work:
             if outcome.retry:
                 raise RegisterRefuses(outcome.reason, outcome.vendor_code)
 
+    def tellers(self, connection: Connection) -> None:
+        """Reads who is told of receipts, and whether they are copied on paper."""
+        self.notifiers = claims.notifiers(connection, self.owner.organisation_id)
+        self.printers = printing.any_printer(connection, self.owner.organisation_id)
+
     def recorded(self, claimed: Claim, record: FiscalRecord, cause: str) -> None:
         """Commits a fact. Retried until the database takes it: the driver's answer must not be lost to a passing
         failure, and if the process dies meanwhile, find reads it from the storage."""
         self._insist(lambda connection: claims.record(
             connection, self.owner.register_id, claimed.receipt_id, claimed.attempt_id, record, claimed.receipt,
-            self.owner.actor, cause, self.notifiers))
+            self.owner.actor, cause, self.notifiers, printers=self.printers))
         steps.at("recorded")
         log.info("recorded", cause=cause, document=record.document_number, storage=record.storage_number)
         if record.storage_number == self.storage:
@@ -255,7 +262,7 @@ class Work:
         """
         with self.db.read() as connection:
             rows = claims.unsettled(connection, self.owner.register_id)
-            self.notifiers = claims.notifiers(connection, self.owner.organisation_id)
+            self.tellers(connection)
         for row in rows:
             if not self.lease.keep():
                 raise LeaseLost
@@ -390,7 +397,7 @@ class Work:
         another content leaves the receipt to a person (``refused``, with the reason): it is never printed over."""
         with self.db.read() as connection:
             rows = claims.printed_before(connection, self.owner.register_id)
-            self.notifiers = claims.notifiers(connection, self.owner.organisation_id)
+            self.tellers(connection)
         for receipt_id, stored in rows:
             with self.db.read() as connection:
                 receipt = claims.receipt_of(connection, receipt_id)
@@ -400,7 +407,8 @@ class Work:
             if record.total == receipt.total and record.kind is receipt.kind:
                 self._insist(lambda connection, receipt_id=receipt_id, record=record, receipt=receipt:  # type: ignore[misc]
                              claims.record(connection, self.owner.register_id, receipt_id, None, record, receipt,
-                                           self.owner.actor, "found_printed", self.notifiers))
+                                           self.owner.actor, "found_printed", self.notifiers,
+                                           printers=self.printers))
                 steps.at("bound")
             else:
                 self.db.submit(lambda connection, receipt_id=receipt_id, record=record: claims.key_taken(  # type: ignore[misc]

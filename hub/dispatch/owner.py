@@ -239,7 +239,7 @@ class RegisterThread(threading.Thread):
             work.served = claims.queues(connection, self.register_id)
             if not claims.anything(connection, self.register_id, work.served):
                 return False
-            work.notifiers = claims.notifiers(connection, owner.organisation_id)
+            work.tellers(connection)
             steps_back = not work.busy_last and claims.emptier_is_free(connection, owner)
         if steps_back:
             # Another free register has more room in its storage: it gets a moment to be first.

@@ -29,6 +29,8 @@ from hub.store import (
     Memory,
     NotifierRow,
     OnceAnswer,
+    PrinterRow,
+    PrintJob,
     RawRequest,
     SourceRow,
     Webhook,
@@ -52,6 +54,7 @@ WATCH_SECONDS = 10.0
 _inbox, _source, _raw, _buyer, _memory = (table(one) for one in (Inbox, SourceRow, RawRequest, Buyer, Memory))
 _notifier, _notice = table(NotifierRow), table(AlarmNotice)
 _webhook, _message, _once = table(Webhook), table(WebhookDelivery), table(OnceAnswer)
+_printer, _sheet = table(PrinterRow), table(PrintJob)
 
 
 class Workshop:
@@ -167,9 +170,16 @@ def due_targets(db: Database) -> list[str]:
         # One that is paused waits; one that was taken away is drained so that its rows come to an end.
         notices = connection.execute(select(_notifier.c.id).where(
             or_(_notifier.c.enabled.is_(True), _notifier.c.archived_at.is_not(None)), telling)).scalars().all()
+        # Taken away ones, too: what waits for them comes to an end.
+        sheets = connection.execute(select(_printer.c.id).where(
+            or_(_printer.c.enabled.is_(True), _printer.c.archived_at.is_not(None)), exists(
+                select(_sheet.c.id).where(_sheet.c.printer_id == _printer.c.id, or_(
+                    and_(_sheet.c.state == "pending", _sheet.c.due_at <= now),
+                    and_(_sheet.c.state == "claimed", _sheet.c.claimed_until <= now)))))).scalars().all()
     return [f"source:{one}" for one in drains] + [f"poll:{one}" for one in polls] \
         + [f"delivery:{one}" for one in deliveries] + [f"notice:{one}" for one in notices] \
-        + [f"alarm:{one}" for one in alarms] + [f"webhook:{one}" for one in told]
+        + [f"alarm:{one}" for one in alarms] + [f"webhook:{one}" for one in told] \
+        + [f"printer:{one}" for one in sheets]
 
 
 class Ticker(threading.Thread):

@@ -27,7 +27,7 @@ from hub.testing.shape import class_problems
 GROUP = "hub.plugins"
 #: hook -> the kind of class that it hands over.
 CLASS_HOOKS: Mapping[str, str] = {"hub_sources": "source", "hub_gateways": "gateway", "hub_drivers": "driver",
-                                  "hub_notifiers": "notifier"}
+                                  "hub_notifiers": "notifier", "hub_printers": "printer"}
 #: Seconds that a plugin's tests may take.
 PATIENCE = 900.0
 

@@ -6,9 +6,21 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from hub.contracts import Capabilities, Driver, Gateway, Notifier, PluginSettings, Source, State, Text, describe
+from hub.contracts import (
+    Capabilities,
+    Driver,
+    Gateway,
+    Notifier,
+    PluginSettings,
+    Printer,
+    Source,
+    State,
+    Text,
+    describe,
+)
 
-KINDS: dict[str, type[Any]] = {"source": Source, "gateway": Gateway, "driver": Driver, "notifier": Notifier}
+KINDS: dict[str, type[Any]] = {"source": Source, "gateway": Gateway, "driver": Driver, "notifier": Notifier,
+                              "printer": Printer}
 
 NAME = re.compile(r"[a-z][a-z0-9_]{1,31}")
 #: Settings with such a word in their name are secrets until somebody says why not.
@@ -16,7 +28,7 @@ SECRET_WORD = re.compile(r"(?:^|_)(?:key|apikey|token|secret|password|passwd|pwd
 
 
 def class_problems(cls: Any, kind: str, not_secret: frozenset[str] = frozenset()) -> list[str]:
-    """What is missing or wrong on a Source, Gateway, Driver or Notifier class; empty when it is complete.
+    """What is missing or wrong on a Source, Gateway, Driver, Notifier or Printer class; empty when it is complete.
 
     ``not_secret`` names settings that are called like a secret and are none.
     """

@@ -34,6 +34,7 @@ from hub.store import (
     Memory,
     OnceAnswer,
     Organisation,
+    PrintJob,
     QueueRegister,
     RawRequest,
     ReceiptEvent,
@@ -279,7 +280,8 @@ POINTERS: tuple[tuple[Any, str], ...] = (
     (AlarmNotice, "notifier_id"), (ShelfItem, "source_id"), (ShelfItem, "register_id"),
     (WirePart, "register_id"), (Slip, "register_id"), (SlipNotice, "slip_id"), (SlipNotice, "notifier_id"), (ApiKey,
     "source_id"), (OnceAnswer, "source_id"), (Webhook, "source_id"), (WebhookDelivery, "webhook_id"),
-    (WebhookDelivery, "receipt_id"), (RegisterOrder, "register_id"), (RegisterOrder, "source_id"))
+    (WebhookDelivery, "receipt_id"), (RegisterOrder, "register_id"), (RegisterOrder, "source_id"),
+    (PrintJob, "printer_id"), (PrintJob, "receipt_id"), (PrintJob, "register_id"))
 
 
 def test_every_pointer_of_the_model_is_in_the_list() -> None:

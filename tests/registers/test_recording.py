@@ -7,7 +7,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.contracts.wire import mask
@@ -130,12 +130,14 @@ turns = st.lists(st.builds(
     st.binary(min_size=1, max_size=40)), max_size=8)
 
 
+@settings(deadline=None)
 @given(turns)
 def test_a_file_is_read_as_it_was_written(made):
     recording = Recording(tuple(made), "till", "/dev/ttyUSB0")
     assert Recording.read(recording.text()) == recording
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
 def test_what_is_no_recording_is_said(text):
     with pytest.raises(BadRecording):
@@ -210,6 +212,7 @@ def test_the_tags_of_a_document_that_name_a_person_are_masked():
     assert mask(data) == data.replace(cashier, b"x" * len(cashier))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_a_mask_keeps_the_length_of_anything(data):
     assert len(mask(data)) == len(data)

@@ -11,7 +11,7 @@ from hub_plugins.drivers.emulator.control import RunningEmulator, emulator
 from hub_plugins.drivers.emulator.driver import EmulatorDriver
 from hub_plugins.drivers.emulator.masking import masked
 from hub_plugins.drivers.emulator.settings import EmulatorSettings
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.contracts import Job, NoGuard, load
@@ -91,6 +91,7 @@ def test_a_frame_that_came_broken_stays_broken():
     assert masked(bytes(whole)) == bytes(whole)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 40))
 def test_anything_keeps_its_length(data, cut):
     whole = data + protocol.pack(1, {"c": "begin", "buyer": "Пётр"})[cut:] + data
