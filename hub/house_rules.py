@@ -24,6 +24,8 @@ from hub.store import Organisation, Picture, QueueRegister, Register, SourceRow,
 
 #: The owner's words under a receipt: rows of paper and characters in all.
 MOST_LINES, MOST_WORDS = 8, 400
+#: Minutes until a receipt must be recorded, at most.
+LONGEST_WAIT = 31 * 1440
 #: A logo as it is sent, in bytes and dots, and what it is drawn down to: the dots of an 80 mm printer.
 LARGEST_UPLOAD, MOST_DOTS, LOGO_SIZE = 512 * 1024, 4_000_000, (384, 192)
 
@@ -51,6 +53,9 @@ def problems(settings: Settings, country: Country, ffd: Ffd) -> dict[str, Text]:
     email = settings.sender_email
     if email and not contacts.email(email):
         wrong["sender_email"] = Text("This is no e-mail address.", "Это не адрес почты.")
+    if settings.record_within is not None and not 1 <= settings.record_within <= LONGEST_WAIT:
+        wrong["record_within"] = Text("From 1 minute to 31 days ({n} minutes).", "От 1 минуты до 31 дня ({n} минут).",
+                                      params={"n": LONGEST_WAIT})
     words = settings.advertising or ""
     if len(words) > MOST_WORDS or len(words.splitlines()) > MOST_LINES:
         wrong["advertising"] = Text("At most {lines} lines and {n} characters. Shorten it.",

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from hub.bell import Bell
 from hub.contracts import Bookmark
 from hub.dispatch import claims
-from hub.dispatch.approval import returns_need_approval
+from hub.dispatch.approval import deadline_of, returns_need_approval
 from hub.dispatch.commands import ORDERS
 from hub.dispatch.doubt import candidates, give_up, resolve_not_printed, resolve_printed
 from hub.fiscal import (
@@ -33,7 +33,7 @@ from hub.fiscal.build import left_of
 from hub.fiscal.codes import Country, Method, Subject
 from hub.fiscal.vat import rates_on
 from hub.intake.context import facts, serving
-from hub.intake.orders import DEADLINE, content_hash, fits, prepare, store
+from hub.intake.orders import URGENT, USUAL, content_hash, fits, prepare, store
 from hub.plugins import Catalogue
 from hub.store import (
     Attempt,
@@ -42,6 +42,7 @@ from hub.store import (
     Inbox,
     KeyConflict,
     Organisation,
+    QueueRegister,
     Record,
     Register,
     RegisterOrder,
@@ -110,7 +111,7 @@ def retry(db: Database, bell: Bell, organisation_id: int, receipt_id: int, actor
         if row.state == "refused":
             now = utcnow()
             change(connection, organisation_id, receipt_id, ("refused",), "queued", actor, "again", due_at=now,
-                   reason=None, deadline=now + DEADLINE)
+                   reason=None, queued_at=now, deadline=deadline_of(connection, int(row.source_id), now))
             return True, f"queue:{row.queue_id}"
         if row.inbox_id is None:
             return False, ""
@@ -123,6 +124,59 @@ def retry(db: Database, bell: Bell, organisation_id: int, receipt_id: int, actor
     if target:
         bell.ring("registers" if target.startswith("queue") else "jobs", target)
     return done
+
+
+# -- where and when it is printed ------------------------------------------------------------------------------------
+
+NOT_SERVING = Text("This register does not serve the receipt's queue.", "Эта касса не обслуживает очередь чека.")
+
+
+def pin(db: Database, bell: Bell, organisation_id: int, receipt_id: int, register_id: int | None,
+        actor: str) -> Text | bool:
+    """Binds a receipt that waits to one register, or with None lets any register print it again. False when it waits
+    no more, a sentence when that register cannot have it."""
+
+    def work(connection: Connection) -> Text | int:
+        row = connection.execute(select(RECEIPT.c.state, RECEIPT.c.queue_id).where(
+            RECEIPT.c.id == receipt_id, RECEIPT.c.organisation_id == organisation_id).with_for_update()).first()
+        if row is None or row.state != "queued":
+            return 0
+        if register_id is not None and register_id not in serving_ids(connection, row.queue_id):
+            return NOT_SERVING
+        change(connection, organisation_id, receipt_id, ("queued",), "queued", actor,
+               "pinned" if register_id is not None else "unpinned", {"register": register_id},
+               pinned_register_id=register_id, misfit=None)
+        noted(connection, organisation_id, actor, "receipt.pin", str(receipt_id), register=register_id)
+        return int(row.queue_id)
+
+    done = db.submit(work)
+    if isinstance(done, int) and done:
+        bell.ring("registers", f"queue:{done}")
+    return done if isinstance(done, Text) else bool(done)
+
+
+def serving_ids(connection: Connection, queue_id: int) -> set[int]:
+    """The registers that serve a queue and are not taken away."""
+    link = table(QueueRegister)
+    return set(connection.execute(
+        select(link.c.register_id).join(REGISTER, REGISTER.c.id == link.c.register_id)
+        .where(link.c.queue_id == queue_id, REGISTER.c.archived_at.is_(None))).scalars())
+
+
+def hurry(db: Database, bell: Bell, organisation_id: int, receipt_id: int, urgent: bool, actor: str) -> bool:
+    """A buyer waits for this receipt: it is printed before others; or no longer. False when it waits no more."""
+
+    def work(connection: Connection) -> int:
+        if not change(connection, organisation_id, receipt_id, ("queued",), "queued", actor,
+                      "hurried" if urgent else "unhurried", priority=URGENT if urgent else USUAL):
+            return 0
+        noted(connection, organisation_id, actor, "receipt.hurry", str(receipt_id), urgent=urgent)
+        return int(connection.execute(select(RECEIPT.c.queue_id).where(RECEIPT.c.id == receipt_id)).scalar_one())
+
+    queue_id = db.submit(work)
+    if queue_id:
+        bell.ring("registers", f"queue:{queue_id}")
+    return bool(queue_id)
 
 
 # -- contradictions --------------------------------------------------------------------------------------------------
@@ -250,7 +304,8 @@ def _store_return(connection: Connection, base: Mapping[str, Any], receipt: Rece
         settlement_place=base["settlement_place"], **fits(receipt), document=strip_receipt(receipt),
         order_data=strip_order(order),
         snapshot_id=base["snapshot_id"], queue_id=base["queue_id"], base_id=base["id"], depends_on_id=base["id"],
-        priority=100, deadline=None if waits else now + DEADLINE, due_at=now, state_at=now, tries=0, problems=[],
+        priority=USUAL, deadline=None if waits else deadline_of(connection, base["source_id"], now), due_at=now,
+        state_at=now, tries=0, problems=[],
         public_id=new_public_id("rcp"), created_at=now, row_version=1).returning(RECEIPT.c.id)).scalar_one())
     connection.execute(insert(BUYER).values(
         organisation_id=base["organisation_id"], receipt_id=new_id, public_id=new_public_id("buy"),
@@ -330,7 +385,6 @@ def submit_test_order(db: Database, bell: Bell, catalogue: Catalogue, vault: Vau
     return stored.receipt_id
 
 
-__all__ = ["MANUAL", "SAFE", "Bookmark", "cancel", "candidates", "give_up", "make_return", "manual_source",
-           "order_register", "resolve_not_printed", "resolve_printed", "retry", "return_within", "returnable",
-           "settle_contradiction",
-           "submit_test_order"]
+__all__ = ["MANUAL", "SAFE", "Bookmark", "cancel", "candidates", "give_up", "hurry", "make_return", "manual_source",
+           "order_register", "pin", "resolve_not_printed", "resolve_printed", "retry", "return_within", "returnable",
+           "settle_contradiction", "submit_test_order"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from sqlalchemy import Connection, select
 
 from hub.bell import Bell
 from hub.fiscal import Text
-from hub.fiscal.levels import Level, resolve
-from hub.intake.orders import DEADLINE
+from hub.fiscal.levels import Effective, Level, resolve
 from hub.store import Database, Organisation, SourceRow, fiscal, table, utcnow
 from hub.store.audit import noted
 from hub.store.receipts import RECEIPT, change, tell
@@ -25,8 +26,10 @@ def approve(db: Database, bell: Bell, organisation_id: int, receipt_id: int, act
 
     def work(connection: Connection) -> int:
         now = utcnow()
-        if not change(connection, organisation_id, receipt_id, ("accepted",), "queued", actor, "approved", due_at=now,
-                      deadline=now + DEADLINE, reason=None):
+        source_id = connection.execute(select(RECEIPT.c.source_id).where(RECEIPT.c.id == receipt_id)).scalar()
+        if source_id is None or not change(
+                connection, organisation_id, receipt_id, ("accepted",), "queued", actor, "approved", due_at=now,
+                queued_at=now, deadline=deadline_of(connection, int(source_id), now), reason=None):
             return 0
         noted(connection, organisation_id, actor, "return.approve", str(receipt_id))
         return int(connection.execute(select(RECEIPT.c.queue_id).where(RECEIPT.c.id == receipt_id)).scalar_one())
@@ -57,8 +60,17 @@ def reject(db: Database, organisation_id: int, receipt_id: int, why: str, actor:
 
 def returns_need_approval(connection: Connection, source_id: int) -> bool:
     """Whether returns of a source's receipts wait for the owner now."""
+    return _effective(connection, source_id).approve_returns.value
+
+
+def deadline_of(connection: Connection, source_id: int, now: datetime) -> datetime:
+    """By when a receipt of a source that goes to its queue now must be recorded."""
+    return now + timedelta(minutes=_effective(connection, source_id).record_within.value)
+
+
+def _effective(connection: Connection, source_id: int) -> Effective:
     row = connection.execute(
         select(ORGANISATION, SOURCE.c.fiscal.label("source_fiscal"))
         .join(SOURCE, SOURCE.c.organisation_id == ORGANISATION.c.id).where(SOURCE.c.id == source_id)).mappings().one()
     return resolve((Level.ORGANISATION, fiscal.of_organisation(dict(row))),
-                   (Level.SOURCE, fiscal.opened(row["source_fiscal"]))).approve_returns.value
+                   (Level.SOURCE, fiscal.opened(row["source_fiscal"])))

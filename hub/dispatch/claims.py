@@ -24,6 +24,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -92,6 +93,24 @@ class Fit:
     electronic_only: bool = True
 
 
+class Served(int):
+    """A queue's id, and after how many seconds of waiting the register takes its receipts: above zero it is a spare."""
+
+    after: int = 0
+
+    @classmethod
+    def of(cls, queue_id: int, after: int) -> Served:
+        """The queue as one register serves it."""
+        made = cls(queue_id)
+        made.after = after
+        return made
+
+
+def _before(queue: int, now: datetime) -> datetime:
+    """The moment since which a receipt must have waited for the register to take it."""
+    return now - timedelta(seconds=getattr(queue, "after", 0))
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A receipt in hand, with its open attempt."""
@@ -119,7 +138,8 @@ QUEUED: Any = literal_column("'queued'")
 def _waiting() -> Any:
     """Ids of receipts that wait in one queue and may be printed now by one register.
 
-    One queue at a time: so the partial index gives the rows in order, and the first that fits ends the search.
+    One queue at a time: so the partial index gives the rows in order, and the first that fits ends the search. A spare
+    leaves what has not waited long enough to the others, but for what is bound to it.
     """
     base = RECEIPT.alias("base")
     return (
@@ -127,6 +147,8 @@ def _waiting() -> Any:
         .where(RECEIPT.c.queue_id == bindparam("queue"), RECEIPT.c.state == QUEUED,
                RECEIPT.c.due_at <= bindparam("now"),
                or_(RECEIPT.c.pinned_register_id.is_(None), RECEIPT.c.pinned_register_id == bindparam("register")),
+               or_(RECEIPT.c.pinned_register_id.is_not(None), RECEIPT.c.queued_at.is_(None),
+                   RECEIPT.c.queued_at <= bindparam("before", type_=Moment)),
                or_(RECEIPT.c.depends_on_id.is_(None),
                    exists(select(base.c.id).where(base.c.id == RECEIPT.c.depends_on_id,
                                                   base.c.state.in_(words("recorded", "confirmed")))))))
@@ -151,7 +173,8 @@ def _fitting() -> Any:
                or_(bindparam("paperless") == 1, RECEIPT.c.electronic_only.is_(False)))
         # A document with this receipt's key is already in a storage (the database is younger than the paper).
         .where(~exists(select(FOREIGN.c.id).where(FOREIGN.c.receipt_key == RECEIPT.c.receipt_key)))
-        # In the order of ix_receipt_waiting: another one would sort all that waits for every claim.
+        # Whoever waits at the counter, then what must be recorded soonest: the order of ix_receipt_waiting
+        # (another one would sort all that waits for every claim).
         .order_by(RECEIPT.c.priority, RECEIPT.c.deadline, RECEIPT.c.id).limit(1))
 
 
@@ -172,7 +195,8 @@ _CLAIM = {
         .returning(RECEIPT.c.id, RECEIPT.c.organisation_id, RECEIPT.c.source_id, RECEIPT.c.queue_id,
                    RECEIPT.c.document, RECEIPT.c.tries, RECEIPT.c.public_id))
     for is_sqlite, pick in _PICKS.items()}
-_QUEUES = (select(QUEUE_REGISTER.c.queue_id).where(QUEUE_REGISTER.c.register_id == bindparam("register"))
+_QUEUES = (select(QUEUE_REGISTER.c.queue_id, QUEUE_REGISTER.c.after_seconds)
+           .where(QUEUE_REGISTER.c.register_id == bindparam("register"))
            .order_by(QUEUE_REGISTER.c.rank, QUEUE_REGISTER.c.id))
 _BUYER = select(BUYER).where(BUYER.c.receipt_id == bindparam("receipt_id"))
 _BUYER_COLUMNS = ("name", "email", "phone", "inn", "contact", "details")
@@ -185,8 +209,8 @@ _INSERT_ATTEMPT = Hot(insert(ATTEMPT).values({name: bindparam(name) for name in 
 
 
 def queues(connection: Connection, register_id: int) -> tuple[int, ...]:
-    """The queues that a register serves, in order of its rank there."""
-    return tuple(connection.execute(_QUEUES, {"register": register_id}).scalars())
+    """The queues that a register serves, in order of its rank there (each a :class:`Served`)."""
+    return tuple(Served.of(*row) for row in connection.execute(_QUEUES, {"register": register_id}))
 
 
 _NOTIFIERS = (select(NOTIFIER.c.id).where(
@@ -201,8 +225,9 @@ def notifiers(connection: Connection, organisation_id: int) -> tuple[int, ...]:
 
 def anything(connection: Connection, register_id: int, served: Sequence[int]) -> bool:
     """Whether something waits that this register might take. A read; the claim decides."""
-    return any(connection.execute(_LOOK, {"register": register_id, "queue": queue, "now": utcnow()}).first() is not None
-               for queue in served)
+    now = utcnow()
+    return any(connection.execute(_LOOK, {"register": register_id, "queue": int(queue), "now": now,
+                                          "before": _before(queue, now)}).first() is not None for queue in served)
 
 
 def _emptier() -> Any:
@@ -212,10 +237,10 @@ def _emptier() -> Any:
         select(other.c.id).join(theirs, theirs.c.register_id == other.c.id)
         .join(link, and_(link.c.queue_id == theirs.c.queue_id, link.c.register_id == bindparam("register")))
         .join(mine, mine.c.id == link.c.register_id)
-        .where(other.c.id != mine.c.id, other.c.lease_until > bindparam("now"), other.c.trouble_code == "",
-               other.c.enabled.is_(True),
-               or_(other.c.storage_fill + 2500 <= mine.c.storage_fill,
-                   and_(other.c.storage_fill <= mine.c.storage_fill, theirs.c.rank < link.c.rank)),
+        .where(other.c.id != mine.c.id, other.c.lease_until > bindparam("now"), other.c.ready.is_(True),
+               other.c.enabled.is_(True), theirs.c.after_seconds == 0,
+               or_(theirs.c.rank < link.c.rank,
+                   and_(theirs.c.rank == link.c.rank, other.c.storage_fill + 2500 <= mine.c.storage_fill)),
                ~exists(select(ATTEMPT.c.id).where(ATTEMPT.c.register_id == other.c.id,
                                                   ATTEMPT.c.state == "open"))).limit(1))
 
@@ -224,8 +249,9 @@ _EMPTIER = _emptier()
 
 
 def emptier_is_free(connection: Connection, owner: Owner) -> bool:
-    """Whether another free register of the same queues has a storage that is emptier by a percent or more (or the
-    same and a lower rank). Preferred so that a farm's storages fill, and expire, evenly."""
+    """Whether another register of the same queues is free and comes first: it has a lower rank, or the same and a
+    storage that is emptier by a percent or more, so that a farm's storages fill, and expire, evenly. One that is off,
+    shows an obstacle, prints, or closes its shift is not free; spares are asked last."""
     return connection.execute(_EMPTIER, {"register": owner.register_id, "now": utcnow()}).first() is not None
 
 
@@ -252,7 +278,7 @@ def claim(connection: Connection, owner: Owner, fit: Fit, served: Sequence[int],
         return None
     statement = _CLAIM[is_sqlite]
     for queue in served:
-        row = statement.run(connection, {**values, "queue": queue}).fetchone()
+        row = statement.run(connection, {**values, "queue": int(queue), "before": _before(queue, now)}).fetchone()
         if row is not None:
             break
     else:
@@ -316,7 +342,7 @@ _SEEN = Hot(update(REGISTER).where(REGISTER.c.id == bindparam("register"),
                                    REGISTER.c.storage_number == bindparam("storage"),
                                    REGISTER.c.last_document < bindparam("document"))
             .values(last_document=bindparam("document"), shift_number=bindparam("shift"), trouble=null(),
-                    trouble_code="", storage_fill=REGISTER.c.storage_fill + 1))
+                    trouble_code="", ready=true(), storage_fill=REGISTER.c.storage_fill + 1))
 _STATE = Hot(select(RECEIPT.c.state, RECEIPT.c.record_id, RECEIPT.c.organisation_id, RECEIPT.c.source_id)
              .where(RECEIPT.c.id == bindparam("receipt_id"))
              # Two owners may bring two facts at once: the second must see the first.

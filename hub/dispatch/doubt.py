@@ -129,7 +129,7 @@ def resolve_not_printed(db: Database, bell: Bell, organisation_id: int, receipt_
         connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt.id).values(
             state="not_printed", ended_at=now, outcome={"outcome": "resolved", "actor": actor}))
         change(connection, organisation_id, receipt_id, ("uncertain",), "queued", actor, "resolved_not_printed",
-               _why(why) or None, due_at=now, reason=None)
+               _why(why) or None, due_at=now, queued_at=now, reason=None)
         noted(connection, organisation_id, actor, "receipt.resolve_not_printed", str(receipt_id))
         return int(attempt.queue_id)
 

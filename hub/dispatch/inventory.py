@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from hub.contracts import Capabilities, Driver, Identity, RegisterGone, Status
 from hub.dispatch.claims import FOREIGN, PERIOD, REGISTER, STORAGE, Owner
 from hub.fiscal import Text, fit
-from hub.registers.health import status_json
+from hub.registers.health import obstacle, status_json
 from hub.store import Database, Organisation, QueueRegister, Register, new_public_id, table, utcnow
 from hub.store.receipts import RECEIPT, RECORD
 
@@ -141,7 +141,8 @@ def new_status(db: Database, owner: Owner, known: Known, status: Status) -> None
         return
     known.signature = signature
     values: dict[str, Any] = {"status": data, "status_at": now, "shift_number": status.shift_number,
-                              "shift_opened_at": status.shift_opened_at, "trouble": None, "trouble_code": ""}
+                              "shift_opened_at": status.shift_opened_at, "trouble": None, "trouble_code": "",
+                              "ready": not obstacle(status)}
     if status.storage_documents is not None:
         values["storage_fill"] = status.storage_documents
     if status.blocked is not None:
@@ -160,13 +161,17 @@ def trouble(db: Database, register_id: int, reason: Text, code: str) -> None:
     """Why the register does not work, for its card."""
     db.submit(lambda connection: connection.execute(
         update(REGISTER).where(REGISTER.c.id == register_id)
-        .values(trouble=reason.to_json(), trouble_code=code[:32], status_at=utcnow())))
+        .values(trouble=reason.to_json(), trouble_code=code[:32], status_at=utcnow(), ready=False)))
 
 
 # -- why receipts wait -----------------------------------------------------------------------------------------------
 
 NO_REGISTER = Text("No register serves this queue. Add a register, or let one serve the queue.",
                    "Эту очередь не обслуживает ни одна касса. Добавьте кассу или назначьте её очереди.")
+PINNED_AWAY = Text("The receipt is bound to register “{title}”, which is paused, taken away, or does not serve this "
+                   "queue. Let it go on, or let any register print the receipt.",
+                   "Чек закреплён за кассой «{title}», а она на паузе, убрана или не обслуживает эту очередь. "
+                   "Включите её или снимите закрепление.")
 NEVER_ANSWERED = Text("The register “{title}” has not answered yet.", "Касса «{title}» ещё не отвечала.")
 
 
@@ -193,18 +198,22 @@ def explain_waiting(db: Database, most: int = 200) -> Iterator[tuple[int, Text |
     link = table(QueueRegister)
     with db.read() as connection:
         rows = connection.execute(
-            select(RECEIPT.c.id, RECEIPT.c.queue_id, RECEIPT.c.misfit, *(RECEIPT.c[name] for name in ASKED))
+            select(RECEIPT.c.id, RECEIPT.c.queue_id, RECEIPT.c.misfit, RECEIPT.c.pinned_register_id,
+                   REGISTER.c.title.label("pinned_title"), *(RECEIPT.c[name] for name in ASKED))
+            .join(REGISTER, REGISTER.c.id == RECEIPT.c.pinned_register_id, isouter=True)
             .where(RECEIPT.c.state == "queued", RECEIPT.c.state_at <= utcnow() - timedelta(seconds=3))
             .order_by(RECEIPT.c.id).limit(most)).mappings().all()
         registers: dict[int, list[Mapping[str, Any]]] = {}
         for row in connection.execute(
-                select(link.c.queue_id, REGISTER.c.identity, REGISTER.c.title)
+                select(link.c.queue_id, REGISTER.c.id, REGISTER.c.identity, REGISTER.c.title)
                 .join(REGISTER, REGISTER.c.id == link.c.register_id)
                 .where(REGISTER.c.enabled.is_(True), REGISTER.c.archived_at.is_(None))).mappings():
             registers.setdefault(row["queue_id"], []).append(dict(row))
     for receipt in rows:
-        serving = registers.get(receipt["queue_id"], [])
+        pinned = receipt["pinned_register_id"]
+        serving = [one for one in registers.get(receipt["queue_id"], []) if pinned in (None, one["id"])]
         reasons = [misfit(dict(receipt), one) for one in serving]
-        reason = NO_REGISTER if not serving else None if None in reasons else reasons[0]
+        reason = None if None in reasons else reasons[0] if reasons else \
+            NO_REGISTER if pinned is None else PINNED_AWAY.with_(title=receipt["pinned_title"])
         if (reason.to_json() if reason else None) != receipt["misfit"]:
             yield receipt["id"], reason

@@ -35,7 +35,8 @@ class Settings:
 
     ``vat``, ``method`` and ``subject`` are for lines that say none of their own. ``cashier`` is named when the order
     names nobody. ``approve_returns``: a return that another system asks for waits for the owner. ``advertising`` are
-    the owner's own words under a receipt (a line each), never fiscal data.
+    the owner's own words under a receipt (a line each), never fiscal data. ``record_within``: minutes from an online
+    payment until its receipt must be recorded. ``urgent``: buyers wait for their receipts, which go before others.
     """
 
     tax_system: TaxSystem | None = None
@@ -51,6 +52,8 @@ class Settings:
     cashier: Cashier | None = None
     approve_returns: bool | None = None
     advertising: str | None = None
+    record_within: int | None = None
+    urgent: bool | None = None
 
     def said(self) -> frozenset[str]:
         """Names of the values that this level says."""
@@ -67,7 +70,7 @@ NAMES = tuple(one.name for one in fields(Settings))
 DEFAULTS = Settings(
     vat="none", method=Method.FULL_PAYMENT, subject=Subject.COMMODITY, rounding=Rounding.NONE, internet=True,
     electronic_only=False, settlement_place="", settlement_address="", sender_email="", cashier=Cashier(),
-    approve_returns=False, advertising="")
+    approve_returns=False, advertising="", record_within=5, urgent=False)
 
 #: What each level may say; anything else that it says is not heard. A register knows how it is registered and where
 #: it stands, not what is sold; an order knows nothing of the owner's rules.
@@ -76,7 +79,7 @@ MAY_SAY: Mapping[Level, frozenset[str]] = {
     Level.REGISTER: frozenset({"tax_system", "internet", "electronic_only", "settlement_place", "settlement_address",
                                "sender_email", "cashier"}),
     Level.ORDER: frozenset({"tax_system", "internet", "electronic_only", "settlement_place", "settlement_address",
-                            "cashier"}),
+                            "cashier", "urgent"}),
     Level.LINE: frozenset({"vat", "method", "subject"})}
 
 
@@ -105,6 +108,8 @@ class Effective:
     cashier: Said[Cashier]
     approve_returns: Said[bool]
     advertising: Said[str]
+    record_within: Said[int]
+    urgent: Said[bool]
 
     def origins(self) -> dict[str, str]:
         """Name of each value -> the level that it came from."""
@@ -173,7 +178,7 @@ def of_order(order: Order) -> Settings:
     return Settings(
         tax_system=order.tax_system, internet=order.internet, electronic_only=order.electronic_only,
         settlement_place=order.settlement_place or None, settlement_address=order.settlement_address or None,
-        cashier=order.cashier if order.cashier.name else None)
+        cashier=order.cashier if order.cashier.name else None, urgent=order.urgent)
 
 
 def of_line(line: OrderLine) -> Settings:

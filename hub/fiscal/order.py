@@ -101,6 +101,10 @@ class Order:
     (ids it needs to report back), kept with the receipt and handed back unread. ``tags`` feed the template.
     ``settled_at`` decides the VAT rates; None means now. ``internet`` and
     ``rounding`` None leave it to the settings.
+
+    ``record_by``: by when the receipt must be recorded, where the source knows it better than the settings.
+    ``urgent``: the buyer waits for it (at a counter), so it goes before others; None leaves it to the settings.
+    ``register`` names the one register that may print it: its serial number or its id in the hub.
     """
 
     key: str
@@ -134,3 +138,6 @@ class Order:
     operational: OperationalProperty | None = None
     cashless: tuple[CashlessDetail, ...] = ()
     rounding: Rounding | None = None
+    record_by: datetime | None = None
+    urgent: bool | None = None
+    register: str = ""

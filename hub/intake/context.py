@@ -83,10 +83,13 @@ class SourceFacts:
     organisation: Mapping[str, Any]
     levels: tuple[tuple[Level, Settings], ...] = ()
     registers: Mapping[int, Settings] = field(default_factory=dict)
+    #: Serial numbers and public ids of the registers that serve its queue -> their ids.
+    names: Mapping[str, int] = field(default_factory=dict)
 
 
 def facts(row: SourceRow, organisation: Organisation, vault: Vault,
-          registers: Mapping[int, Mapping[str, Any]] | None = None) -> SourceFacts:
+          registers: Mapping[int, Mapping[str, Any]] | None = None,
+          names: Mapping[str, int] | None = None) -> SourceFacts:
     """Plain values of two rows and of the ``registers`` that serve the source's queue (id -> their ``fiscal``);
     KeyMissing when its secrets cannot be opened."""
     secret = vault.unseal(row.secrets, row.key_id)
@@ -97,7 +100,7 @@ def facts(row: SourceRow, organisation: Organisation, vault: Vault,
         row.template, row.queue_id, row.enabled and row.archived_at is None and organisation.archived_at is None,
         row.cursor, row.row_version, columns,
         ((Level.ORGANISATION, fiscal.of_organisation(columns)), (Level.SOURCE, fiscal.opened(row.fiscal))),
-        {number: fiscal.opened(one) for number, one in (registers or {}).items()})
+        {number: fiscal.opened(one) for number, one in (registers or {}).items()}, dict(names or {}))
 
 
 def serving(session: Session, queue_id: int) -> dict[int, dict[str, Any]]:
@@ -107,6 +110,15 @@ def serving(session: Session, queue_id: int) -> dict[int, dict[str, Any]]:
         select(Register.id, Register.fiscal).join(QueueRegister, QueueRegister.register_id == Register.id)
         .where(QueueRegister.queue_id == queue_id, Register.archived_at.is_(None))).all()
     return {int(number): dict(said or {}) for number, said in rows}
+
+
+def named(session: Session, queue_id: int) -> dict[str, int]:
+    """The registers that serve a queue by what an order may call them: serial number and public id."""
+    rows = session.execute(
+        select(Register.id, Register.serial, Register.public_id)
+        .join(QueueRegister, QueueRegister.register_id == Register.id)
+        .where(QueueRegister.queue_id == queue_id, Register.archived_at.is_(None))).all()
+    return {name: int(row.id) for row in rows for name in (row.serial, row.public_id) if name}
 
 
 def memory_write(vault: Vault, source: SourceFacts, name: str, value: str,

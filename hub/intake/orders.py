@@ -37,8 +37,10 @@ from hub.store.receipts import (
     tell,
 )
 
-#: A receipt must be with the buyer within minutes of the payment (fiscal-domain §9): alarm after this.
-DEADLINE = timedelta(minutes=5)
+#: Priorities of what waits: a buyer who waits at the counter; everybody else. Lower goes first.
+URGENT, USUAL = 50, 100
+#: A payment that is told to be older than this was told too late, or without its hour: its minutes run from now.
+FRESH = timedelta(hours=1)
 
 #: States in which nothing of a receipt has been sent anywhere and a repeat may change it.
 MENDABLE = ("invalid", "refused")
@@ -75,16 +77,22 @@ class Prepared:
     content_hash: str
     terms: Mapping[str, Any]
     approval: bool = False
+    within: int = 5
+    urgent: bool = False
+    register_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
     """What organisation, source and registers say of a source's receipts. ``snapshot`` is what is kept of it with
-    each receipt; ``approval``: its returns wait for the owner."""
+    each receipt; ``approval``: its returns wait for the owner; ``within`` and ``urgent``: minutes until they must be
+    recorded, and whether its buyers wait for them."""
 
     terms: Terms
     snapshot: Mapping[str, Any]
     approval: bool
+    within: int
+    urgent: bool
 
 
 #: What was made of each source's facts last: they are read anew every few seconds, orders come faster.
@@ -105,7 +113,8 @@ def ruled(source: SourceFacts, register_id: int | None = None) -> Ruled:
                 "settings": {"approve_returns": effective.approve_returns.value,
                              "advertising": effective.advertising.value},
                 "levels": effective.origins(), "disputed": sorted(agreement.disputed)}
-    made = Ruled(terms, snapshot, effective.approve_returns.value)
+    made = Ruled(terms, snapshot, effective.approve_returns.value, effective.record_within.value,
+                 effective.urgent.value)
     if register_id is None:
         if len(_ruled) > 10_000:
             _ruled.clear()
@@ -145,6 +154,12 @@ def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: dateti
     raises for what an order may hold."""
     problems: tuple[Problem, ...] = ()
     receipt = None
+    if order.register and register_id is None:
+        register_id = source.names.get(order.register)
+        if register_id is None:
+            problems = (Problem("value_unknown", "register", {
+                "field": "register", "value": order.register[:64],
+                "valid": ", ".join(sorted(source.names)) or "-"}),)
     rules = ruled(source, register_id)
     extra = catalogue.tags(order)
     if extra:
@@ -165,13 +180,14 @@ def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: dateti
         if changed is not built and (wrong := check(changed, today=rules.terms.day_of(now))):
             # A plugin's last change is held to the same rules as everybody's.
             raise Invalid(wrong)
-        receipt = changed
+        receipt = changed if not problems else None
     except Invalid as problem:
-        problems = tuple(problem.problems)
+        problems = (*problems, *problem.problems)
     except templating.TemplateError as problem:
         problems = (Problem("template_broken", "template", {"reason": problem.text}),)
     return Prepared(order, receipt, problems, content_hash(order), rules.snapshot,
-                    rules.approval and order.kind.is_return)
+                    rules.approval and order.kind.is_return, rules.within,
+                    rules.urgent if order.urgent is None else order.urgent, register_id)
 
 
 def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, actor: str, raw_id: int | None = None,
@@ -193,7 +209,8 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     made = _INSERT[connection.dialect.name == "sqlite"].run(connection, {
         **values, "organisation_id": source.organisation_id, "source_id": source.id, "source_key": order.key,
         "public_id": public_id, "state": state, "queue_id": source.queue_id, "raw_id": raw_id, "inbox_id": inbox_id,
-        "deadline": _deadline(state, now), "due_at": now, "state_at": now, "created_at": now, "priority": 100,
+        "deadline": _deadline(state, now, prepared), "due_at": now, "state_at": now, "created_at": now,
+        "priority": URGENT if prepared.urgent else USUAL, "pinned_register_id": prepared.register_id,
         "tries": 0, "row_version": 1, "base_id": None, "depends_on_id": None, "queued_at": now,
         **_base(connection, source, order)}).fetchone()
     if made is None:
@@ -232,9 +249,16 @@ def _first_state(prepared: Prepared) -> str:
     return "accepted" if prepared.approval else "queued"
 
 
-def _deadline(state: str, now: datetime) -> datetime | None:
-    """The law's minutes run from when the receipt may be printed: not while a person thinks."""
-    return None if state == "accepted" else now + DEADLINE
+def _deadline(state: str, now: datetime, prepared: Prepared) -> datetime | None:
+    """By when the receipt must be recorded. The minutes run from the payment where its moment is known, but not while a
+    person thinks. A full hour is no moment: systems that know the day only fill in noon or midnight."""
+    if state == "accepted":
+        return None
+    if prepared.order.record_by is not None:
+        return prepared.order.record_by
+    paid = prepared.order.settled_at
+    known = paid is not None and now - FRESH < paid <= now and (paid.minute or paid.second or paid.microsecond)
+    return (paid if paid is not None and known else now) + timedelta(minutes=prepared.within)
 
 
 def store_unbuilt(connection: Connection, source: SourceFacts, problem: Invalid, *, actor: str,
@@ -260,7 +284,7 @@ _INSERTED = (
     "tax_system", "settlement_place", "marking", "agent_signs", "electronic_only", "document", "order_data", "problems",
     "reason", "snapshot_id", "organisation_id", "source_id", "source_key", "public_id", "state", "queue_id", "raw_id",
     "inbox_id", "deadline", "due_at", "state_at", "created_at", "priority", "tries", "row_version", "base_id",
-    "depends_on_id", "queued_at")
+    "depends_on_id", "queued_at", "pinned_register_id")
 _INSERTED_BUYER = ("organisation_id", "receipt_id", "public_id", "created_at", "row_version", "erase_after", "name",
                    "email", "phone", "inn", "contact", "tags", "details")
 # A statement that is compiled once fills in no default: each column that has one must be among the values.
@@ -380,7 +404,7 @@ def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, exist
         change(connection, source.organisation_id, receipt_id, (state,), target, actor,
                {"queued": "mended", "accepted": "needs_approval"}.get(target, "rules"),
                {"problems": values["problems"]} if target == "invalid" else None,
-               deadline=_deadline(target, now), due_at=now, misfit=None, **values)
+               deadline=_deadline(target, now, prepared), queued_at=now, due_at=now, misfit=None, **values)
     contact = prepared.receipt.contact if prepared.receipt else ""
     connection.execute(update(BUYER).where(BUYER.c.receipt_id == receipt_id)
                        .values(**buyer_values(prepared.order, contact)))

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from hub.contracts import Gateway, Intake, NeedsAttention, Outgoing, ReceiptView, Source, load
 from hub.contracts.settings import errors
 from hub.fiscal import Text, verbatim
-from hub.intake.context import PATIENCE, CoreContext, SourceFacts, facts, serving
+from hub.intake.context import PATIENCE, CoreContext, SourceFacts, facts, named, serving
 from hub.plugins import Catalogue
 from hub.store import Database, Organisation, SourceRow
 from hub.store.vault import Vault
@@ -99,7 +99,8 @@ class Sources:
             row = session.execute(select(SourceRow, Organisation)
                                   .join(Organisation, Organisation.id == SourceRow.organisation_id)
                                   .where(condition)).first()
-            return None if row is None else facts(row[0], row[1], self.vault, serving(session, row[0].queue_id))
+            return None if row is None else facts(
+                row[0], row[1], self.vault, serving(session, row[0].queue_id), named(session, row[0].queue_id))
 
     def context(self, source: SourceFacts) -> CoreContext:
         """What the source's plugin is lent."""

@@ -25,9 +25,11 @@ from hub.web.state import actor, organisation, the_hub
 from hub.web.words import ROUNDINGS, TAX_SYSTEMS, vat_word
 
 #: Values that are chosen: an empty choice leaves them to the level before.
-CHOSEN = ("tax_system", "vat", "method", "subject", "rounding", "internet", "electronic_only", "approve_returns")
+CHOSEN = ("tax_system", "vat", "method", "subject", "rounding", "internet", "electronic_only", "approve_returns",
+          "urgent")
 #: Values that are written; ``cashier_inn`` belongs to ``cashier``.
-WRITTEN = ("settlement_place", "settlement_address", "sender_email", "cashier", "cashier_inn", "advertising")
+WRITTEN = ("settlement_place", "settlement_address", "sender_email", "cashier", "cashier_inn", "advertising",
+           "record_within")
 #: Payment objects that most shops choose from, before the others.
 USUAL = (Subject.COMMODITY, Subject.SERVICE, Subject.JOB, Subject.PAYMENT, Subject.ANOTHER)
 
@@ -54,6 +56,12 @@ GROUPS: tuple[tuple[Any, tuple[tuple[str, Any, Any], ...]], ...] = (
          _("Then the law wants the buyer’s e-mail or phone on every receipt. An order that says otherwise wins.")),
         ("electronic_only", _("Receipts are only sent, not printed"), ""),
         ("sender_email", _("E-mail from which receipts are sent"), _("Example: kassa@shop.example")))),
+    (_("How soon"), (
+        ("record_within", _("Minutes until a receipt must be recorded"),
+         _("Counted from the online payment. The law wants it at once, five minutes are usual; 1440 is a day, for "
+           "payments by invoice. Before the time is over the hub tells you.")),
+        ("urgent", _("The buyer waits for the receipt"),
+         _("At a counter, for example: these receipts are printed before all others.")))),
     (_("Returns"), (
         ("approve_returns", _("Returns wait for the owner"),
          _("A return that a connection or a cashier asks for is not printed until an owner approves it.")),)),
@@ -115,7 +123,8 @@ def _code(value: Any) -> str:
 _READ: Mapping[str, Callable[[str], Any]] = {
     "tax_system": TaxSystem.__getitem__, "method": Method.__getitem__, "subject": Subject.__getitem__,
     "rounding": Rounding, "internet": {"1": True, "0": False}.__getitem__,
-    "electronic_only": {"1": True, "0": False}.__getitem__, "approve_returns": {"1": True, "0": False}.__getitem__}
+    "electronic_only": {"1": True, "0": False}.__getitem__, "approve_returns": {"1": True, "0": False}.__getitem__,
+    "urgent": {"1": True, "0": False}.__getitem__, "record_within": int}
 
 
 def read(values: Mapping[str, str]) -> tuple[Settings, dict[str, Any]]:
@@ -129,7 +138,7 @@ def read(values: Mapping[str, str]) -> tuple[Settings, dict[str, Any]]:
         try:
             given[name] = _READ.get(name, str)(text)
         except (KeyError, ValueError):
-            errors[name] = gettext("Choose one of the list.")
+            errors[name] = gettext("Choose one of the list.") if name in CHOSEN else gettext("Write whole minutes.")
     cashier = Cashier(values.get("cashier", "").strip(), values.get("cashier_inn", "").strip())
     if cashier != Cashier():
         given["cashier"] = cashier
@@ -146,6 +155,8 @@ def in_words(name: str, value: Any) -> str:
         return value.name
     if name == "vat":
         return str(vat_word(value))
+    if name == "record_within":
+        return gettext("%(n)d min", n=value)
     return next((str(words) for code, words in choices(name, "RU", "1.2") if code == _code(value)), str(value))
 
 

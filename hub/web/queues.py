@@ -39,13 +39,14 @@ def _listed(errors: dict[str, Any]) -> str:
         sources = queries.sources(session, mine, own=True)
         registers = session.scalars(select(Register).where(
             Register.organisation_id == mine, Register.archived_at.is_(None)).order_by(Register.id)).all()
-        links = {(one.queue_id, one.register_id): one.rank for one in session.scalars(
-            select(QueueRegister).where(QueueRegister.organisation_id == mine))}
+        served = session.scalars(select(QueueRegister).where(QueueRegister.organisation_id == mine)).all()
+        links = {(one.queue_id, one.register_id): one.rank for one in served}
+        spares = {(one.queue_id, one.register_id): one.after_seconds for one in served}
         waiting = {int(one): count for one, count in session.execute(
             select(ReceiptRow.queue_id, func.count()).where(
                 ReceiptRow.organisation_id == mine, ReceiptRow.state == "queued").group_by(ReceiptRow.queue_id)).all()}
     return render_template("queues.html", queues=queues, sources=sources, registers=registers, links=links,
-                           waiting=waiting, errors=errors, title=request.form.get("title", ""))
+                           spares=spares, waiting=waiting, errors=errors, title=request.form.get("title", ""))
 
 
 @page.post("/new")
@@ -66,6 +67,9 @@ def add() -> Any:
 def change(public_id: str) -> Any:
     """Which registers serve a queue, with their ranks, and which sources feed it."""
     hub, mine = the_hub(), organisation().id
+    wrong = _wrong(public_id)
+    if wrong:
+        return _listed(wrong), 422
     with hub.db.write() as session:
         queue = _queue(session, public_id)
         for register in session.scalars(select(Register).where(
@@ -82,6 +86,25 @@ def change(public_id: str) -> Any:
     return redirect(url_for("queues.listed"))
 
 
+#: Most seconds after which a spare steps in.
+LONGEST_SPARE = 24 * 3600
+
+
+def _wrong(public_id: str) -> dict[Any, str]:
+    """What of the form is no rank or no number of seconds, by (queue, register)."""
+    with the_hub().db.session() as session:
+        queue = _queue(session, public_id)
+        registers = session.scalars(select(Register).where(Register.organisation_id == queue.organisation_id)).all()
+    wrong = {}
+    for one in registers:
+        rank, after = (request.form.get(f"{name}.{one.public_id}", "") or "0" for name in ("rank", "after"))
+        if not (rank.isdecimal() and len(rank) < 7):
+            wrong[queue.id, one.id] = gettext("A rank is a whole number, such as 100.")
+        elif not (after.isdecimal() and len(after) < 7 and int(after) <= LONGEST_SPARE):
+            wrong[queue.id, one.id] = gettext("Seconds are a whole number from 0 to %(n)d.", n=LONGEST_SPARE)
+    return wrong
+
+
 def _link(session: Session, queue: Queue, register: Register) -> None:
     """Brings one pair of queue and register in line with the form."""
     links = session.scalars(select(QueueRegister).where(QueueRegister.register_id == register.id)).all()
@@ -91,9 +114,13 @@ def _link(session: Session, queue: Queue, register: Register) -> None:
     if target != have:
         office.serve(session, register, tuple(sorted(target)))
         office.audit(session, actor(), "register.serve", register.public_id, register.organisation_id)
-    rank = request.form.get(f"rank.{register.public_id}", "")
-    if wanted and rank.isdigit() and len(rank) < 7:
-        link = session.scalar(select(QueueRegister).where(
-            QueueRegister.queue_id == queue.id, QueueRegister.register_id == register.id))
-        if link is not None:
-            link.rank = int(rank)
+    rank, after = (request.form.get(f"{name}.{register.public_id}", "") for name in ("rank", "after"))
+    link = session.scalar(select(QueueRegister).where(
+        QueueRegister.queue_id == queue.id, QueueRegister.register_id == register.id)) if wanted else None
+    if link is None:
+        return
+    new = (int(rank or link.rank), int(after or 0))
+    if new != (link.rank, link.after_seconds):
+        link.rank, link.after_seconds = new
+        office.audit(session, actor(), "queue.change", queue.public_id, register.organisation_id,
+                     register=register.public_id, rank=new[0], after=new[1])

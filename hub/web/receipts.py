@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import unquote_plus
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_login import login_required
 from markupsafe import Markup
+from sqlalchemy import select
 
 from hub.contracts import split_secrets
 from hub.contracts.settings import MASK
@@ -23,9 +24,10 @@ from hub.dispatch import actions
 from hub.fiscal import Form, Invalid, NotANumber, Problem, links, quantity
 from hub.fiscal import paper as papers
 from hub.intake.doors import SEALED
+from hub.intake.orders import URGENT
 from hub.paper import as_html
 from hub.paper_a4 import a4_html
-from hub.store import RawRequest, ReceiptRow, SourceRow
+from hub.store import QueueRegister, RawRequest, ReceiptRow, Register, SourceRow
 from hub.store.vault import KeyMissing
 from hub.web import documents, queries
 from hub.web.auth import owner_only
@@ -105,7 +107,17 @@ def _page(public_id: str, error: str = "", why: str = "") -> str:
         operator=links.operator_of(ofd_of(whole)),
         problems=[Problem.from_json(one).text for one in whole.row.problems or ()], safe=safe,
         doubt=doubt, returnable=returnable, told=told, who=namer(whole), raw=raw_of(whole.raw, whole.source),
-        reason=say(whole.row.reason), error=error, why=why)
+        reason=say(whole.row.reason), error=error, why=why, urgent=URGENT,
+        registers=_registers(whole) if whole.row.state == "queued" else ())
+
+
+def _registers(whole: queries.Whole) -> list[Register]:
+    """The registers that may print a receipt which waits: those that serve its queue."""
+    with the_hub().db.session() as session:
+        return list(session.scalars(
+            select(Register).join(QueueRegister, QueueRegister.register_id == Register.id)
+            .where(QueueRegister.queue_id == whole.row.queue_id, Register.archived_at.is_(None))
+            .order_by(QueueRegister.rank, Register.id)))
 
 
 def told(event: Any) -> str:
@@ -252,6 +264,41 @@ def cancel(public_id: str) -> Any:
         flash(gettext("The receipt is cancelled. Nothing was printed."), "green")
     else:
         _moved()
+    return _back(public_id)
+
+
+@page.post("/<public_id>/hurry")
+@login_required
+def hurry(public_id: str) -> Any:
+    """The buyer waits for this receipt: it goes before others; or in its turn again."""
+    hub, on = the_hub(), request.form.get("on") == "1"
+    if actions.hurry(hub.db, hub.bell, organisation().id, _id(public_id), on, actor()):
+        flash(gettext("It is the next that a register prints.") if on else gettext("It waits in its turn."), "green")
+    else:
+        _moved()
+    return _back(public_id)
+
+
+@page.post("/<public_id>/pin")
+@login_required
+def pin(public_id: str) -> Any:
+    """Binds a receipt that waits to one register, or lets any register print it."""
+    hub, receipt_id = the_hub(), _id(public_id)
+    wanted = request.form.get("register", "")
+    with hub.db.session() as session:
+        register = session.scalar(select(Register).where(
+            Register.public_id == wanted, Register.organisation_id == organisation().id,
+            Register.archived_at.is_(None)))
+    if wanted and register is None:
+        abort(404)
+    done = actions.pin(hub.db, hub.bell, organisation().id, receipt_id, register.id if register else None, actor())
+    if done is True:
+        flash(gettext("Only “%(title)s” prints this receipt.", title=register.title) if register is not None
+              else gettext("Any free register prints this receipt."), "green")
+    elif done is False:
+        _moved()
+    else:
+        flash(say(done), "red")
     return _back(public_id)
 
 

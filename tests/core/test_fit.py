@@ -48,7 +48,7 @@ def test_the_claim_takes_exactly_what_has_no_misfit() -> None:
     with engine.connect() as connection:
         for number, one in enumerate(asked, 1):
             own = {"id": number, "public_id": f"rcp_{number}", "source_key": f"key-{number}",
-                   "receipt_key": f"k{number}", "state": "queued", "due_at": NOW, "queue_id": 1,
+                   "receipt_key": f"k{number}", "state": "queued", "due_at": NOW, "queued_at": NOW, "queue_id": 1,
                    "organisation_id": 1}
             connection.execute(insert(RECEIPT).values({
                 **needed, **{name: set_ for name, set_ in {**own, **one}.items() if name in RECEIPT.c}}))
@@ -57,7 +57,7 @@ def test_the_claim_takes_exactly_what_has_no_misfit() -> None:
             more = MORE[next(turn)]
             identity.update(more)
             taken = set(connection.execute(claims._fitting().limit(None), {
-                "queue": 1, "now": NOW, "register": 1, "organisation": 1, "tax_systems": systems,
+                "queue": 1, "now": NOW, "before": NOW, "register": 1, "organisation": 1, "tax_systems": systems,
                 "newest_ffd": ffd.value, "countries": " ".join(more["countries"]),
                 "anywhere": int(internet is not True), "place": place, "marks": int(more["marking"] is not False),
                 "paperless": int(more["electronic_only"]), "other_agents": 0 if more["agent_signs"] is None

@@ -209,6 +209,28 @@ def test_a_register_shows_its_documents_beside_ours(shop: World) -> None:
     assert client.get("/registers/reg_nobody/documents").status_code == 404
 
 
+def test_a_receipt_that_waits_is_let_first_and_bound_to_a_register(shop: World) -> None:
+    first, second = shop.register("Прилавок"), shop.register("Склад")
+    receipt = shop.receipt(shop.source(), "queued")
+    client, path = shop.client("ivan"), f"/receipts/{receipt}"
+    assert "осталось" in client.get(path).text
+    post(client, f"{path}/hurry", path, on="1")
+    assert "пробьётся раньше других" in client.get(path).text
+    post(client, f"{path}/pin", path, register=second.public_id)
+    with shop.db.session() as session:
+        row = session.get_one(ReceiptRow, shop.ids[receipt])
+        assert (row.pinned_register_id, row.priority) == (second.id, 50)
+    text = client.get(path).text
+    assert f'value="{second.public_id}" selected' in text and "закрепил чек" in text
+    post(client, f"{path}/pin", path, register="")
+    post(client, f"{path}/hurry", path, on="")
+    assert post(client, f"{path}/pin", path, register="reg_nobody").status_code == 404
+    with shop.db.session() as session:
+        row = session.get_one(ReceiptRow, shop.ids[receipt])
+        assert (row.pinned_register_id, row.priority) == (None, 100)
+    assert first.id != second.id and ("registers", f"queue:{row.queue_id}") in shop.bell.rings
+
+
 # -- returns ---------------------------------------------------------------------------------------------------------
 
 

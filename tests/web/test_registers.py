@@ -208,3 +208,24 @@ def test_queues_are_fed_and_served(shop: World) -> None:
         assert {one.queue_id for one in session.scalars(select(QueueRegister))} == {second.id}
         assert session.get_one(SourceRow, source.id).queue_id == second.id, "an unticked source stays where it is"
     assert ("registers", f"queue:{second.id}") in shop.bell.rings
+
+
+def test_a_spare_has_its_seconds_and_what_is_no_number_is_said(shop: World) -> None:
+    register = shop.register()
+    client = shop.client()
+    with shop.db.session() as session:
+        queue = session.scalars(select(Queue)).one()
+    path, place = f"/queues/{queue.public_id}", register.public_id
+    post(client, path, "/queues", **{f"register.{place}": "1", f"rank.{place}": "200", f"after.{place}": "120"})
+    with shop.db.session() as session:
+        link = session.scalars(select(QueueRegister)).one()
+        assert (link.rank, link.after_seconds) == (200, 120)
+        assert "queue.change" in [one.action for one in session.scalars(select(Audit))]
+    assert "берёт то, что другие не пробили за 120 с" in client.get("/queues").text
+    for values, words in (({"rank": "x"}, "Ранг — целое число"), ({"after": "99999"}, "Секунды — целое число"),
+                          ({"after": "-1"}, "Секунды — целое число")):
+        answer = post(client, path, "/queues", **{f"register.{place}": "1", **{
+            f"{name}.{place}": value for name, value in values.items()}})
+        assert answer.status_code == 422 and words in answer.text
+    with shop.db.session() as session:
+        assert session.scalars(select(QueueRegister)).one().after_seconds == 120
