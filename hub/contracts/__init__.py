@@ -35,6 +35,8 @@ from hub.contracts.outcomes import (
     Uncertain,
 )
 from hub.contracts.outgoing import Outgoing
+from hub.contracts.pace import Pace
+from hub.contracts.payments import Button, SourcePayment, Verdict
 from hub.contracts.printer import Printer, Sheet
 from hub.contracts.setting_checks import clock_check
 from hub.contracts.settings import FieldSpec, PluginSettings, describe, load, masked, setting, split_secrets
@@ -55,20 +57,21 @@ from hub.contracts.source import (
     SourceContext,
     State,
     Step,
+    Withdrawn,
 )
 from hub.contracts.torture import TortureRegister, TortureSource
 from hub.contracts.wire import Probing, Transport, mask
 from hub.fiscal import Text
 
 __all__ = [
-    "LONGEST_CALL", "Accepted", "Answer", "Bookmark", "Call", "Capabilities", "Check", "Client", "Colour", "Conflict",
-    "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected", "FieldSpec", "Finding", "Found",
-    "Gateway", "Guard", "Heard", "Identity", "Instead", "Intake", "Item", "Job", "LeaseLost", "Malformed",
-    "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing", "PlayedRegister",
-    "PluginSettings", "Polled", "Printer", "Probing", "Problems", "ReceiptView", "Reception", "Refused",
-    "RegisterGone", "RegisterView", "Relay", "Reply", "Report", "Request", "RunningSimulator", "Scenario",
-    "SettingCheck", "Sheet", "Shelf", "ShiftReport", "Source", "SourceContext", "Stage", "State", "Status", "Step",
-    "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Till", "Told", "TortureRegister",
-    "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable", "Uncertain", "clock_check", "describe",
-    "load", "mask", "masked", "php_form", "setting", "split_secrets",
+    "LONGEST_CALL", "Accepted", "Answer", "Bookmark", "Button", "Call", "Capabilities", "Check", "Client", "Colour",
+    "Conflict", "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected", "FieldSpec",
+    "Finding", "Found", "Gateway", "Guard", "Heard", "Identity", "Instead", "Intake", "Item", "Job", "LeaseLost",
+    "Malformed", "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing",
+    "Pace", "PlayedRegister", "PluginSettings", "Polled", "Printer", "Probing", "Problems", "ReceiptView", "Reception",
+    "Refused", "RegisterGone", "RegisterView", "Relay", "Reply", "Report", "Request", "RunningSimulator", "Scenario",
+    "SettingCheck", "Sheet", "Shelf", "ShiftReport", "Source", "SourceContext", "SourcePayment", "Stage", "State",
+    "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Till", "Told",
+    "TortureRegister", "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable", "Uncertain", "Verdict",
+    "Withdrawn", "clock_check", "describe", "load", "mask", "masked", "php_form", "setting", "split_secrets",
 ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from hub.contracts.http import Answer, Client, Reply, Request
+from hub.contracts.payments import SourcePayment
 from hub.contracts.settings import PluginSettings
 from hub.contracts.shelf import Shelf
 from hub.fiscal import FiscalRecord, Order, Problem, Text
@@ -49,6 +50,17 @@ class NoOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What an event was about is paid no more over there: deleted, cancelled, moved back. ``keys`` are the source keys
+    of its orders. Receipts of them that wait are cancelled; one that is being printed gets no second try; one that is
+    printed stays, and the page says that it has no payment any more. Paid again, the same key is printed after all.
+    """
+
+    keys: tuple[str, ...]
+    reason: Text
+
+
+@dataclass(frozen=True, slots=True)
 class Polled:
     """What a poll found. ``cursor`` is stored only together with the events; ``more`` asks to be called at once."""
 
@@ -61,12 +73,14 @@ class Polled:
 class Check:
     """The result of "test connection": good, or a sentence on the field that it belongs to.
 
-    ``facts`` are shown when good (portal name, rights, user)."""
+    ``facts`` are shown when good (portal name, rights, user). ``missing`` are the rights that the account lacks over
+    there, each by the name that a person finds there; a check that lacks one is not ``ok``."""
 
     ok: bool
     message: Text
     field: str = ""
     facts: tuple[tuple[Text, str], ...] = ()
+    missing: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +216,14 @@ class SourceContext(Protocol):
     def lock(self, name: str, seconds: float = 30.0) -> AbstractContextManager[bool]:
         """A lock shared by all workers; the value says whether it was got within a few seconds."""
 
+    def turn(self, name: str, per_second: float, burst: int = 1, at_most: float = 5.0) -> float:
+        """Books one call to the account ``name``, which bears so many a second (``burst`` at once after a rest), and
+        says how many seconds to wait before it is made. More than ``at_most``: nothing was booked, come back later.
+        Shared by all workers and all sources of the plugin. :class:`hub.contracts.Pace` does the waiting."""
+
+    def quiet(self, name: str, seconds: float) -> None:
+        """The account asked for quiet: no call is due within so many seconds."""
+
 
 Instead = Literal["unauthorised", "malformed", "unavailable", "failed", "lost", "too_large", "disabled"]
 
@@ -245,7 +267,7 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def fetch(self, event: Event) -> Order | tuple[Order, ...] | NoOrder:
+    def fetch(self, event: Event) -> Order | tuple[Order, ...] | NoOrder | Withdrawn:
         """Asks the other system for what the event did not carry and makes orders of it.
 
         Raises TryLater, NeedsAttention, or hub.fiscal.Invalid when what it read cannot become a receipt.
@@ -273,6 +295,39 @@ class Source(ABC):
         TryLater or NeedsAttention; LookupError for an action that never was.
         """
         raise LookupError(action)
+
+    # -- payments as a list (optional) ---------------------------------------------------------------------------
+
+    def lists_payments(self) -> bool:
+        """Whether :meth:`payments` can be asked with these settings. Asks nobody."""
+        return type(self).payments is not Source.payments
+
+    def payments(self, since: datetime, until: datetime) -> Iterable[SourcePayment]:
+        """The payments made at or after ``since`` and before ``until`` (both with a zone), each with what the owner's
+        rule makes of it; those without a receipt too, and those that only a person may send.
+
+        For the page of payments beside receipts, the dry run and the import of history: it stores nothing, and an
+        error is raised, never an empty list. May be a generator: it is read no further than the page shows. Raises
+        TryLater or NeedsAttention.
+        """
+        raise NotImplementedError(f"{self.name} lists no payments")
+
+    def event_of(self, subject: str, button: str = "") -> Event:
+        """The event that takes a payment now, as :meth:`payments` named it; with ``button``, one of its buttons, as a
+        person's word: then it makes an order whatever the rule says of who sends it. Asks nobody. LookupError when
+        ``subject`` or ``button`` never was."""
+        raise LookupError(subject)
+
+    # -- a person in the other system (optional) -----------------------------------------------------------------
+
+    def tells_person(self) -> bool:
+        """Whether :meth:`tell_person` can be asked with these settings. Asks nobody."""
+        return type(self).tell_person is not Source.tell_person
+
+    def tell_person(self, report: Report) -> None:
+        """Tells whoever is responsible over there that a receipt failed (``invalid``, ``refused``, ``uncertain``): a
+        notice or a task where they look every day. Like :meth:`report` it may be called again after a lost answer."""
+        raise NotImplementedError(f"{self.name} has no way to tell a person")
 
     def serves(self) -> str:
         """What this source prints for (a host, an account), so that the page can warn when two sources print for one.

@@ -32,6 +32,7 @@ from hub.store import (
     fiscal,
     leases,
     new_public_id,
+    paces,
     table,
     utcnow,
 )
@@ -278,3 +279,9 @@ class CoreContext:
         finally:
             if got:
                 leases.release(self._db, full, holder)
+
+    def turn(self, name: str, per_second: float, burst: int = 1, at_most: float = 5.0) -> float:
+        return paces.book(self._db, paces.named(self._source.plugin, name), per_second, burst, at_most, PATIENCE)
+
+    def quiet(self, name: str, seconds: float) -> None:
+        paces.hold(self._db, paces.named(self._source.plugin, name), seconds, PATIENCE)

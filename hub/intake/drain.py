@@ -18,12 +18,13 @@ from sqlalchemy import Connection, and_, or_, select, update
 
 from hub import retry, steps
 from hub.bell import Bell
-from hub.contracts import Event, NeedsAttention, NoOrder, Source, TryLater
+from hub.contracts import Event, NeedsAttention, NoOrder, Source, TryLater, Withdrawn
 from hub.fiscal import Invalid, Order, Text
 from hub.intake.context import SourceFacts
 from hub.intake.doors import event_digest, put
 from hub.intake.orders import Stored, prepare, store, store_unbuilt
 from hub.intake.sources import Sources
+from hub.intake.withdrawing import withdraw
 from hub.store import Database, DatabaseAway, Inbox, SourceRow, leases, table, utcnow
 from hub.store.vault import KeyMissing
 
@@ -36,19 +37,28 @@ assert MOST_SECONDS < LEASE_SECONDS < CLAIM_SECONDS, "a drain must end before it
 #: A source that does not poll is looked at again after so long: a newer version of its plugin may.
 NO_POLL_SECONDS = 3600.0
 
+#: How an event came that a person sent from the page of payments.
+HAND = "hand"
+
 _inbox, _source = table(Inbox), table(SourceRow)
 log = structlog.get_logger("hub.intake")
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Events of one subject, claimed together; the last is the newest."""
+    """Events of one subject, claimed together; the last is the newest. A person's word outweighs what the other
+    system says meanwhile: only that one event carries it."""
 
     rows: tuple[Mapping[str, Any], ...]
 
     @property
+    def row(self) -> Mapping[str, Any]:
+        """The row that is worked on for all."""
+        return next((one for one in reversed(self.rows) if one["via"] == HAND), self.rows[-1])
+
+    @property
     def newest(self) -> Event:
-        row = self.rows[-1]
+        row = self.row
         return Event(row["subject"], row["kind"], row["data"], any(one["again"] for one in self.rows))
 
 
@@ -119,7 +129,7 @@ class Drains:
                 update(_inbox).where(_inbox.c.source_id == source_id, ripe, _inbox.c.subject.in_(subjects))
                 .values(state="claimed", claimed_until=now + timedelta(seconds=CLAIM_SECONDS))
                 .returning(_inbox.c.id, _inbox.c.subject, _inbox.c.kind, _inbox.c.data, _inbox.c.again,
-                           _inbox.c.raw_id, _inbox.c.tries)).mappings().all()
+                           _inbox.c.raw_id, _inbox.c.tries, _inbox.c.via)).mappings().all()
             if rows:
                 connection.execute(update(_source).where(_source.c.id == source_id).values(last_event_at=now))
             return [dict(row) for row in rows]
@@ -144,6 +154,8 @@ class Drains:
                 fetched = self.sources.instance(source).fetch(group.newest)
                 if isinstance(fetched, NoOrder):
                     self._settle(source, group, "ignored", fetched.reason)
+                elif isinstance(fetched, Withdrawn):
+                    self._withdraw(source, group, fetched)
                 else:
                     self._store(source, group, fetched if isinstance(fetched, tuple) else (fetched,))
             except TryLater as problem:
@@ -165,7 +177,7 @@ class Drains:
             return True
 
     def _store(self, source: SourceFacts, group: Claimed, orders: Sequence[Order]) -> None:
-        newest = group.rows[-1]
+        newest = group.row
         prepared = [prepare(source, order, self.sources.catalogue, utcnow()) for order in orders]
 
         def work(connection: Connection) -> list[Stored]:
@@ -188,7 +200,7 @@ class Drains:
 
     def _invalid(self, source: SourceFacts, group: Claimed, problem: Invalid) -> None:
         """The source could not make an order. With a key it becomes an invalid receipt, else the event says why."""
-        newest = group.rows[-1]
+        newest = group.row
         if not problem.key:
             self._settle(source, group, "invalid", problem.problems[0].text)
             return
@@ -202,6 +214,18 @@ class Drains:
         self.db.submit(work)
         steps.at("accepted")
         self.bell.ring("jobs", f"delivery:{source.id}")
+
+    def _withdraw(self, source: SourceFacts, group: Claimed, fetched: Withdrawn) -> None:
+        """Marks, cancels and settles in one transaction."""
+
+        def work(connection: Connection) -> int:
+            cancelled = withdraw(connection, source, fetched.keys, fetched.reason, f"source:{source.plugin}")
+            _mark(connection, group, "ignored", fetched.reason)
+            _all_well(connection, source.id)
+            return cancelled
+
+        cancelled = self.db.submit(work)
+        log.info("order_withdrawn", keys=list(fetched.keys), cancelled=cancelled)
 
     def _settle(self, source: SourceFacts, group: Claimed, state: str, reason: Text) -> None:
         def work(connection: Connection) -> None:

@@ -21,9 +21,10 @@ from hub.fiscal.codes import Country, Ffd, Method, Subject
 from hub.fiscal.levels import Level, agreed, resolve
 from hub.fiscal.rules import check
 from hub.intake.context import SourceFacts
+from hub.intake.withdrawing import paid_again
 from hub.plugins import Catalogue
 from hub.store import KeyConflict, Snapshot, new_public_id, table, utcnow
-from hub.store.hot import Hot
+from hub.store.hot import Hot, unjson
 from hub.store.receipts import (
     BUYER,
     RECEIPT,
@@ -273,10 +274,11 @@ def store_unbuilt(connection: Connection, source: SourceFacts, problem: Invalid,
 def _existing(connection: Connection, source: SourceFacts, key: str, lock: bool = False) -> Mapping[str, Any] | None:
     """The receipt under a key. Locked for whoever may mend it: its state holds until the commit."""
     row = _LOOK[lock].run(connection, {"source": source.id, "key": key}).fetchone()
-    return None if row is None else dict(zip(("id", "state", "content_hash", "public_id"), row, strict=True))
+    return None if row is None else dict(zip(("id", "state", "content_hash", "public_id", "withdrawn"),
+                                                   (*row[:-1], unjson(row[-1])), strict=True))
 
 
-_look = select(RECEIPT.c.id, RECEIPT.c.state, RECEIPT.c.content_hash, RECEIPT.c.public_id) \
+_look = select(RECEIPT.c.id, RECEIPT.c.state, RECEIPT.c.content_hash, RECEIPT.c.public_id, RECEIPT.c.withdrawn) \
     .where(RECEIPT.c.source_id == bindparam("source"), RECEIPT.c.source_key == bindparam("key"))
 _LOOK = {False: Hot(_look), True: Hot(_look.with_for_update())}
 _INSERTED = (
@@ -345,12 +347,15 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
            raw_id: int | None, inbox_id: int | None, again: bool) -> Stored:
     """The key is known: a repeat, a repaired receipt, or a contradiction."""
     receipt_id, state = int(existing["id"]), existing["state"]
+    back = existing["withdrawn"] is not None
+    if back:
+        paid_again(connection, source, receipt_id, state, actor)
     decided = connection.execute(select(_conflict.c.id, _conflict.c.became_id).where(
         _conflict.c.receipt_id == receipt_id, _conflict.c.content_hash == prepared.content_hash,
         _conflict.c.decision == "another")).first()
     if decided is not None and existing["content_hash"] != prepared.content_hash:
         return _another(connection, source, prepared, receipt_id, decided, actor, raw_id, inbox_id, again)
-    if state == "invalid" or (state == "refused" and again):
+    if state == "invalid" or (state == "refused" and again) or (state == "cancelled" and back):
         return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id)
     if existing["content_hash"] == prepared.content_hash:
         return Stored("duplicate", receipt_id, state, existing["public_id"])

@@ -5,7 +5,7 @@ from hub.store.api import ApiKey, OnceAnswer, RegisterOrder, Webhook, WebhookDel
 from hub.store.base import Base, new_public_id, table, utcnow
 from hub.store.database import Database, DatabaseAway
 from hub.store.notifier import NotifierRow
-from hub.store.organisation import Audit, Installation, Lease, Organisation, Picture, User
+from hub.store.organisation import Audit, Installation, Lease, Organisation, PaceRow, Picture, User
 from hub.store.printer import PrinterRow, PrintJob
 from hub.store.receipt import (
     Attempt,
@@ -26,8 +26,8 @@ from hub.store.wire import WirePart
 __all__ = [
     "Alarm", "AlarmNotice", "ApiKey", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery",
     "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory",
-    "NotifierRow", "OnceAnswer", "Organisation", "Picture", "PrintJob", "PrinterRow", "Queue", "QueueRegister",
-    "RawRequest", "ReceiptEvent", "ReceiptRow", "Record", "Register", "RegisterOrder", "ShelfItem", "Shift", "Slip",
-    "SlipNotice", "Snapshot", "SourceRow", "StoragePeriod", "User", "Watcher", "Webhook", "WebhookDelivery",
-    "WirePart", "new_public_id", "table", "utcnow",
+    "NotifierRow", "OnceAnswer", "Organisation", "PaceRow", "Picture", "PrintJob", "PrinterRow", "Queue",
+    "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record", "Register", "RegisterOrder", "ShelfItem",
+    "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow", "StoragePeriod", "User", "Watcher", "Webhook",
+    "WebhookDelivery", "WirePart", "new_public_id", "table", "utcnow",
 ]

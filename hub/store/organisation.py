@@ -94,6 +94,18 @@ class Audit(Row, Base):
                       Index("ix_audit_organisation_id_at", "organisation_id", "at"))
 
 
+class PaceRow(Base):
+    """How far the calls to one account over there are booked: only hub.store.paces touches it. ``due_us`` is the
+    moment, in microseconds since 1970, at which the account will have rested from all calls that are booked; before
+    ``quiet_us`` no call is due at all, because the account asked for quiet."""
+
+    __tablename__ = "pace"
+
+    name: Mapped[str] = mapped_column(String(160), primary_key=True)
+    due_us: Mapped[int] = mapped_column(Id, default=0)
+    quiet_us: Mapped[int] = mapped_column(Id, default=0)
+
+
 class Lease(Base):
     """A named lease: the ticker, a source's drain. Only hub.store.leases touches it."""
 

@@ -34,7 +34,9 @@ class Snapshot(OrgRow, Base):
 class ReceiptRow(OrgRow, Base):
     """A fiscal document we ask for. (source_id, source_key) is its identity; ``document`` and ``order_data`` are
     envelopes of hub.fiscal.codec without the buyer, who stands in :class:`Buyer`. ``deadline`` is by when it must be
-    recorded; ``queued_at`` since when a register might have taken it (a refusal does not begin that anew)."""
+    recorded; ``queued_at`` since when a register might have taken it (a refusal does not begin that anew).
+    ``withdrawn`` is why its source says that it is paid no more: then it goes to no queue (hub.store.receipts.change).
+    """
 
     __tablename__ = "receipt"
     PREFIX = "rcp"
@@ -73,6 +75,7 @@ class ReceiptRow(OrgRow, Base):
     problems: Mapped[list[Any]] = mapped_column(JSON, default=list)
     reason: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     misfit: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    withdrawn: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     state_at: Mapped[datetime] = mapped_column(default=utcnow)
     record_id: Mapped[int | None] = mapped_column(Id)
     archived_at: Mapped[datetime | None]

@@ -95,13 +95,21 @@ def _plan_webhooks(connection: Connection, receipt: tuple[int, int], event: str,
 
 def change(connection: Connection, organisation_id: int, receipt_id: int, source: Collection[str], target: str,
            actor: str, cause: str, details: Mapping[str, Any] | None = None, **values: Any) -> bool:
-    """Moves a receipt from one of the ``source`` states to ``target`` with its event; False when it is in none."""
+    """Moves a receipt from one of the ``source`` states to ``target`` with its event; False when it is in none.
+
+    A receipt that its source has withdrawn while it was being printed does not go back to a queue, nor wait for a
+    person with a refusal: surely not printed, it is cancelled.
+    """
     now = utcnow()
-    before = connection.execute(
-        select(RECEIPT.c.state).where(RECEIPT.c.id == receipt_id, RECEIPT.c.organisation_id == organisation_id)
-        .with_for_update()).scalar()
-    if before is None or before not in source:
+    row = connection.execute(
+        select(RECEIPT.c.state, RECEIPT.c.withdrawn)
+        .where(RECEIPT.c.id == receipt_id, RECEIPT.c.organisation_id == organisation_id).with_for_update()).first()
+    if row is None or row.state not in source:
         return False
+    before = row.state
+    if row.withdrawn is not None and target in ("queued", "refused"):
+        target, cause, details = "cancelled", "withdrawn", {**(details or {}), "reason": row.withdrawn}
+        values = {**values, "reason": row.withdrawn}
     connection.execute(update(RECEIPT).where(RECEIPT.c.id == receipt_id).values(
         state=target, state_at=now, row_version=RECEIPT.c.row_version + 1, **values))
     happened(connection, (organisation_id, receipt_id), before, target, actor, cause, details, now)

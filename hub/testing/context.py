@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -50,7 +51,8 @@ class MemoryContext:
     """A :class:`~hub.contracts.SourceContext` that keeps everything in itself.
 
     ``clock`` gives the time; ``receipts`` is what :meth:`receipt` answers from, ``tills``
-    what :meth:`registers` gives; ``memory`` what was remembered.
+    what :meth:`registers` gives; ``memory`` what was remembered; ``turns`` counts the calls that were booked for each
+    account, ``pause`` is what :meth:`turn` says of every one, ``quieted`` the quiet that was asked for.
     """
 
     public_id: str = "src_test"
@@ -65,6 +67,9 @@ class MemoryContext:
     http: Callable[[], Client] = Client
     shelves: dict[str, MemoryShelf] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    turns: Counter[str] = field(default_factory=Counter)
+    pause: float = 0.0
+    quieted: dict[str, float] = field(default_factory=dict)
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     def now(self) -> datetime:
@@ -107,6 +112,13 @@ class MemoryContext:
         finally:
             if got:
                 lock.release()
+
+    def turn(self, name: str, per_second: float, burst: int = 1, at_most: float = 5.0) -> float:
+        self.turns[name] += 1
+        return self.pause
+
+    def quiet(self, name: str, seconds: float) -> None:
+        self.quieted[name] = max(seconds, self.quieted.get(name, 0.0))
 
 
 @dataclass

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar, get_args
 
@@ -43,9 +44,11 @@ from hub.contracts import (
     Reception,
     Request,
     Source,
+    SourcePayment,
     Step,
     TryLater,
     Unauthorised,
+    Withdrawn,
     describe,
     load,
 )
@@ -68,11 +71,11 @@ from hub.testing.work import (
     stored,
 )
 
-OPERATIONS = ("fetch", "report", "check", "poll", "setup")
+OPERATIONS = ("fetch", "report", "check", "poll", "setup", "payments", "tell_person")
 #: How an operation may end when nothing broke but the data.
 ENDS: dict[str, tuple[type[Any], ...]] = {
-    "fetch": (Order, NoOrder, Invalid), "report": (type(None),), "check": (Check,), "poll": (Polled,),
-    "setup": (tuple,)}
+    "fetch": (Order, NoOrder, Withdrawn, Invalid), "report": (type(None),), "check": (Check,), "poll": (Polled,),
+    "setup": (tuple,), "payments": (list,), "tell_person": (type(None),)}
 
 
 class SourceContract:
@@ -122,7 +125,7 @@ class SourceContract:
         if operation == "fetch" and trouble.name in ("404", "garbage", "empty"):
             ends += (Invalid,)
         if operation == "fetch" and trouble.name == "404":
-            ends += (NoOrder,)
+            ends += (NoOrder, Withdrawn)
         if operation == "check":
             ends += (Check, TryLater, NeedsAttention)
         if operation == "setup":
@@ -248,6 +251,53 @@ class SourceContract:
             again = work.fresh().poll(polled.cursor)
             assert isinstance(again, Polled), again
 
+    # -- payments as a list --------------------------------------------------------------------------------------
+
+    #: The period in which the good order was paid: since, until.
+    period: ClassVar[tuple[datetime, datetime]] = (NOW - timedelta(days=1), NOW + timedelta(days=1))
+
+    def test_lists_its_payments(self) -> None:
+        """The good order is among them, under the keys that ``fetch`` gives it, with a sum and words."""
+        with AtWork(self) as work:
+            if not work.source.lists_payments():
+                return
+            listed = work.payments()
+            subjects = [one.subject for one in listed]
+            assert len(set(subjects)) == len(subjects), f"a payment stands twice: {subjects}"
+            keys = {key: one for one in listed for key in one.keys}
+            for one in listed:
+                self._payment(one)
+            for order in work.orders():
+                assert order.key in keys, f"the payment of {order.key} is not listed; listed are {sorted(keys)}"
+                one = keys[order.key]
+                assert one.verdict != "skip", f"{order.key} became an order, the list says: {one.why}"
+                assert one.kind is order.kind, f"{order.key} is a {order.kind}, the list says {one.kind}"
+
+    def test_a_listed_payment_can_be_taken(self) -> None:
+        """The event of each payment makes orders under the keys that were listed, or none where the rule says so."""
+        with AtWork(self) as work:
+            for one in work.payments() if work.source.lists_payments() else ():
+                for button in ("", *(each.name for each in one.buttons)):
+                    event = work.local().event_of(one.subject, button)
+                    assert event.subject == one.subject and stored(event) == event, f"{one.subject}: {event!r}"
+                    end = end_of(partial(work.fresh().fetch, event))
+                    orders = orders_of(end)
+                    made = {order.key for order in orders}
+                    assert made <= set(one.keys), f"{one.subject} was listed with {one.keys} and made {sorted(made)}"
+                    if one.verdict == "receipt" or button:
+                        assert orders or isinstance(end, Invalid), f"{one.subject} should make an order: {end!r}"
+                    else:
+                        assert not orders, f"{one.subject} makes an order, but the list says: {one.why}"
+
+    def test_payments_that_never_were_cannot_be_taken(self) -> None:
+        with AtWork(self) as work:
+            source = work.local()
+            listed = work.payments() if work.source.lists_payments() else []
+            wrong = [("", ""), ("nothing:of:the:kind", ""), *((one.subject, "no button") for one in listed)]
+            for subject, button in wrong:
+                with pytest.raises(LookupError):
+                    source.event_of(subject, button)
+
     def test_calls_out_where_it_says(self) -> None:
         """Otherwise the fault tests would prove nothing."""
         for operation in self._operations():
@@ -306,11 +356,14 @@ class SourceContract:
         cls.bench.stop()
 
     def _operations(self) -> Iterator[str]:
-        return (one for one in OPERATIONS if one != "poll" or self.source.poll_every)
+        """Those that the class has: the others are asked of nobody."""
+        has = {"poll": bool(self.source.poll_every), "payments": self.source.payments is not Source.payments,
+               "tell_person": self.source.tell_person is not Source.tell_person}
+        return (one for one in OPERATIONS if has.get(one, True))
 
     def _calls(self, operation: str) -> int:
         """How many calls the operation makes on a good day."""
-        if operation not in self._operations():
+        if operation not in tuple(self._operations()):
             return 0
         if operation not in self._counted:
             with AtWork(self) as work:
@@ -334,6 +387,16 @@ class SourceContract:
         assert all(isinstance(event, Event) for event in reception.events), f"{what}: {reception.events!r}"
         assert reception.events or reception.ignored or not reception.keep, \
             f"{what}: no events, and ignored does not say why"
+
+    def _payment(self, one: object) -> None:
+        assert isinstance(one, SourcePayment), f"payments() gave {one!r}"
+        assert one.subject and one.keys and all(one.keys), f"a payment without subject or keys: {one!r}"
+        assert one.at.tzinfo is not None, f"{one.subject}: a time without a zone"
+        since, until = self.period
+        assert since <= one.at < until, f"{one.subject}: {one.at} is outside what was asked for"
+        assert one.amount.amount >= 0, f"{one.subject}: a return has a kind, not a negative sum"
+        assert one.verdict == "receipt" or one.why, f"{one.subject}: {one.verdict}, but nobody says why"
+        assert one.verdict != "by_hand" or one.buttons, f"{one.subject} waits for a person and has no button"
 
     def _in_words(self, operation: str, end: Any, where: str) -> None:
         """Whatever the data was: an outcome of the contract, and orders that build or are invalid."""

@@ -19,6 +19,7 @@ from hub.contracts import (
     Report,
     Request,
     Source,
+    SourcePayment,
     describe,
     load,
     php_form,
@@ -81,6 +82,10 @@ class AtWork:
         assert orders, f"fetch() gave {end!r}"
         return orders
 
+    def payments(self) -> list[SourcePayment]:
+        """The payments of the suite's period."""
+        return list(self.source.payments(*self.suite.period))
+
     def prepared(self, operation: str) -> Callable[[], Any]:
         """The operation, ready to run, with everything before it done."""
         if operation == "fetch":
@@ -93,6 +98,12 @@ class AtWork:
             return lambda: self.source.report(report)
         if operation == "poll":
             return lambda: self.source.poll("")
+        if operation == "payments":
+            return self.payments
+        if operation == "tell_person":
+            order = self.orders()[0]
+            told = report_of(order.key, "refused", order=order)
+            return lambda: self.source.tell_person(told)
         return self.source.check if operation == "check" else self.source.setup
 
     def count(self, operation: str) -> int:

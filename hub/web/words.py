@@ -77,6 +77,8 @@ CAUSES: Mapping[str, LazyString] = {
     "cancelled": _("The receipt was cancelled before printing."),
     "needs_approval": _("The return waits for the owner’s approval."),
     "approved": _("The owner approved the return; it waits for a register."),
+    "withdrawn": _("Over there the payment was taken back."),
+    "paid_again": _("Over there it is paid again."),
     "rejected": _("The owner rejected the return. Nothing was printed."),
     "claimed": _("The register has taken the receipt."),
     "printed": _("The register wrote the receipt into its fiscal storage."),

@@ -43,7 +43,7 @@ _OTHERS = Text("The receipt for deal {deal} is printed by another system, as the
 _OLD = Text("Deal {deal} was paid on {day}, longer ago than the settings allow. No receipt was made.",
             "Сделка {deal} оплачена {day} — раньше, чем разрешено в настройках. Чек не создан.")
 _BY_PAYMENTS = Text("Deal {deal} already has receipts for its payments.", "По оплатам сделки {deal} чеки уже есть.")
-_BY_STAGE = Text("Deal {deal} already has its receipt, made when it reached the paid stage.",
+BY_STAGE = Text("Deal {deal} already has its receipt, made when it reached the paid stage.",
                  "По сделке {deal} чек уже есть: он создан при переходе на стадию оплаты.")
 
 
@@ -77,7 +77,7 @@ class OrderMaker:
                 return self.no(_BY_PAYMENTS)
             return self.by_stage()
         if whole:
-            return self.no(_BY_STAGE)
+            return self.no(BY_STAGE)
         return self.no(_NOT_PAID if stages else _NO_PAYMENT, stage=deal.stage or "—")
 
     # -- what was paid -------------------------------------------------------------------------------------------

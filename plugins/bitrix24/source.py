@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
-from hub_plugins.bitrix24 import probe
+from hub_plugins.bitrix24 import listing, probe
 from hub_plugins.bitrix24.buyers import PREFIX, TAGS
 from hub_plugins.bitrix24.client import Portal, as_int, pace_of
 from hub_plugins.bitrix24.deals import deal_of_payment, read_deal
@@ -25,6 +26,7 @@ from hub.contracts import (
     Request,
     Source,
     SourceContext,
+    SourcePayment,
     Step,
     Text,
 )
@@ -87,6 +89,14 @@ class Bitrix24Source(Source):
     def poll(self, cursor: str) -> Polled:
         """Deals that reached a paid stage, deals that changed, payments made: whatever no event told."""
         return look(self.portal, self.config, self.context, cursor)
+
+    def payments(self, since: datetime, until: datetime) -> Iterable[SourcePayment]:
+        """Payments, and deals in a paid stage, with what the settings make of them."""
+        return listing.payments(self.portal, self.config, self.context, since, until)
+
+    def event_of(self, subject: str, button: str = "") -> Event:
+        """``deal:54`` or ``payment:7``."""
+        return listing.event_of(subject, button)
 
     def report(self, report: Report) -> None:
         """A comment in the deal's timeline and the deal's field, each once however often this is called."""

@@ -24,7 +24,7 @@ class TestByStage(SourceContract):
     settings: ClassVar[dict[str, Any]] = {
         "webhook": "https://acme.bitrix24.ru/rest/1/simulated0secret/", "application_token": TOKEN,
         "enterprise": True, "paid_stages": ["WON", "C3:WON"], "result_field": "UF_CRM_KKT_LINK"}
-    calls_out = frozenset({"fetch", "report", "check", "poll"})
+    calls_out = frozenset({"fetch", "report", "check", "poll", "payments"})
 
     def other_side(self) -> Bitrix24Simulator:
         simulator = Bitrix24Simulator(clock=lambda: NOW)

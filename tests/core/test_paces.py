@@ -1,0 +1,92 @@
+"""Turns at an account over there: counted once for all workers, whatever asks."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from hub.contracts import Pace, TryLater
+from hub.store import Database, paces
+from hub.testing.context import MemoryContext
+from tests.core.support import Shop
+
+
+def booked(db: Database, count: int, at_most: float = 1000.0, **more: Any) -> list[float]:
+    """The pauses of so many calls at once, of an account that bears one a second and two at once."""
+    asked = {"per_second": 1.0, "burst": 2, **more}
+    return [paces.book(db, "toy:one", asked["per_second"], asked["burst"], at_most, 4.0) for _ in range(count)]
+
+
+def test_a_burst_goes_at_once_and_the_rest_is_spaced(db: Database) -> None:
+    pauses = booked(db, 5)
+    assert pauses[:2] == [0.0, 0.0], pauses
+    for number, pause in enumerate(pauses[2:], 1):
+        assert number - 1 < pause <= number, pauses
+
+
+def test_a_turn_that_comes_too_late_is_not_booked(db: Database) -> None:
+    booked(db, 2)
+    assert all(0.5 < one <= 1.0 for one in booked(db, 50, at_most=0.5)), "it grew, so it was booked"
+    other = paces.book(db, "toy:two", 1.0, 1, 5.0, 4.0)
+    assert other == 0.0, "another account waits for nobody"
+
+
+def test_quiet_is_kept_by_everybody_and_never_for_a_day(db: Database) -> None:
+    paces.hold(db, "toy:one", 60.0, 4.0)
+    assert all(59.0 < one <= 60.0 for one in booked(db, 3, at_most=5.0)), "a burst must not break the quiet"
+    paces.hold(db, "toy:one", 1.0, 4.0)
+    assert booked(db, 1, at_most=5.0)[0] > 59.0, "a shorter wish does not end a longer one"
+    paces.hold(db, "toy:three", 10.0**9, 4.0)
+    assert paces.book(db, "toy:three", 1.0, 1, 0.0, 4.0) <= paces.LONGEST_QUIET
+
+
+def test_workers_that_ask_together_share_the_turns(db: Database) -> None:
+    """Twenty calls of four threads, one in 100 seconds: each pause is another multiple, none is given twice."""
+    pauses: list[float] = []
+    lock = threading.Lock()
+
+    def worker() -> None:
+        for _ in range(5):
+            pause = paces.book(db, "toy:one", 0.01, 1, 10_000.0, 10.0)
+            with lock:
+                pauses.append(pause)
+
+    threads = [threading.Thread(target=worker) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    assert sorted(round(one / 100 + 0.49) for one in pauses) == list(range(20)), sorted(pauses)
+
+
+def test_sources_of_one_account_share_it_through_their_context(little_shop: Shop) -> None:
+    shop = little_shop
+    other = shop.add_source("toy", shop="second")
+    first, second = (shop.sources.context(shop.facts(one)) for one in (shop.source_id, other))
+    assert first.turn("acme.example", 1.0) == 0.0
+    assert second.turn("acme.example", 1.0) > 0.5, "the second source came at once"
+    second.quiet("acme.example", 30.0)
+    assert first.turn("acme.example", 1.0) > 29.0
+
+
+def test_long_names_keep_apart() -> None:
+    names = {paces.named("toy", "x" * 300 + str(number)) for number in range(2)}
+    assert len(names) == 2 and all(len(one) == 160 for one in names)
+
+
+def test_the_plugins_hand_waits_or_says_when() -> None:
+    context, slept = MemoryContext(), list[float]()
+    pace = Pace(context, "acme.example", 2.0, sleep=slept.append)
+    pace.wait()
+    assert not slept, "nobody waits for a turn that is there"
+    context.pause = 3.0
+    pace.wait()
+    assert slept == [3.0]
+    context.pause = 60.0
+    with pytest.raises(TryLater) as late:
+        pace.wait()
+    assert late.value.after == 60.0 and "acme.example" in str(late.value) and slept == [3.0]
+    pace.hold(7.0)
+    assert context.quieted == {"acme.example": 7.0} and context.turns["acme.example"] == 3
