@@ -68,6 +68,26 @@ def _doctor(options: argparse.Namespace) -> int:
     return 1 if any(one.level == "bad" for one in found) else 0
 
 
+def _devices(options: argparse.Namespace) -> int:
+    """0 when it could look, 1 when it must not (the database is away), 2 for an address that is none."""
+    from hub import devices
+    from hub.registers.transports import BadAddress
+    from hub.store import DatabaseAway
+
+    try:
+        found = devices.look(config.load(), options.address, not options.list)
+    except BadAddress as problem:
+        print(f"hub: {problem.reason.say(options.language)}", file=sys.stderr)
+        return 2
+    except DatabaseAway as problem:
+        print(f"hub: nobody knows which ports are in use, so none was opened: the database cannot be read: {problem}",
+              file=sys.stderr)
+        return 1
+    _print(devices.values(found, options.language) if options.json else None, options.json,
+           devices.lines(found, options.language))
+    return 0
+
+
 def _simulate(options: argparse.Namespace) -> int:
     from hub.plugins import discover
 
@@ -289,6 +309,10 @@ def parser() -> argparse.ArgumentParser:
     add("doctor", _doctor, "what is wrong and how to mend it")
     add("check", _check, "what a register would refuse in a receipt written as JSON").add_argument(
         "files", nargs="+", metavar="FILE", help="docs/fiscal.md shows the form")
+    ports = add("devices", _devices, "what hangs on the ports, and which registers answer")
+    ports.add_argument("--address", action="append", default=[], metavar="ADDRESS",
+                       help="ask there too: tcp://192.168.1.50:7778, /dev/ttyS0; may be repeated")
+    ports.add_argument("--list", action="store_true", help="open nothing, ask nobody")
     add("openapi", _openapi, "the document of the hub's own API").add_argument(
         "file", nargs="?", type=Path, help="write it there; without it, to the terminal")
     simulate = commands.add_parser("simulate", help="run a simulator of another system or register")
@@ -318,7 +342,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-OWN = ("up", "web", "worker", "demo", "doctor", "check", "simulate", "plugin", "db", "user")
+OWN = ("up", "web", "worker", "demo", "doctor", "check", "devices", "simulate", "plugin", "db", "user")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -37,6 +37,7 @@ class Config:
     plugins_off: frozenset[str]
     keep_personal_days: int
     outgoing_allow: tuple[Any, ...] = ()
+    devices: tuple[str, ...] = ()
 
     @property
     def spool_dir(self) -> Path:
@@ -78,7 +79,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         log_level=(env.get("HUB_LOG_LEVEL") or "INFO").upper(), log_format=env.get("HUB_LOG_FORMAT") or "text",
         plugins_off=frozenset(name.strip() for name in env.get("HUB_PLUGINS_OFF", "").split(",") if name.strip()),
         keep_personal_days=_number(env, "HUB_KEEP_PERSONAL_DAYS", 1827, 1, 36500) or 1827,
-        outgoing_allow=_networks(env, "HUB_OUTGOING_ALLOW"))
+        outgoing_allow=_networks(env, "HUB_OUTGOING_ALLOW"),
+        devices=tuple(one.strip() for one in env.get("HUB_DEVICES", "").split(",") if one.strip()))
 
 
 def _networks(env: Mapping[str, str], name: str) -> tuple[Any, ...]:

@@ -21,6 +21,7 @@ from hub.dispatch.owner import Keepers
 from hub.dispatch.workshop import Ticker, Workshop
 from hub.intake.drain import Drains
 from hub.intake.exchange import Exchanges
+from hub.registers.discovery import configured
 from hub.runtime import Runtime, holder, on_stop
 from hub.store import DatabaseAway
 from hub.store.schema import wait_until_current
@@ -34,6 +35,7 @@ KEEP_SECONDS = 1.0
 
 def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
     """Works until it is asked to stop. Exit status 1 when the schema did not become current."""
+    devices = configured(config.devices)
     runtime = Runtime.start(config, "worker")
     stop = threading.Event()
     on_stop(stop.set)
@@ -65,7 +67,7 @@ def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
         exchanges.start()
     if "registers" in roles:
         keepers = Keepers(runtime.db, runtime.vault, runtime.catalogue, runtime.bell, name, config.data_dir,
-                          public_url=runtime.sources.public_url)
+                          public_url=runtime.sources.public_url, devices=devices)
         runtime.bell.listen(keepers.ring)
         threading.Thread(target=_keep, args=(keepers, stop), name="keepers", daemon=True).start()
     log.info("working", roles=",".join(roles), bell=runtime.bell.rung_over)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hub.contracts.settings import load
 from hub.dispatch import claims
 from hub.dispatch.claims import Fit, Owner
 from hub.dispatch.commands import Commands
+from hub.dispatch.devices import Searches
 from hub.dispatch.fiscalise import RegisterRefuses, Work
 from hub.dispatch.inventory import Known, new_checks, new_identity, new_status, trouble
 from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
@@ -312,8 +313,10 @@ class Keepers:
     """Starts a thread for every enabled register and ends those that are gone. Driven by the worker's main loop."""
 
     def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, bell: Bell, holder: str, data_dir: Path,
-                 make: Callable[..., Driver] | None = None, public_url: str = "") -> None:
+                 make: Callable[..., Driver] | None = None, public_url: str = "",
+                 devices: Iterable[str] = ()) -> None:
         self.public_url = public_url
+        self.searches = Searches(db, catalogue.drivers, devices)
         self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
         self.holder, self.data_dir, self._make = holder, data_dir, make
         self.wires = WireLogs(db)
@@ -336,6 +339,7 @@ class Keepers:
             if not thread.is_alive():
                 del self.threads[register_id]
         self.wires.look()
+        self.searches.look()
 
     def ring(self, target: str) -> None:
         """A bell for a queue or register wakes all: each looks whether it is its own. Cheap, and never wrong."""
@@ -346,6 +350,7 @@ class Keepers:
 
     def stop(self, seconds: float) -> bool:
         """Ends all threads after what they have in hand; False when one still works after ``seconds``."""
+        self.searches.stop()
         for thread in self.threads.values():
             thread.stop()
         deadline = time.monotonic() + seconds

@@ -4,6 +4,7 @@ from hub.store.alarm import Alarm, AlarmNotice, Watcher
 from hub.store.api import ApiKey, OnceAnswer, RegisterOrder, Webhook, WebhookDelivery
 from hub.store.base import Base, new_public_id, table, utcnow
 from hub.store.database import Database, DatabaseAway
+from hub.store.devices import DeviceReport, DeviceSearch
 from hub.store.notifier import NotifierRow
 from hub.store.organisation import Audit, Installation, Lease, Organisation, PaceRow, Picture, User
 from hub.store.printer import PrinterRow, PrintJob
@@ -25,9 +26,9 @@ from hub.store.wire import WirePart
 
 __all__ = [
     "Alarm", "AlarmNotice", "ApiKey", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery",
-    "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation", "KeyConflict", "Lease", "Memory",
-    "NotifierRow", "OnceAnswer", "Organisation", "PaceRow", "Picture", "PrintJob", "PrinterRow", "Queue",
-    "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record", "Register", "RegisterOrder", "ShelfItem",
-    "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow", "StoragePeriod", "User", "Watcher", "Webhook",
-    "WebhookDelivery", "WirePart", "new_public_id", "table", "utcnow",
+    "DeviceReport", "DeviceSearch", "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation",
+    "KeyConflict", "Lease", "Memory", "NotifierRow", "OnceAnswer", "Organisation", "PaceRow", "Picture", "PrintJob",
+    "PrinterRow", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record", "Register",
+    "RegisterOrder", "ShelfItem", "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow", "StoragePeriod", "User",
+    "Watcher", "Webhook", "WebhookDelivery", "WirePart", "new_public_id", "table", "utcnow",
 ]

@@ -35,6 +35,7 @@ from hub.web import (
     auth,
     conditions,
     connectors,
+    devices,
     documents,
     editor,
     filters,
@@ -152,8 +153,8 @@ def _assets(app: Flask) -> None:
 
 
 def _pages(app: Flask, catalogue: Catalogue) -> None:
-    for page in (auth.page, today.page, receipts.page, approval.page, registers.page, documents.page, queues.page,
-                 connectors.page, conditions.page, notifiers.page, watchers.page, editor.page, tryit.page,
+    for page in (auth.page, today.page, receipts.page, approval.page, registers.page, devices.page, documents.page,
+                 queues.page, connectors.page, conditions.page, notifiers.page, watchers.page, editor.page, tryit.page,
                  settings.page, public.page, slips.page, ops.page, access.page, apipage.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():

@@ -118,8 +118,8 @@ def _form(kind: type[Driver], row: Register | None) -> Any:
             Queue.organisation_id == org.id, Queue.archived_at.is_(None)).order_by(Queue.id)).all()
         chosen = {one.queue_id for one in session.scalars(select(QueueRegister).where(
             QueueRegister.register_id == row.id))} if row else {queues[0].id}
-    values: Mapping[str, Any] = row.settings if row else {}
-    title, zone = (row.title, row.zone) if row else ("", org.zone)
+    values: Mapping[str, Any] = {**(row.settings if row else {}), **_prefilled(kind)}
+    title, zone = (row.title, row.zone) if row else (request.args.get("title", "")[:128], org.zone)
     errors: dict[str, Any] = {}
     kept = ""
     if request.method == "POST":
@@ -141,6 +141,12 @@ def _form(kind: type[Driver], row: Register | None) -> Any:
         "register_form.html", kind=kind, row=row, fields=fields, errors=errors, title=title, zone=zone, kept=kept,
         stray=forms.stray(fields, {name: text for name, text in errors.items() if name not in names}),
         queues=queues, chosen=chosen, zones=ZONES), 422 if errors else 200
+
+
+def _prefilled(kind: type[Driver]) -> dict[str, str]:
+    """What the search for registers already knows: the address, where the driver has such a setting."""
+    address = request.args.get("address", "")[:200]
+    return {"address": address} if address and "address" in kind.settings().fields else {}
 
 
 def _own_problems(zone: str) -> dict[str, Any]:

@@ -181,6 +181,7 @@ AUDIT: Mapping[str, LazyString] = {
     "register.archive": _("register taken away"), "register.command": _("order to a register"),
     "register.x": _("X report"), "register.z": _("Z report, closes the shift"),
     "register.cash_in": _("cash in"), "register.cash_out": _("cash out"), "register.check": _("reading of the state"),
+    "register.search": _("search for registers"),
     "register.serve": _("queues of a register changed"), "register.alarm": _("alarm of a register seen"),
     "register.order.x": _("X report ordered"), "register.order.z": _("Z report ordered"),
     "register.order.cash_in": _("cash in ordered"), "register.order.cash_out": _("cash out ordered"),

@@ -27,6 +27,7 @@ from hub.store import (
     Database,
     DatabaseAway,
     Delivery,
+    DeviceReport,
     Evidence,
     ForeignDocument,
     Inbox,
@@ -281,7 +282,8 @@ POINTERS: tuple[tuple[Any, str], ...] = (
     (WirePart, "register_id"), (Slip, "register_id"), (SlipNotice, "slip_id"), (SlipNotice, "notifier_id"), (ApiKey,
     "source_id"), (OnceAnswer, "source_id"), (Webhook, "source_id"), (WebhookDelivery, "webhook_id"),
     (WebhookDelivery, "receipt_id"), (RegisterOrder, "register_id"), (RegisterOrder, "source_id"),
-    (PrintJob, "printer_id"), (PrintJob, "receipt_id"), (PrintJob, "register_id"))
+    (PrintJob, "printer_id"), (PrintJob, "receipt_id"), (PrintJob, "register_id"),
+    (DeviceReport, "search_id"))
 
 
 def test_every_pointer_of_the_model_is_in_the_list() -> None:
