@@ -52,6 +52,21 @@ def _demo(options: argparse.Namespace) -> int:
     return demo.run(as_json=options.json, keep=options.keep)
 
 
+def _torture(options: argparse.Namespace) -> int:
+    from hub.torture import run
+    from hub.torture.stage import Options
+
+    first, _, last = options.seed.partition("-")
+    if not first.isdigit() or not (last or first).isdigit():
+        print(f"hub: --seed is a number or two, like 7 or 1-20, not {options.seed!r}", file=sys.stderr)
+        return 2
+    return run.main(Options(
+        receipts=options.receipts, seed=0, registers=options.registers, sources=options.sources,
+        database=options.database, drivers=tuple(options.drivers.split(",")), source=options.source,
+        minutes=options.minutes, broken=options.broken, round=options.round),
+        tuple(range(int(first), int(last or first) + 1)), options.json, options.keep)
+
+
 def _doctor(options: argparse.Namespace) -> int:
     from hub import doctor
 
@@ -306,6 +321,22 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("name", nargs="?", default="", help="a demo that a plugin brings; without it, one order each")
     demo.add_argument("--keep", help="keep the demo's data in this folder")
     demo.add_argument("--judge", action="store_true", help="with a name and --keep: only compare what lies there")
+    torture = add("torture", _torture, "break everything on purpose and hold sources, database and registers against "
+                                       "each other")
+    torture.add_argument("--receipts", type=int, default=1000, metavar="N")
+    torture.add_argument("--seed", default="1", help="a number, or several runs: 1-20")
+    torture.add_argument("--registers", type=int, default=8, metavar="R")
+    torture.add_argument("--sources", type=int, default=2, metavar="S")
+    torture.add_argument("--database", default="sqlite", help="sqlite, postgresql (a server of the run's own), or the "
+                                                              "address of an empty PostgreSQL database")
+    torture.add_argument("--drivers", default="emulator", help="of the registers, with commas between them")
+    torture.add_argument("--source", default="", help="plugin of the sources")
+    torture.add_argument("--minutes", type=float, default=0.0, help="begin no round after so long")
+    torture.add_argument("--round", type=int, default=1000, help="receipts between two times of rest")
+    torture.add_argument("--break", dest="broken", default="",
+                         choices=("", "attempt", "find", "dedupe", "fence", "bell"),
+                         help="switch one safety off: then the judge must find a miss")
+    torture.add_argument("--keep", default="", help="keep everything in this folder")
     add("doctor", _doctor, "what is wrong and how to mend it")
     add("check", _check, "what a register would refuse in a receipt written as JSON").add_argument(
         "files", nargs="+", metavar="FILE", help="docs/fiscal.md shows the form")
@@ -342,7 +373,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-OWN = ("up", "web", "worker", "demo", "doctor", "check", "devices", "simulate", "plugin", "db", "user")
+OWN = ("up", "web", "worker", "demo", "torture", "doctor", "check", "devices", "simulate", "plugin", "db", "user")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

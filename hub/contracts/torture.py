@@ -93,7 +93,7 @@ class TortureRegister(Tortured):
 
     @abstractmethod
     def unplug(self) -> None:
-        """Cuts the connection that stands now; another may be made at once."""
+        """Makes way for another host: cuts the connection that stands now, on models that talk to one host only."""
 
     @abstractmethod
     def documents(self) -> list[dict[str, Any]]:

@@ -40,6 +40,10 @@ class People:
         return {"powered": self.device.powered, "conditions": sorted(self.engine.conditions),
                 "strikes": [one.to_json() for one in tuple(self.device.strikes.waiting)]}
 
+    def do_last_at(self) -> str:
+        """The register's own time of the last document."""
+        return self.engine.books.last_at.isoformat() if self.engine.books.last_at else ""
+
     def do_hits(self) -> list[dict[str, Any]]:
         """The strikes with a note that came to pass."""
         return list(self.device.strikes.hits)

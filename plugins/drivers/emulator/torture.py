@@ -7,6 +7,7 @@ import random
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,6 +64,8 @@ class TorturedEmulator(TortureRegister):
         self._seen = 0
         #: A fiscal storage is to be replaced when the power returns.
         self._replace = False
+        #: Seconds that its clock must be ahead by now.
+        self._offset = 0.0
 
     def start(self) -> None:
         process = subprocess.Popen(
@@ -105,7 +108,9 @@ class TorturedEmulator(TortureRegister):
         if kind == "cashier":
             return self._sell(note, chance)
         if kind == "register_clock":
-            self.running.do("set_clock", offset=chance.choice((-1, 1)) * chance.uniform(1800, 3 * 86400))
+            # Ahead seldom: once a document is dated there, no clock may ever go back behind it.
+            jump = chance.uniform(1800, 26 * 3600) if chance.random() < 0.25 else -chance.uniform(1800, 3 * 86400)
+            self.running.do("set_clock", offset=self._offset + jump)
             self._mine.append({"note": note, "at": time.time(), "key": ""})
             return True
         strikes = _STRIKES[kind](chance)
@@ -136,7 +141,11 @@ class TorturedEmulator(TortureRegister):
             running.do("replace_storage", force=True)
         running.do("load_paper")
         running.do("power_on")
-        running.do("set_clock", offset=0.0)
+        last = running.do("last_at")
+        ahead = datetime.fromisoformat(last).timestamp() - time.time() if last else 0.0
+        # As an engineer sets it: right, or where that is no longer possible, just after the last document.
+        self._offset = max(0.0, ahead + 1.0)
+        running.do("set_clock", offset=self._offset)
 
     def pace(self, seconds: float) -> None:
         self.running.do("pace", seconds=seconds)

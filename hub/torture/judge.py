@@ -1,0 +1,452 @@
+"""The judge of a torture run: a program of its own that imports nothing of the hub.
+
+    python judge.py FOLDER [--database URL]
+
+It reads what the sources say was paid and what they were told (``source-*.json``), what the registers' fiscal storages
+hold (``register-*.json``), the database, the hub's log, and the list of faults (``run.json``), and holds them against
+each other. It prints one JSON object and ends with 1 when anything is not as it must be.
+
+Only the standard library; psycopg for PostgreSQL. An order is known again on paper by the words that its source put
+into the name of a line, never by a key that the hub made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sqlite3
+import sys
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+#: The words of an order, as the run makes them.
+WORDS = re.compile(r"T\d+-\d+")
+#: Seconds within which the system must come to rest by itself.
+REST = 60.0
+#: Causes in a receipt's history that only a bad day makes.
+ODD = frozenset({"uncertain", "interrupted", "found", "found_printed", "not_printed", "unavailable", "refused",
+                 "undecided", "document_taken", "key_taken", "lease_lost"})
+PRINTED = ("recorded", "confirmed")
+#: Seconds after a fault in which its consequences show.
+AFTER = 75.0
+
+Row = dict[str, Any]
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def unix(value: Any) -> float:
+    """A time of either database as seconds since 1970."""
+    if value is None:
+        return 0.0
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
+    return float(value.timestamp())
+
+
+class Reader:
+    """Rows of the hub's database as mappings, by nothing but the driver."""
+
+    def __init__(self, url: str) -> None:
+        if url.startswith("sqlite"):
+            self._connection: Any = sqlite3.connect(f"file:{url.removeprefix('sqlite:///')}?mode=ro", uri=True)
+        else:
+            import psycopg
+
+            self._connection = psycopg.connect(url.replace("postgresql+psycopg", "postgresql"))
+
+    def rows(self, table: str, *columns: str, where: str = "1 = 1") -> list[Row]:
+        cursor = self._connection.cursor()
+        cursor.execute(f"SELECT {', '.join(columns)} FROM {table} WHERE {where} ORDER BY id")
+        return [dict(zip(columns, row)) for row in cursor.fetchall()]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class World:
+    """All that is known, by what it is looked up with."""
+
+    def __init__(self, folder: Path, database: str = "") -> None:
+        self.run = json.loads((folder / "run.json").read_text("utf-8"))
+        self.sources = {one["id"]: one for one in self.run["sources"]}
+        self.registers = {one["id"]: one for one in self.run["registers"]}
+        self.said = {one["id"]: json.loads((folder / f"{one['name']}.json").read_text("utf-8"))
+                     for one in self.run["sources"]}
+        self.paper: list[Row] = []
+        for one in self.run["registers"]:
+            for document in json.loads((folder / f"{one['name']}.json").read_text("utf-8")):
+                self.paper.append({**document, "register": one["id"]})
+        self._read(Reader(database or self.run["database"]))
+        self.log = sorted((line for file in folder.glob("*.log") for line in _lines(file)), key=lambda one: one["t"])
+        self._log_times = [one["t"] for one in self.log]
+        self._sort()
+
+    def _read(self, reader: Reader) -> None:
+        self.receipts = reader.rows("receipt", "id", "source_id", "order_number", "source_key", "receipt_key", "state",
+                                    "total", "kind", "organisation_id", "record_id", "reason", "created_at")
+        self.events = reader.rows("receipt_event", "id", "receipt_id", "at", "state_from", "state_to", "actor",
+                                  "cause", "details")
+        self.attempts = reader.rows("attempt", "id", "receipt_id", "register_id", "number", "state", "what",
+                                    "storage_number", "bookmark", "fence", "created_at", "ended_at")
+        self.records = reader.rows("record", "id", "receipt_id", "register_id", "storage_number", "document_number",
+                                   "total", "printed_at", "created_at")
+        self.deliveries = reader.rows("delivery", "id", "receipt_id", "public_id", "target", "about", "state", "tries",
+                                      "created_at", "done_at")
+        self.foreign = {(one["storage_number"], one["document_number"]) for one in reader.rows(
+            "foreign_document", "id", "storage_number", "document_number")}
+        self.inbox = reader.rows("inbox", "id", "source_id", "subject", "via", "state", "deliveries", "created_at")
+        self.storages = {one["id"]: one["storage_number"] for one in reader.rows("register", "id", "storage_number")}
+        self.evidence = reader.rows("evidence", "id", "receipt_id", "register_id", "what", "details")
+        reader.close()
+        for one in self.events:
+            one["t"] = unix(one["at"])
+        for one in self.attempts:
+            one["t"], one["end"] = unix(one["created_at"]), unix(one["ended_at"])
+        for one in self.inbox:
+            one["t"] = unix(one["created_at"])
+
+    def _sort(self) -> None:
+        self.by_key = {one["receipt_key"]: one for one in self.receipts}
+        self.by_order: dict[tuple[int, str], list[Row]] = defaultdict(list)
+        for one in self.receipts:
+            self.by_order[one["source_id"], one["order_number"]].append(one)
+        self.history: dict[int, list[Row]] = defaultdict(list)
+        for one in self.events:
+            self.history[one["receipt_id"]].append(one)
+        self.tries: dict[int, list[Row]] = defaultdict(list)
+        for one in self.attempts:
+            if one["receipt_id"] is not None:
+                self.tries[one["receipt_id"]].append(one)
+        self.record = {one["receipt_id"]: one for one in self.records}
+        self.reports: dict[int, list[Row]] = defaultdict(list)
+        for one in self.deliveries:
+            if one["target"] == "source":
+                self.reports[one["receipt_id"]].append(one)
+        self.printed: dict[str, list[Row]] = defaultdict(list)
+        self.strangers: list[Row] = []
+        for one in self.paper:
+            found = {match.group(0) for line in one["lines"] if (match := WORDS.search(line[0]))}
+            if one["counter"]:
+                continue
+            if len(found) == 1:
+                self.printed[found.pop()].append(one)
+            else:
+                self.strangers.append(one)
+
+    def logged(self, since: float, until: float, *events: str) -> bool:
+        """Whether the hub's log has one of these events between two moments."""
+        for one in self.log[bisect_left(self._log_times, since):]:
+            if one["t"] > until:
+                return False
+            if one["event"] in events:
+                return True
+        return False
+
+    def odd(self, receipt_id: int, since: float, until: float) -> bool:
+        """Whether a receipt's way was not the plain one then."""
+        return any(one["cause"] in ODD and since <= one["t"] <= until for one in self.history[receipt_id])
+
+
+def _lines(file: Path) -> list[Row]:
+    found = []
+    for line in file.read_text("utf-8", "replace").splitlines():
+        try:
+            one = json.loads(line)
+            found.append({"t": unix(one["timestamp"].replace("Z", "+00:00")), "event": one.get("event", ""),
+                          "register": one.get("register")})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return found
+
+
+# -- what must be ----------------------------------------------------------------------------------------------------
+
+
+class Verdict:
+    """What is not as it must be, each with the history of its receipt."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.misses: list[Row] = []
+        self.undecided = 0
+
+    def miss(self, what: str, order: Row | None = None, receipt: Row | None = None, **more: Any) -> None:
+        """One more."""
+        world = self.world
+        story: Row = {"what": what, **more}
+        if order is not None:
+            story["order"] = order
+            story["paper"] = world.printed.get(order["words"], [])
+        if receipt is not None:
+            story["receipt"] = {name: str(value) for name, value in receipt.items()}
+            story["history"] = [
+                f"{one['at']} {one['state_from'] or '-'} -> {one['state_to']} by {one['actor']}: {one['cause']} "
+                f"{one['details'] or ''}" for one in world.history[receipt["id"]]]
+            story["attempts"] = [{name: str(value) for name, value in one.items()}
+                                 for one in world.tries[receipt["id"]]]
+            story["reports"] = [{name: str(value) for name, value in one.items()}
+                                for one in world.reports[receipt["id"]]]
+            story["evidence"] = [str(one) for one in world.evidence if one["receipt_id"] == receipt["id"]]
+        self.misses.append(story)
+
+    def orders(self) -> None:
+        """Every order of every source."""
+        known: set[tuple[int, str]] = set()
+        for source_id, said in self.world.said.items():
+            told: dict[str, list[Row]] = defaultdict(list)
+            for one in said["told"]:
+                told[one["number"]].append(one)
+            for order in said["sent"]:
+                known.add((source_id, order["number"]))
+                self._order(source_id, order, told[order["number"]])
+        wanted = {one["words"] for said in self.world.said.values() for one in said["sent"]}
+        for words, documents in self.world.printed.items():
+            if words not in wanted:
+                self.miss("printed, and nobody ordered it", paper=documents)
+        for document in self.world.strangers:
+            self.miss("printed by the hub, and nobody knows what for", paper=[document])
+        for (source_id, number), rows in self.world.by_order.items():
+            if (source_id, number) not in known:
+                self.miss("a receipt of an order that there is not", None, rows[0])
+
+    def _order(self, source_id: int, order: Row, told: list[Row]) -> None:
+        world, rows = self.world, self.world.by_order[source_id, order["number"]]
+        papers = world.printed.get(order["words"], [])
+        if len(papers) > 1:
+            self.miss(f"printed {len(papers)} times", order, rows[0] if rows else None)
+        if not rows:
+            self.miss("lost: the hub knows nothing of the order", order)
+            return
+        if len(rows) > 1:
+            self.miss(f"{len(rows)} receipts of one order", order, rows[0])
+            return
+        receipt = rows[0]
+        for document in papers:
+            self._document(source_id, order, receipt, document)
+        if receipt["state"] == "uncertain":
+            self._uncertain(order, receipt)
+        elif receipt["state"] not in PRINTED:
+            self.miss(f"not printed: {receipt['state']}" if not papers else f"printed, and {receipt['state']}", order,
+                      receipt)
+        elif not papers:
+            self.miss("recorded, and not on paper", order, receipt)
+        else:
+            self._report(order, receipt, papers[0], told)
+
+    def _document(self, source_id: int, order: Row, receipt: Row, document: Row) -> None:
+        inn = self.world.sources[source_id]["inn"]
+        if self.world.registers[document["register"]]["inn"] != inn or document["inn"] != inn:
+            self.miss("printed on another organisation's register", order, receipt)
+        asked = {"kind": order["kind"], "total": order["total"], "cash": order["cash"], "card": order["card"]}
+        written = {name: document[name] for name in asked}
+        if asked != written:
+            self.miss("printed with another sum or payment", order, receipt, asked=asked, written=written)
+        if [line[1] for line in document["lines"]] != [order["total"]] \
+                or order["words"] not in document["lines"][0][0]:
+            self.miss("printed with other lines", order, receipt)
+        record = self.world.record.get(receipt["id"])
+        if receipt["state"] in PRINTED and (record is None or (record["storage_number"], record["document_number"])
+                                            != (document["storage"], document["number"])):
+            self.miss("the record names another document", order, receipt, record=str(record))
+
+    def _report(self, order: Row, receipt: Row, document: Row, told: list[Row]) -> None:
+        facts = {(one["storage"], one["document"]) for one in told}
+        if facts != {(document["storage"], document["number"])}:
+            self.miss("its source was not told of this document" if not facts else "its source was told another one",
+                      order, receipt, told=told)
+        rows = [one for one in self.world.reports[receipt["id"]] if one["about"] == "recorded"]
+        if len(rows) != 1 or rows[0]["state"] != "done":
+            self.miss("its report is not one that was done", order, receipt)
+
+    def _uncertain(self, order: Row, receipt: Row) -> None:
+        """Doubt is right only when the register can no longer be asked: its storage was taken out meanwhile."""
+        live = [one for one in self.world.tries[receipt["id"]] if one["state"] == "uncertain"]
+        if len(live) == 1 and live[0]["storage_number"] != self.world.storages[live[0]["register_id"]]:
+            self.undecided += 1
+        else:
+            self.miss("uncertain, though the storage could be read", order, receipt)
+
+    def rests(self) -> None:
+        """After each round everything is mended, and the system must come to rest by itself."""
+        for one in self.world.run["rests"]:
+            if one["seconds"] is None or one["seconds"] > REST:
+                self.miss(f"not at rest within {REST:.0f} s", waiting=one["waiting"], round=one["round"])
+
+
+# -- what the faults did ---------------------------------------------------------------------------------------------
+
+
+class Effects:
+    """Whether a fault changed an outcome: what would have gone otherwise without it, by the traces that it left."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.hits: dict[str, list[Row]] = defaultdict(list)
+        for one in world.run["hits"]:
+            self.hits[one["note"]].append(one)
+
+    def changed(self, fault: Row) -> bool:
+        kind = fault["kind"]
+        how = getattr(self, f"_{kind}", None)
+        if how is not None:
+            return bool(how(fault))
+        return self._register(fault)
+
+    def _register(self, fault: Row) -> bool:
+        """A receipt that was in hand when it struck did not end at once with its record."""
+        for hit in self.hits[fault["id"]]:
+            receipt = self.world.by_key.get(hit["key"])
+            if receipt is not None and self.world.odd(receipt["id"], hit["at"] - 1.0, hit["at"] + AFTER):
+                return True
+        return False
+
+    def _register_killed(self, fault: Row) -> bool:
+        return self._on(fault["register"], fault["at"] - 1.0, fault["until"] + 10.0)
+
+    def _on(self, register: int, since: float, until: float) -> bool:
+        """A receipt that a register had in hand did not end at once with its record."""
+        return any(one["register_id"] == register and one["receipt_id"] is not None and one["t"] <= until
+                   and (one["end"] or until) >= since and self.world.odd(one["receipt_id"], since, until + AFTER)
+                   for one in self.world.attempts)
+
+    def _cashier(self, fault: Row) -> bool:
+        """The document is kept as a stranger's, between the hub's own."""
+        return any((one.get("storage"), one.get("number")) in self.world.foreign for one in self.hits[fault["id"]])
+
+    def _storage(self, fault: Row) -> bool:
+        """An attempt's storage is not there any more, or receipts are on the new one."""
+        olds = {one["storage_number"] for one in self.world.attempts if one["register_id"] == fault["register"]}
+        return self._register(fault) and len(olds) > 1
+
+    def _register_clock(self, fault: Row) -> bool:
+        """The register refused to work by that clock, or a record's own time is not that of the day."""
+        gone = any(one["event"] == "register_gone" and one["register"] == fault["register"]
+                   and fault["at"] - 0.5 <= one["t"] <= fault["until"] + 10.0 for one in self.world.log)
+        return gone or any(one["register_id"] == fault["register"] and fault["at"] - 1.0 <= unix(one["created_at"])
+                   <= fault["until"] + AFTER and abs(unix(one["printed_at"]) - unix(one["created_at"])) > 600
+                   for one in self.world.records)
+
+    def _died(self, fault: Row) -> bool:
+        """What a process had in hand was taken over: a receipt's fate was looked up, an event or a report was
+        worked on again, a register has a new owner."""
+        since, until = fault["at"] - 0.5, fault["until"] + AFTER
+        for one in self.world.attempts:
+            if one["t"] <= fault["at"] and (not one["end"] or one["end"] >= fault["at"]) and (
+                    one["receipt_id"] is None or self.world.odd(one["receipt_id"], since, until)):
+                return True
+        owners: dict[str, int] = {}
+        for one in self.world.events:
+            if since <= one["t"] <= until and one["cause"] == "claimed":
+                register, _, fence = one["actor"].partition("#")
+                number = int(fence or 0)
+                if number > owners.setdefault(register, number):
+                    return True
+        return any(one["tries"] > 1 and unix(one["created_at"]) <= until and unix(one["done_at"]) >= since
+                   for one in self.world.deliveries)
+
+    _worker_killed = _killed_at_step = _died
+
+    def _web_killed(self, fault: Row) -> bool:
+        """An event did not get in, or got no answer."""
+        return any(not one["arrived"] and fault["at"] - 1.0 <= one["at"] <= fault["until"] + 5.0
+                   for said in self.world.said.values() for one in said["events"])
+
+    def _two_hosts(self, fault: Row) -> bool:
+        """A receipt that one host had in hand was decided by the other."""
+        receipt = self.world.by_key.get(fault.get("key", ""))
+        return receipt is not None and len({one["fence"] for one in self.world.tries[receipt["id"]]}
+                                           | {one["actor"] for one in self.world.history[receipt["id"]]
+                                              if one["actor"].startswith("register:")}) > 1
+
+    def _redis_stopped(self, fault: Row) -> bool:
+        return self.world.logged(fault["at"], fault["until"] + 5.0, "bell_silent", "bell_away")
+
+    def _redis_flushed(self, fault: Row) -> bool:
+        """Orders came while no worker was known to the bell: they were found by looking."""
+        return any(one["state_from"] == "" and fault["at"] <= one["t"] <= fault["until"] + 2.0
+                   for one in self.world.events)
+
+    def _database(self, fault: Row) -> bool:
+        """Somebody was told that the database is away, or requests went to the spool."""
+        since, until = fault["at"] - 0.5, fault["until"] + 40.0
+        return self.world.logged(since, until, "database_away", "spool_failed", "tick_failed") or any(
+            one["via"] == "spool" and since <= one["t"] <= until for one in self.world.inbox)
+
+    _database_locked = _database_restarted = _disk_full = _database
+
+    def _restored(self, fault: Row) -> bool:
+        """Receipts that the restored database did not know were found printed."""
+        return any(one["cause"] == "found_printed" and one["t"] >= fault["at"] for one in self.world.events)
+
+    def _host_clock(self, fault: Row) -> bool:
+        """Something happened at a time that is not that of the day."""
+        since, until = fault["at"] + fault["offset"] - 0.5, fault["until"] + fault["offset"] + 0.5
+        return any(since <= one["t"] <= until for one in self.world.events)
+
+    def _thrice(self, fault: Row) -> bool:
+        """One order's events came more than once."""
+        seen = Counter((one["source_id"], one["subject"]) for one in self.world.inbox
+                       if one["source_id"] == fault["source"] and one["subject"])
+        return any(count > 1 for count in seen.values()) or any(
+            one["deliveries"] > 1 for one in self.world.inbox if one["source_id"] == fault["source"])
+
+    def _reports_fail(self, fault: Row) -> bool:
+        sources = {one["id"]: one["source_id"] for one in self.world.receipts}
+        return any(one["tries"] > 1 and sources.get(one["receipt_id"]) == fault["source"]
+                   for one in self.world.deliveries)
+
+    def _source(self, fault: Row) -> bool:
+        return self.world.logged(fault["at"] - 0.5, fault["until"] + 5.0, "source_later", "report_later", "poll_later",
+                                 "fetch_failed", "report_failed")
+
+    _source_down = _source_garbage = _report_unheard = _source
+
+
+def judge(folder: Path, database: str = "") -> Row:
+    """The verdict on a run."""
+    world = World(folder, database)
+    verdict = Verdict(world)
+    verdict.orders()
+    verdict.rests()
+    effects = Effects(world)
+    done, changed = Counter[str](), Counter[str]()
+    for fault in world.run["faults"]:
+        done[fault["kind"]] += 1
+        changed[fault["kind"]] += effects.changed(fault)
+    states = Counter(one["state"] for one in world.receipts)
+    rests = [one["seconds"] for one in world.run["rests"] if one["seconds"] is not None]
+    return {
+        "agree": not verdict.misses, "seed": world.run["seed"], "broken": world.run["broken"],
+        "database": world.run["database"].partition(":")[0], "seconds": world.run["seconds"],
+        "orders": sum(len(said["sent"]) for said in world.said.values()), "receipts": len(world.receipts),
+        "states": dict(states), "documents": sum(map(len, world.printed.values())),
+        "foreign": sum(one["counter"] for one in world.paper), "undecided": verdict.undecided,
+        "reports": sum(one["state"] == "done" for one in world.deliveries if one["target"] == "source"),
+        "events": sum(len(said["events"]) for said in world.said.values()),
+        "faults": {kind: {"done": done[kind], "changed": changed[kind]} for kind in sorted(done)},
+        "faults_done": sum(done.values()), "faults_changed": sum(changed.values()),
+        "kinds_without_effect": sorted(kind for kind in done if not changed[kind]),
+        "worst_rest": max(rests, default=None), "misses": verdict.misses}
+
+
+def main(argv: list[str]) -> int:
+    """The program."""
+    parser = argparse.ArgumentParser(description="Judges a kept torture run.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--database", default="", help="instead of the address in run.json")
+    options = parser.parse_args(argv)
+    found = judge(options.folder, options.database)
+    print(json.dumps(found, ensure_ascii=False, indent=1, default=str))
+    return 0 if found["agree"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,397 @@
+"""What goes on at the same time in a round: buyers pay, registers break, workers die, the world around them breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hub.torture.child import LEASE, order, tell
+from hub.torture.plan import Deck
+from hub.torture.processes import FULL, NEARLY_FULL, Child
+from hub.torture.stage import Placed, Stage
+
+#: Seconds: that a register stays broken; that a fault may wait for its moment; between two strikes.
+BROKEN, PATIENCE, EVERY = (0.4, 1.6), 4.0, (0.10, 0.30)
+#: Seconds that a step is waited for, and that a process that died may take to come back.
+STEP_PATIENCE, BACK = 3.0, 15.0
+#: Seconds that the world stays broken; longer than a door waits for the database when that is the point.
+AWAY, LOCKED, JUMPED = (1.0, 2.5), (4.5, 5.5), (2.5, 4.0)
+#: Records that a restored database must not know.
+LOST_RECORDS = 8
+#: Orders that may wait before buyers wait, too.
+MOST_BEHIND = 150
+#: Steps of shifts and of orders from the page: some register must be told to print a Z.
+ORDERED = ("shift_attempt", "shift_done", "shift_kept", "order_taken")
+#: Steps that only a bad moment brings.
+SELDOM = ("spooled", "spool_stored", "bound", "identity_kept", "foreign_kept", "doubted", "freed", "found", "verdict")
+
+
+class Log:
+    """The faults that were done, for the judge. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.faults: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+        self._number = 0
+
+    def new(self, kind: str, **facts: Any) -> dict[str, Any]:
+        """A fault that may come to pass; ``keep`` it when it did."""
+        with self._lock:
+            self._number += 1
+            return {"id": f"f{self._number}", "kind": kind, "at": time.time(), "until": 0.0, **facts}
+
+    def keep(self, fault: dict[str, Any]) -> None:
+        """It came to pass."""
+        fault["until"] = fault["until"] or time.time()
+        with self._lock:
+            self.faults.append(fault)
+
+
+class Lane(threading.Thread):
+    """One thing after another until it is told to stop."""
+
+    def __init__(self, stage: Stage, log: Log, name: str, seed: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.stage, self.log = stage, log
+        # Each lane has chances of its own: what another one does must not change them.
+        self.chance = random.Random(f"{stage.options.seed}/{seed}")
+        self.over = threading.Event()
+        self.problem: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            while not self.over.is_set() and self.step():
+                pass
+        except BaseException as problem:
+            self.problem = problem
+
+    def step(self) -> bool:
+        """One thing. False ends the lane."""
+        raise NotImplementedError
+
+    def pause(self, low: float, high: float) -> None:
+        """Some time of the seed's choice."""
+        self.over.wait(self.chance.uniform(low, high))
+
+
+class Buyers(Lane):
+    """Pay so many orders, so many a second, at every source."""
+
+    def __init__(self, stage: Stage, log: Log, count: int, first: int, rate: float, seed: str) -> None:
+        super().__init__(stage, log, "buyers", seed)
+        self.left, self.number, self.rate = count, first, rate
+        self._due = time.monotonic()
+
+    def step(self) -> bool:
+        if not self.left:
+            return False
+        if self.number % 20 == 0 and self._behind() > MOST_BEHIND:
+            self.over.wait(0.5)
+            return True
+        place = self.chance.randrange(len(self.stage.sources))
+        back = self.chance.random() < 0.08
+        self.stage.sources[place].it.pay(f"T{place}-{self.number:06d}", self.chance.randint(100, 900_000), back,
+                                         not back and self.chance.random() < 0.4)
+        self.left, self.number = self.left - 1, self.number + 1
+        self._due = max(self._due + 1 / self.rate, time.monotonic() - 1.0)
+        self.over.wait(max(0.0, self._due - time.monotonic()))
+        return True
+
+
+    def _behind(self) -> int:
+        """Orders that are not on paper yet: buyers wait, too, when the tills are slow."""
+        printed = self.stage.store.rows("SELECT count(*) FROM receipt WHERE state IN ('recorded', 'confirmed')")
+        return self.number - int(printed[0][0])
+
+
+class Strikes(Lane):
+    """Something happens to one register after another; each is mended after a moment."""
+
+    def __init__(self, stage: Stage, log: Log, deck: Deck, seed: str) -> None:
+        super().__init__(stage, log, "strikes", seed)
+        self.deck = deck
+        #: Register -> what it suffers, when it began, when it is mended.
+        self.suffering: dict[int, tuple[dict[str, Any], float, float]] = {}
+        self.lock = threading.Lock()
+        self.hits: dict[str, float] = {}
+
+    def step(self) -> bool:
+        if not self.deck:
+            return False
+        self._mend()
+        free = [one for one in self.stage.registers if one.id not in self.suffering]
+        if free:
+            kind = self.deck.deal()
+            able = [one for one in free if kind in one.it.faults]
+            if able:
+                self.strike(self.chance.choice(able), kind)
+        self.pause(*EVERY)
+        return True
+
+    def strike(self, register: Placed, kind: str) -> None:
+        """Does one fault to one register."""
+        fault = self.log.new(kind, register=register.id)
+        with self.lock, contextlib.suppress(OSError, RuntimeError):
+            if register.it.strike(kind, fault["id"], self.chance):
+                now = time.monotonic()
+                self.suffering[register.id] = (fault, now, now + self.chance.uniform(*BROKEN))
+
+    def _mend(self, everything: bool = False) -> None:
+        now = time.monotonic()
+        by_id = {one.id: one for one in self.stage.registers}
+        for number, (fault, began, until) in list(self.suffering.items()):
+            register = by_id[number]
+            with self.lock, contextlib.suppress(OSError, RuntimeError):
+                hit = next((one for one in register.it.hits() if one["note"] == fault["id"]), None)
+                if hit is None and now < began + PATIENCE and not everything:
+                    continue
+                if hit is not None and time.time() < hit["at"] + (until - began) and not everything:
+                    continue
+                register.it.mend()
+                del self.suffering[number]
+                if hit is not None:
+                    fault["at"] = hit["at"]
+                    self.log.keep(fault)
+
+    def mend_all(self) -> None:
+        """Nothing suffers any more."""
+        self._mend(everything=True)
+        for one in self.stage.registers:
+            with contextlib.suppress(OSError, RuntimeError):
+                one.it.mend()
+
+
+class Deaths(Lane):
+    """Workers die: at each named step, and at moments between them."""
+
+    def __init__(self, stage: Stage, log: Log, deck: Deck, quiet: threading.Lock, seed: str) -> None:
+        super().__init__(stage, log, "deaths", seed)
+        self.deck, self.quiet, self.seldom = deck, quiet, () if stage.options.broken else SELDOM
+        #: Step -> how often a process died there.
+        self.died: dict[str, int] = {}
+
+    def step(self) -> bool:
+        if not self.deck:
+            return False
+        self.pause(0.2, 0.8)
+        with self.quiet:
+            step = self.deck.deal()
+            worker = self.chance.choice(self.stage.hub.workers)
+            if not self._ready(worker):
+                return True
+            if step:
+                self._at(worker, step)
+            else:
+                self._kill(worker)
+        return True
+
+    def _kill(self, worker: Child) -> None:
+        self.pause(0.0, 0.5)
+        fault = self.log.new("worker_killed", role=worker.role)
+        worker.kill()
+        self._back(worker, fault)
+
+    def _at(self, worker: Child, step: str) -> None:
+        """Tells a worker, and the web process in case it is one of its steps, where to die."""
+        if step in ORDERED:
+            for one in self.chance.sample(self.stage.registers, min(3, len(self.stage.registers))):
+                self.stage.store.write("UPDATE register SET command = 'z' WHERE id = ?", one.id)
+        told = {one: order(self.stage.folder, one.role) for one in (worker, self.stage.hub.children["web-a"])}
+        # Steps that come seldom are waited for all the time.
+        wanted = " ".join(dict.fromkeys([step, *(one for one in self.seldom if one not in self.died)]))
+        for file in told.values():
+            tell(file, f"kill {wanted}")
+        found: list[tuple[Child, str]] = []
+
+        def died() -> bool:
+            found[:] = [(one, words[1]) for one, file in told.items()
+                        if (words := file.read_text("ascii").split())[:1] == ["done"]]
+            return bool(found)
+
+        if not _until(died, STEP_PATIENCE, self.over):
+            died()
+        for file in told.values():
+            file.unlink(missing_ok=True)
+        for dead, where in found:
+            self.died[where] = self.died.get(where, 0) + 1
+            self._back(dead, self.log.new("killed_at_step", role=dead.role, step=where))
+
+    def _back(self, child: Child, fault: dict[str, Any]) -> None:
+        child.wait_dead(2.0)
+        _until(lambda: child.alive, BACK, self.over)
+        self.log.keep(fault)
+
+    def _ready(self, worker: Child) -> bool:
+        """Whether a worker has come so far that it holds something."""
+        for one in self.stage.store.rows("SELECT lease_holder FROM register"):
+            if worker.alive and f"|{worker.pid}." in str(one[0]):
+                return True
+        self.over.wait(0.3)
+        return False
+
+
+class Disasters(Lane):
+    """Everything else: the web, Redis, the database, the disk, the clock, sources, a second host."""
+
+    def __init__(self, stage: Stage, log: Log, deck: Deck, strikes: Strikes, quiet: threading.Lock, seed: str) -> None:
+        super().__init__(stage, log, "disasters", seed)
+        self.deck, self.strikes, self.quiet = deck, strikes, quiet
+
+    def step(self) -> bool:
+        if not self.deck:
+            return False
+        self.pause(0.3, 1.2)
+        kind = self.deck.deal()
+        getattr(self, kind)(self.log.new(kind))
+        return True
+
+    # -- processes -----------------------------------------------------------------------------------------------
+
+    def web_killed(self, fault: dict[str, Any]) -> None:
+        if not self.stage.answers():
+            return
+        self.stage.hub.children["web-a"].kill()
+        _until(self.stage.answers, BACK, self.over)
+        self.log.keep(fault)
+
+    def register_killed(self, fault: dict[str, Any]) -> None:
+        register = self.chance.choice(self.stage.registers)
+        with self.strikes.lock:
+            register.it.kill()
+            self.over.wait(self.chance.uniform(*AWAY))
+            register.it.start()
+        self.log.keep({**fault, "register": register.id})
+
+    def redis_flushed(self, fault: dict[str, Any]) -> None:
+        self.stage.hub.flush_redis()
+        self.over.wait(1.0)
+        self.log.keep(fault)
+
+    def redis_stopped(self, fault: dict[str, Any]) -> None:
+        self.stage.hub.kill_redis()
+        self.over.wait(self.chance.uniform(*AWAY))
+        self.stage.hub.start_redis()
+        self.log.keep(fault)
+
+    # -- what they stand on --------------------------------------------------------------------------------------
+
+    def database_locked(self, fault: dict[str, Any]) -> None:
+        self.stage.store.break_it(self.chance.uniform(*LOCKED))
+        self.log.keep(fault)
+
+    def database_restarted(self, fault: dict[str, Any]) -> None:
+        self.stage.store.break_it(self.chance.uniform(0.2, 2.0))
+        self.log.keep(fault)
+
+    def disk_full(self, fault: dict[str, Any]) -> None:
+        _until(self.stage.answers, BACK, self.over)
+        self.stage.hub.fill_disk(self.chance.choice((FULL, NEARLY_FULL)))
+        self.over.wait(self.chance.uniform(*AWAY))
+        self.stage.hub.fill_disk(None)
+        self.log.keep(fault)
+
+    def host_clock(self, fault: dict[str, Any]) -> None:
+        offset = self.chance.choice((-1, 1)) * self.chance.uniform(600, 5400)
+        self.stage.set_clock(offset)
+        self.over.wait(self.chance.uniform(*JUMPED))
+        self.stage.set_clock(0.0)
+        self.log.keep({**fault, "offset": offset})
+
+    # -- sources -------------------------------------------------------------------------------------------------
+
+    def _source(self, fault: dict[str, Any]) -> None:
+        able = [one for one in self.stage.sources if fault["kind"] in one.it.faults]
+        if not able:
+            return
+        source = self.chance.choice(able)
+        source.it.strike(fault["kind"], fault["id"], self.chance)
+        self.over.wait(1.0)
+        self.log.keep({**fault, "source": source.id})
+
+    source_down = source_garbage = report_unheard = _source
+
+    # -- two hosts -----------------------------------------------------------------------------------------------
+
+    def two_hosts(self, fault: dict[str, Any]) -> None:
+        """A host falls asleep between its claim and its first byte; its leases end; the other host takes its
+        registers and prints the receipt; then the first one wakes up and goes on where it was."""
+        with self.quiet:
+            owners = " ".join(str(one[0]) for one in self.stage.store.rows("SELECT lease_holder FROM register"))
+            asleep = max(self.stage.hub.workers, key=lambda one: owners.count(f"|{one.pid}."))
+            file = order(self.stage.folder, asleep.role)
+            tell(file, "hold claimed")
+            _until(lambda: asleep.held, 2 * STEP_PATIENCE, self.over)
+            file.unlink(missing_ok=True)
+            if not asleep.held:
+                return
+            try:
+                self._taken_over(asleep.pid, fault)
+            finally:
+                asleep.signal(signal.SIGCONT)
+
+    def _taken_over(self, pid: int, fault: dict[str, Any]) -> None:
+        store = self.stage.store
+        mine = [int(one[0]) for one in store.rows("SELECT id, lease_holder FROM register")
+                if f"|{pid}." in str(one[1])]
+        open_now = store.rows(
+            "SELECT attempt.receipt_id, attempt.number, receipt.receipt_key, attempt.register_id FROM attempt "
+            "JOIN receipt ON receipt.id = attempt.receipt_id WHERE attempt.state = 'open'")
+        in_hand = [one for one in open_now if one[3] in mine]
+        if not in_hand:
+            return
+        if not self._awake_without(mine):
+            return
+        for one in self.stage.registers:
+            if one.id in mine:
+                with contextlib.suppress(OSError, RuntimeError):
+                    one.it.unplug()
+        found: list[Any] = []
+
+        def decided() -> bool:
+            found[:] = [one for one in in_hand if store.rows(
+                "SELECT 1 FROM attempt WHERE receipt_id = ? AND number > ?", one[0], one[1])]
+            return bool(found)
+
+        if _until(decided, 8.0, self.over):
+            self.over.wait(self.chance.uniform(0.0, 0.5))
+            self.log.keep({**fault, "key": found[0][2]})
+
+    def _awake_without(self, mine: list[int]) -> bool:
+        """Waits until the leases of a host that is asleep have ended. False when the database is in its hands: it fell
+        asleep in the middle of a transaction, and nobody can do anything."""
+        time.sleep(LEASE + 0.5)
+        return self.stage.store.write("UPDATE register SET row_version = row_version + 1 WHERE id = ?", mine[0])
+
+
+def restored(stage: Stage, log: Log, quiet: threading.Lock, buyers: Buyers) -> bool:
+    """The hub is killed and its database replaced by a copy that is some seconds and some printed receipts older.
+    False when there is no way to copy it."""
+    _until(stage.answers, BACK, buyers.over)
+    if not stage.store.back_up():
+        return False
+    known = int(stage.store.rows("SELECT count(*) FROM record")[0][0])
+    _until(lambda: int(stage.store.rows("SELECT count(*) FROM record")[0][0]) >= known + LOST_RECORDS, 10.0,
+           buyers.over)
+    with quiet:
+        fault = log.new("restored")
+        stage.hub.take_down()
+        stage.store.restore()
+        stage.hub.bring_up()
+        _until(lambda: all(one.alive for one in stage.hub.children.values()), BACK, threading.Event())
+        log.keep(fault)
+    return True
+
+
+def _until(true: Callable[[], bool], seconds: float, over: threading.Event) -> bool:
+    """Waits until it is true; False when time is up."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        over.wait(0.03) if not over.is_set() else time.sleep(0.03)
+    return True
