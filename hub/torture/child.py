@@ -1,4 +1,4 @@
-"""One process of the hub under torture: ``python -m hub.torture.child FOLDER HOST ROLE web|worker``.
+"""One process of the hub under torture: ``python -m hub.torture.child FOLDER HOST ROLE web|worker [BREAK]``.
 
 It is the ordinary process, started through the ordinary functions, after this module has put its hands on it from
 outside. Nothing in the product looks for a switch: a hub that is started by ``hub up``, ``hub web`` or ``hub worker``
@@ -30,7 +30,6 @@ from typing import Any
 
 #: The clock's file: one double, seconds beside the machine's clock.
 CLOCK, OFFSET = "clock", struct.Struct("<d")
-BREAK = "HUB_TORTURE_BREAK"
 #: Seconds of a register's lease.
 LEASE = 6.0
 
@@ -192,8 +191,8 @@ def main(argv: list[str]) -> int:
     shift_clock(folder)
     watch_steps(folder, role)
     shorten_leases()
-    if broken := os.environ.get(BREAK, ""):
-        BREAKS[broken]()
+    if len(argv) > 4:
+        BREAKS[argv[4]]()
     from hub import config, serve, worker
 
     return serve.run(config.load()) if what == "web" else worker.run(config.load())

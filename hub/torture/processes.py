@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from hub.bell import server_binary, server_command
-from hub.torture.child import BREAK
 
 #: Seconds until a process that died is started again.
 PAUSE = 0.2
@@ -110,11 +109,13 @@ class Hub:
         self._redis: subprocess.Popen[bytes] | None = None
         self._binary = server_binary()
         base = {**os.environ, **environment, "HUB_LOG_LEVEL": "WARNING", "HUB_LOG_FORMAT": "json",
-                "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1", BREAK: broken,
+                "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1",
                 "HUB_REDIS_URL": f"unix://{self._socket}" if self._binary else ""}
         roles = [("web-a", "a", "web")] + [(f"worker-{one}", one, "worker") for one in hosts]
+        more = [broken] if broken else []
         self.children = {role: Child(role, [sys.executable, "-m", "hub.torture.child", str(folder), f"host-{host}",
-                                            role, what], base, folder / f"{role}.log") for role, host, what in roles}
+                                            role, what, *more], base, folder / f"{role}.log")
+                         for role, host, what in roles}
         self._stopping = threading.Event()
         self._paused = threading.Event()
         self._lock = threading.RLock()
