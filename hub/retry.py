@@ -14,12 +14,15 @@ CEILING = 1800.0
 MOST_TRIES = 160
 
 
-def delay(tries: int, asked: float | None = None, chance: random.Random | None = None) -> timedelta:
+def delay(tries: int, asked: float | None = None, chance: random.Random | None = None,
+          waited: float = CEILING) -> timedelta:
     """How long to wait after ``tries`` failures: doubling from 2 s to 30 min with a quarter of jitter.
 
-    What the other side asked for (Retry-After) is respected between the floor and the ceiling.
+    What the other side asked for (Retry-After) is respected between the floor and the ceiling. ``waited`` is how many
+    seconds it has been tried already: it never waits longer than that again, whatever counted as a try.
     """
-    base = min(CEILING, FLOOR * 2 ** min(tries, 12)) if asked is None else min(CEILING, max(FLOOR, asked))
+    doubled = min(FLOOR * 2 ** min(tries, 12), max(FLOOR, waited))
+    base = min(CEILING, doubled) if asked is None else min(CEILING, max(FLOOR, asked))
     jitter = (chance or random).uniform(0.0, 0.25)
     return timedelta(seconds=base * (1 + jitter))
 

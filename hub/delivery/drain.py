@@ -7,6 +7,7 @@ plugin reads back before it writes twice.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,9 @@ from hub.store.vault import KeyMissing
 
 #: So long a source is remembered as one whose reports travel in its conversation.
 CONVERSATION_SECONDS = 5.0
+#: After so many failed reports in a row, or one that took so many seconds to fail, a source is left in peace for a
+#: moment: it is down. Fewer may be the reports' own fault, and the others must not wait behind them.
+MOST_MISSES, SLOW_MISS = 5, 2.0
 
 log = structlog.get_logger("hub.delivery")
 
@@ -37,6 +41,7 @@ class Deliveries(Rounds):
     """Reports to sources: "delivery:<source id>"."""
 
     kind = "delivery"
+    wanted = (*Rounds.wanted, "created_at")
 
     def __init__(self, sources: Sources, bell: Bell, doors: Doors) -> None:
         super().__init__(sources.db, bell)
@@ -68,15 +73,16 @@ class Deliveries(Rounds):
 
     def _teller(self, number: int) -> Callable[[Row], bool] | None:
         source = self.sources.by_id(number)
-        return None if source is None else partial(self._tell, source)
+        return None if source is None else partial(self._tell, source, _Turn())
 
     def _plugin(self, source: SourceFacts) -> Source | Gateway:
         if source.plugin in self.sources.catalogue.gateways:
             return self.sources.gateway(source, SourceIntake(self.doors, source))
         return self.sources.instance(source)
 
-    def _tell(self, source: SourceFacts, row: Row) -> bool:
+    def _tell(self, source: SourceFacts, turn: _Turn, row: Row) -> bool:
         """One report. False when the source should be left in peace for now."""
+        began = self.clock()
         if source.plugin == MANUAL:
             self._end(row, "skipped", "made on the page")
             return True
@@ -98,7 +104,8 @@ class Deliveries(Rounds):
                 plugin.report(Report(seen, row["public_id"], int(row["tries"])))
             except TryLater as problem:
                 self._later(row, problem.reason, problem.after)
-                return False
+                turn.misses += 1
+                return problem.after is None and turn.misses < MOST_MISSES and self.clock() - began < SLOW_MISS
             except NeedsAttention as problem:
                 self._later(row, problem.reason, 1800.0)
                 return True
@@ -111,6 +118,7 @@ class Deliveries(Rounds):
                                       params={"error": repr(problem)[:200]}), None)
                 return True
             steps.at("reported")
+            turn.misses = 0
             self._end(row, "done", "")
             log.info("reported", about=about, tries=row["tries"])
             return True
@@ -118,8 +126,17 @@ class Deliveries(Rounds):
     def _later(self, row: Row, reason: Text, after: float | None) -> None:
         tries = int(row["tries"])
         state = "given_up" if retry.give_up(tries) else "pending"
-        due = utcnow() + retry.delay(tries, after)
+        now = utcnow()
+        # Every claim counts as a try, also one whose process died: that alone must not make a report wait for long.
+        due = now + retry.delay(tries, after, waited=(now - row["created_at"]).total_seconds())
         log.warning("report_later", tries=tries, reason=str(reason))
         self.db.submit(lambda connection: connection.execute(
             update(DELIVERY).where(DELIVERY.c.id == row["id"])
             .values(state=state, due_at=due, claimed_until=None, error=reason.to_json())))
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One turn of a source's drain: how many reports failed in a row."""
+
+    misses: int = 0

@@ -339,7 +339,8 @@ class Doors:
                         params={"error": repr(problem)[:200]})):
                     return done
             steps.at("spool_stored")
-            file.unlink()
+            # Another process with the same folder may have imported it at the same time.
+            file.unlink(missing_ok=True)
             done += 1
         return done
 

@@ -276,15 +276,17 @@ class Drains:
                     update(_source).where(_source.c.id == source_id)
                     .values(next_poll_at=utcnow() + timedelta(seconds=NO_POLL_SECONDS))))
                 return 0
+            every = retry.CEILING
             try:
                 plugin = self.sources.instance(source)
-                if not plugin.polling():
+                every = float(plugin.polling())
+                if not every:
                     self.db.submit(lambda connection: connection.execute(
                         update(_source).where(_source.c.id == source_id).values(next_poll_at=None)))
                     return 0
                 found = self._poll_pages(source, plugin)
             except (TryLater, NeedsAttention) as problem:
-                self._poll_failed(source, problem.reason, getattr(problem, "after", None))
+                self._poll_failed(source, problem.reason, getattr(problem, "after", None), every)
             except DatabaseAway:
                 raise
             except Exception as problem:
@@ -292,7 +294,7 @@ class Drains:
                 self._poll_failed(source, Text(
                     "The plugin failed while asking for new orders: {error}",
                     "Плагин не справился с опросом новых заказов: {error}", params={"error": repr(problem)[:200]}),
-                    None)
+                    None, every)
         except KeyMissing as problem:
             self._trouble(source_id, Text("The source's secrets cannot be opened: {words}.",
                                           "Секреты источника не открыть: {words}.", params={"words": str(problem)}))
@@ -336,14 +338,17 @@ class Drains:
                 break
         return found
 
-    def _poll_failed(self, source: SourceFacts, reason: Text, after: float | None) -> None:
+    def _poll_failed(self, source: SourceFacts, reason: Text, after: float | None, every: float) -> None:
+        """The poll is repeated, at the latest when the next one would be due: what no webhook told is found only
+        there, and asking so often is what the source bears on any day."""
+
         def work(connection: Connection) -> None:
             failures = connection.execute(
                 update(_source).where(_source.c.id == source.id).values(
                     failures=_source.c.failures + 1, last_error=reason.to_json(), last_error_at=utcnow())
                 .returning(_source.c.failures)).scalar() or 1
             connection.execute(update(_source).where(_source.c.id == source.id).values(
-                next_poll_at=utcnow() + retry.delay(int(failures) + 1, after)))
+                next_poll_at=utcnow() + retry.delay(int(failures) + 1, after, waited=every)))
 
         log.warning("poll_later", source=source.public_id, reason=str(reason))
         self.db.submit(work)

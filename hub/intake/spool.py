@@ -62,6 +62,8 @@ class Spool:
                 data = json.loads(file.read_bytes())
                 yield file, data, Request(data["method"], data["path"], data["query"], data["headers"],
                                           base64.b64decode(data["body"]), data["remote"])
+            except FileNotFoundError:
+                continue  # another process with the same folder has just imported it
             except (ValueError, KeyError):
                 file.rename(file.with_suffix(".bad"))
 

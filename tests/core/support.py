@@ -39,6 +39,7 @@ from hub.contracts import (
     Request,
     Source,
     Step,
+    TryLater,
     Unauthorised,
     setting,
 )
@@ -83,6 +84,8 @@ class OtherSide:
         self.pages: dict[str, Polled | Exception] = {}
         self.polled: list[str] = []
         self.report_problem: Exception | None = None
+        #: Keys whose report fails when it comes.
+        self.trips: set[str] = set()
 
 
 class ToySource(Source):
@@ -118,6 +121,8 @@ class ToySource(Source):
         self.other.told.append(report)
         if self.other.report_problem is not None:
             raise self.other.report_problem
+        if report.receipt.key in self.other.trips:
+            raise TryLater(Text("Tripped.", "Споткнулась."))
 
     def check(self) -> Check:
         return Check(True, Text("Good.", "Хорошо."))

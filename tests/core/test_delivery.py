@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from hub import retry
 from hub.contracts import NeedsAttention, TryLater
+from hub.delivery.drain import MOST_MISSES
 from hub.dispatch.workshop import due_targets
 from hub.fiscal import Text
 from hub.store import Delivery, leases, table, utcnow
@@ -144,3 +145,34 @@ def test_a_receipt_made_on_the_page_is_told_to_nobody(shop: Shop) -> None:
     shop.deliveries.drain(row.source_id)
     assert [one.state for one in rows(shop)] == ["skipped"]
     assert f"poll:{row.source_id}" not in due_targets(shop.db)
+
+
+def test_reports_that_fail_each_by_itself_do_not_hold_up_the_others(recorded: Shop) -> None:
+    """A CRM that fails each report when it comes for the first time, and a report that it never takes."""
+    shop = recorded
+    for key in ("2", "3", "4"):
+        shop.accept(broken(key))
+    shop.other.trips = {"1"}
+    assert shop.deliveries.drain(shop.source_id) == 4
+    assert [one.receipt.key for one in shop.other.told] == ["1", "2", "3", "4"]
+    assert [row.state for row in rows(shop)] == ["pending", "done", "done", "done"]
+
+
+def test_a_source_that_fails_again_and_again_is_left_in_peace(recorded: Shop) -> None:
+    shop = recorded
+    for key in range(2, 12):
+        shop.accept(broken(str(key)))
+    shop.other.report_problem = TryLater(Text("Down.", "Не отвечает."))
+    shop.deliveries.drain(shop.source_id)
+    assert len(shop.other.told) == MOST_MISSES
+    assert [row.tries for row in rows(shop)] == [1] * MOST_MISSES + [0] * (11 - MOST_MISSES)
+
+
+def test_claims_of_workers_that_died_do_not_put_a_report_off(recorded: Shop) -> None:
+    shop = recorded
+    shop.db.submit(lambda connection: connection.execute(update(DELIVERY).values(
+        tries=9, created_at=utcnow() - timedelta(seconds=10))))
+    shop.other.report_problem = TryLater(Text("Down.", "Не отвечает."))
+    shop.deliveries.drain(shop.source_id)
+    first, = rows(shop)
+    assert first.due_at - utcnow() < timedelta(seconds=14), "no longer than it has waited already, and a quarter"

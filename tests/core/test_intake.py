@@ -39,6 +39,7 @@ from hub.store.vault import KeyMissing, Vault
 from tests.conftest import Cluster
 from tests.core.support import (
     RECEIPT,
+    PollingSource,
     Shop,
     ToyGateway,
     ToySource,
@@ -679,6 +680,14 @@ def test_a_poll_that_finds_what_a_webhook_told_makes_no_second_receipt(shop: Sho
     shop.drains.poll(polling)
     shop.drains.drain(polling)
     assert shop.states() == {"1": "queued"} and len(shop.other.fetched) == 1
+
+
+def test_a_poll_that_fails_is_repeated_at_the_latest_when_the_next_is_due(shop: Shop) -> None:
+    polling = shop.add_source("polling")
+    shop.other.pages = {"": TryLater(Text("Busy.", "Занят."))}
+    shop.db.submit(lambda connection: connection.execute(update(table(SourceRow)).values(failures=9)))
+    shop.drains.poll(polling)
+    assert source(shop, polling).next_poll_at - utcnow() < timedelta(seconds=PollingSource.poll_every * 1.25)
 
 
 def test_a_poll_that_fails_keeps_its_cursor_and_waits(shop: Shop) -> None:
