@@ -494,8 +494,9 @@ def serve(session: Session, register: Register, queue_ids: tuple[int, ...]) -> N
 
 
 def switch_register(session: Session, actor: str, row: Register, on: bool) -> None:
-    """Pauses a register or lets it go on. A receipt in hand is finished."""
-    row.enabled = on
+    """Pauses a register or lets it go on. A receipt in hand is finished. Nobody waits for one that is paused to be
+    read (hub.dispatch.marks): whoever pauses it takes that on, and it is read before it prints again."""
+    row.enabled, row.unread = on, False
     audit(session, actor, "register.on" if on else "register.off", row.public_id, row.organisation_id)
 
 

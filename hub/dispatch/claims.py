@@ -230,6 +230,23 @@ def anything(connection: Connection, register_id: int, served: Sequence[int]) ->
                                           "before": _before(queue, now)}).first() is not None for queue in served)
 
 
+_UNREAD = select(REGISTER.c.id).where(
+    REGISTER.c.organisation_id == bindparam("organisation"), REGISTER.c.unread.is_(True),
+    REGISTER.c.enabled.is_(True), REGISTER.c.archived_at.is_(None)).limit(1)
+
+
+def unread(connection: Connection, organisation_id: int) -> bool:
+    """Whether the paper of a register of the organisation is younger than the database (hub.dispatch.marks): what
+    waits may be on it already."""
+    return connection.execute(_UNREAD, {"organisation": organisation_id}).first() is not None
+
+
+def was_read(connection: Connection, register_id: int) -> None:
+    """Every document of the register's storage is accounted for."""
+    connection.execute(update(REGISTER).where(REGISTER.c.id == register_id, REGISTER.c.unread.is_(True))
+                       .values(unread=False))
+
+
 def _emptier() -> Any:
     mine, other = REGISTER.alias("mine"), REGISTER.alias("other")
     link, theirs = QUEUE_REGISTER.alias("link"), QUEUE_REGISTER.alias("theirs")

@@ -67,6 +67,8 @@ class Work:
         self.printers = True
         #: Whether the last look found work: then this register does not step back for an emptier one.
         self.busy_last = False
+        #: Hears of each attempt before its first byte (hub.dispatch.marks).
+        self.mark: Callable[[Claim], None] = lambda claimed: None
 
     # -- one receipt ---------------------------------------------------------------------------------------------
 
@@ -81,6 +83,7 @@ class Work:
             connection, self.owner, self.fit, self.served, bookmark))
         if claimed is None:
             return None
+        self.mark(claimed)
         steps.at("claimed")
         with structlog.contextvars.bound_contextvars(receipt=claimed.public_id, register=self.owner.register_id):
             outcome = self._print(claimed)

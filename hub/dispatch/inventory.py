@@ -172,6 +172,11 @@ PINNED_AWAY = Text("The receipt is bound to register “{title}”, which is pau
                    "queue. Let it go on, or let any register print the receipt.",
                    "Чек закреплён за кассой «{title}», а она на паузе, убрана или не обслуживает эту очередь. "
                    "Включите её или снимите закрепление.")
+UNREAD = Text("The database is older than what register “{title}” has printed: a copy was put back. Receipts wait "
+              "until the register can be read. Mend it, or pause it: then what it printed meanwhile may come "
+              "out again.",
+              "База старше того, что напечатала касса «{title}»: её восстановили из копии. Чеки ждут, пока касса не "
+              "ответит. Почините её или поставьте на паузу: тогда напечатанное ею за это время может выйти снова.")
 NEVER_ANSWERED = Text("The register “{title}” has not answered yet.", "Касса «{title}» ещё не отвечала.")
 
 
@@ -198,12 +203,16 @@ def explain_waiting(db: Database, most: int = 200) -> Iterator[tuple[int, Text |
     link = table(QueueRegister)
     with db.read() as connection:
         rows = connection.execute(
-            select(RECEIPT.c.id, RECEIPT.c.queue_id, RECEIPT.c.misfit, RECEIPT.c.pinned_register_id,
-                   REGISTER.c.title.label("pinned_title"), *(RECEIPT.c[name] for name in ASKED))
+            select(RECEIPT.c.id, RECEIPT.c.organisation_id, RECEIPT.c.queue_id, RECEIPT.c.misfit,
+                   RECEIPT.c.pinned_register_id, REGISTER.c.title.label("pinned_title"),
+                   *(RECEIPT.c[name] for name in ASKED))
             .join(REGISTER, REGISTER.c.id == RECEIPT.c.pinned_register_id, isouter=True)
             .where(RECEIPT.c.state == "queued", RECEIPT.c.state_at <= utcnow() - timedelta(seconds=3))
             .order_by(RECEIPT.c.id).limit(most)).mappings().all()
         registers: dict[int, list[Mapping[str, Any]]] = {}
+        unread = {row.organisation_id: row.title for row in connection.execute(
+            select(REGISTER.c.organisation_id, REGISTER.c.title).where(
+                REGISTER.c.unread.is_(True), REGISTER.c.enabled.is_(True), REGISTER.c.archived_at.is_(None)))}
         for row in connection.execute(
                 select(link.c.queue_id, REGISTER.c.id, REGISTER.c.identity, REGISTER.c.title)
                 .join(REGISTER, REGISTER.c.id == link.c.register_id)
@@ -215,5 +224,7 @@ def explain_waiting(db: Database, most: int = 200) -> Iterator[tuple[int, Text |
         reasons = [misfit(dict(receipt), one) for one in serving]
         reason = None if None in reasons else reasons[0] if reasons else \
             NO_REGISTER if pinned is None else PINNED_AWAY.with_(title=receipt["pinned_title"])
+        if receipt["organisation_id"] in unread:
+            reason = UNREAD.with_(title=unread[receipt["organisation_id"]])
         if (reason.to_json() if reason else None) != receipt["misfit"]:
             yield receipt["id"], reason

@@ -23,6 +23,7 @@ from hub.dispatch.devices import Searches
 from hub.dispatch.fiscalise import RegisterRefuses, Work
 from hub.dispatch.inventory import Known, new_checks, new_identity, new_status, trouble
 from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
+from hub.dispatch.marks import Mark, compare
 from hub.dispatch.wire_logs import WireLogs
 from hub.fiscal import Text
 from hub.plugins import Catalogue
@@ -46,7 +47,8 @@ RECOVER_SECONDS = 30.0
 #: Prepared once: every register looks each second.
 _ROWS = (select(Register, Organisation).join(Organisation, Organisation.id == Register.organisation_id)
          .where(Register.id == bindparam("register"), Register.archived_at.is_(None)))
-_STILL = (select(claims.REGISTER.c.enabled, claims.REGISTER.c.settings_version, claims.REGISTER.c.archived_at)
+_STILL = (select(claims.REGISTER.c.enabled, claims.REGISTER.c.settings_version, claims.REGISTER.c.archived_at,
+                 claims.REGISTER.c.unread)
           .where(claims.REGISTER.c.id == bindparam("register")))
 _UNCONFIRMED = select(RECORD.c.id).where(
     RECORD.c.register_id == bindparam("register"), RECORD.c.confirmed_at.is_(None),
@@ -108,10 +110,11 @@ class RegisterThread(threading.Thread):
         owner = Owner(self.register_id, row.organisation_id, self.holder, fence)
         lease = RegisterLease(self.db, owner, self.clock, taken_at)
         driver: Driver | None = None
+        mark = Mark(self.data_dir / "registers" / row.public_id)
         try:
             driver = self._driver(row, organisation)
             with self._listening(row, driver):
-                self._own(driver, owner, lease, row, organisation)
+                self._own(driver, owner, lease, row, organisation, mark)
             self._failures = 0
         except (RegisterGone, KeyMissing) as problem:
             self._failures += 1
@@ -128,6 +131,7 @@ class RegisterThread(threading.Thread):
         finally:
             if driver is not None:
                 driver.close()
+            mark.close()
             lease.release()
         return float(min(LOOK_SECONDS * 2 ** min(self._failures, 5), 15.0))
 
@@ -164,7 +168,7 @@ class RegisterThread(threading.Thread):
     # -- owning --------------------------------------------------------------------------------------------------
 
     def _own(self, driver: Driver, owner: Owner, lease: RegisterLease, row: Register,
-             organisation: Organisation) -> None:
+             organisation: Organisation, mark: Mark | None = None) -> None:
         """Takes the device, resolves what is open, then serves until the lease, the device or we end."""
         identity = driver.open()
         steps.at("device_open")
@@ -176,6 +180,8 @@ class RegisterThread(threading.Thread):
         new_checks(self.db, owner, driver)
         work = Work(self.db, self.bell, driver, owner, lease, fit_of(driver, identity))
         work.storage, work.known = identity.storage_number, known.document
+        if mark is not None:
+            work.mark = mark.note
         work.recover()
         status = driver.status()
         if status.document_open:
@@ -184,6 +190,8 @@ class RegisterThread(threading.Thread):
         steps.at("at_rest")
         work.gap(Bookmark(status.storage_number, status.last_document, status.shift_number))
         work.bind_printed()
+        if work.known >= status.last_document:
+            self.db.submit(lambda connection: claims.was_read(connection, self.register_id))
         self._serve(driver, owner, lease, row, known, work)
 
     def _wait_out(self, driver: Driver, owner: Owner, lease: RegisterLease) -> None:
@@ -231,14 +239,17 @@ class RegisterThread(threading.Thread):
         """Whether the register is still enabled under the settings that it was opened with."""
         with self.db.read() as connection:
             now = connection.execute(_STILL, {"register": self.register_id}).one()
-        return bool(now.enabled) and now.settings_version == row.settings_version and now.archived_at is None
+        # One that another host found unread is opened, and so read, anew.
+        return bool(now.enabled) and now.settings_version == row.settings_version and now.archived_at is None \
+            and not (now.unread and not row.unread)
 
     def _next(self, driver: Driver, owner: Owner, lease: RegisterLease, work: Work, commands: Commands) -> bool:
         """Prints the next receipt if there is one that fits; True when it printed."""
         self.bell.silence(f"register:{self.register_id}")
         with self.db.read() as connection:
             work.served = claims.queues(connection, self.register_id)
-            if not claims.anything(connection, self.register_id, work.served):
+            if not claims.anything(connection, self.register_id, work.served) \
+                    or claims.unread(connection, owner.organisation_id):
                 return False
             work.tellers(connection)
             steps_back = not work.busy_last and claims.emptier_is_free(connection, owner)
@@ -321,9 +332,13 @@ class Keepers:
         self.holder, self.data_dir, self._make = holder, data_dir, make
         self.wires = WireLogs(db)
         self.threads: dict[int, RegisterThread] = {}
+        self._compared = False
 
     def look(self) -> None:
         """Brings the threads in line with the table. Raises DatabaseAway."""
+        if not self._compared:
+            compare(self.db, self.data_dir / "registers")
+            self._compared = True
         with self.db.read() as connection:
             wanted = set(connection.execute(select(claims.REGISTER.c.id).where(
                 claims.REGISTER.c.enabled.is_(True), claims.REGISTER.c.archived_at.is_(None))).scalars())

@@ -33,6 +33,8 @@ class Register(OrgRow, Base):
     rules: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     enabled: Mapped[bool] = mapped_column(default=True)
     ready: Mapped[bool] = mapped_column(default=True)
+    #: Its paper is younger than the database (hub.dispatch.marks): until it is read nothing is printed.
+    unread: Mapped[bool] = mapped_column(default=False)
     serial: Mapped[str | None] = mapped_column(String(32))
     identity: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     status: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)

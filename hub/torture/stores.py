@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+import threading
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -51,15 +52,19 @@ class SqliteStore(Store):
 
     def __init__(self, file: Path) -> None:
         self.file, self.copy = file, file.with_suffix(".backup")
+        #: Nobody of ours has the file open while it is replaced.
+        self._lock = threading.Lock()
+        self._locker = threading.Lock()
         self.url = f"sqlite:///{file}"
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with contextlib.closing(sqlite3.connect(self.file, timeout=30.0)) as connection:
+        with self._lock, contextlib.closing(sqlite3.connect(self.file, timeout=30.0)) as connection:
             return connection.execute(sql, values).fetchall()
 
     def write(self, sql: str, *values: Any) -> bool:
         try:
-            with contextlib.closing(sqlite3.connect(self.file, timeout=1.5, isolation_level=None)) as connection:
+            with self._lock, contextlib.closing(
+                    sqlite3.connect(self.file, timeout=1.5, isolation_level=None)) as connection:
                 connection.execute(sql, values)
         except sqlite3.OperationalError:
             return False
@@ -67,22 +72,25 @@ class SqliteStore(Store):
 
     def break_it(self, seconds: float) -> None:
         """Somebody else holds the write lock."""
-        with contextlib.suppress(sqlite3.OperationalError), \
+        with self._locker, contextlib.suppress(sqlite3.OperationalError), \
                 contextlib.closing(sqlite3.connect(self.file, timeout=10.0, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             time.sleep(seconds)
             connection.execute("ROLLBACK")
 
     def back_up(self) -> bool:
-        with contextlib.closing(sqlite3.connect(self.file, timeout=30.0)) as source, \
+        with self._lock, contextlib.closing(sqlite3.connect(self.file, timeout=30.0)) as source, \
                 contextlib.closing(sqlite3.connect(self.copy)) as target:
             source.backup(target)
         return True
 
     def restore(self) -> None:
-        for ending in ("-wal", "-shm"):
-            Path(f"{self.file}{ending}").unlink(missing_ok=True)
-        shutil.copy(self.copy, self.file)
+        aside = self.file.with_suffix(".new")
+        shutil.copy(self.copy, aside)
+        with self._locker, self._lock:
+            for ending in ("-wal", "-shm"):
+                Path(f"{self.file}{ending}").unlink(missing_ok=True)
+            aside.replace(self.file)
 
 
 class PostgresStore(Store):

@@ -13,12 +13,14 @@ import pytest
 from hub_plugins.drivers.emulator.people import People
 from sqlalchemy import select, text, update
 
+from hub import office
 from hub.contracts import Outcome, Refused, Submitted
-from hub.dispatch import actions
+from hub.dispatch import actions, marks, owner
+from hub.dispatch.marks import Mark
 from hub.dispatch.owner import mark_misfits
 from hub.dispatch.workshop import Ticker
 from hub.fiscal import Agent, AgentSign, Supplier, Text
-from hub.store import Audit, Database, Organisation, QueueRegister, Shift, table, utcnow
+from hub.store import Audit, Database, Organisation, QueueRegister, Register, Shift, table, utcnow
 from tests.core.support import FOREIGN, RECEIPT, REGISTER, QuickDriver, Shop, device, order, printed, wait_until
 
 SHIFT, AUDIT = table(Shift), table(Audit)
@@ -421,6 +423,66 @@ def test_a_database_restored_from_an_older_copy_prints_nothing_twice(little_shop
     assert len(printed(one)) == 4, "only the new one was printed"
     old.judge(one)
     old.db.close()
+
+
+@pytest.mark.parametrize("way_out", ["it is back", "paused"])
+def test_a_restored_database_prints_nothing_before_every_register_was_read(
+        little_shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way_out: str) -> None:
+    """The receipt waits in the copy, and stands on the paper of a register that is off when the copy is put back."""
+    shop, away, near = little_shop, device(), device(serial="EMU2")
+    first, second = shop.add_register(away), shop.add_register(near)
+    shop.accept(order("1"))
+    shop.db.close()
+    shutil.copy(tmp_path / "hub.db", tmp_path / "copy.db")
+    shop.db = Database(shop.db.url)
+    shop.restart()
+    shop.db.submit(lambda connection: connection.execute(
+        update(REGISTER).where(REGISTER.c.id == second).values(enabled=False)))
+    with shop.at_work():
+        all_are(shop, "recorded")
+    shop.db.close()
+
+    old = Shop(Database(f"sqlite:///{tmp_path / 'copy.db'}"), tmp_path, vault=shop.vault, existing=True)
+    old.organisation_id, old.queue_id, old.source_id, old.devices = \
+        shop.organisation_id, shop.queue_id, shop.source_id, shop.devices
+    old.db.submit(lambda connection: connection.execute(
+        update(RECEIPT).values(state_at=utcnow() - timedelta(minutes=1))))
+    People(away).do_power_off()
+    held: list[bool] = []
+    unread = owner.claims.unread
+    monkeypatch.setattr(owner.claims, "unread", lambda *given: held.append(unread(*given)) or held[-1])
+    with old.at_work():
+        wait_until(lambda: len(held) >= 3, words="nobody looked at what waits")
+        mark_misfits(old.db)
+        assert all(held) and old.state() == "queued" and not printed(near)
+        assert "восстановили из копии" in Text.from_json(old.receipt()["misfit"]).say("ru")
+        if way_out == "paused":
+            with old.db.write() as session:
+                office.switch_register(session, "test", session.get_one(Register, first), False)
+        else:
+            People(away).do_power_on()
+        all_are(old, "recorded")
+    assert (len(printed(away)), len(printed(near))) == ((1, 1) if way_out == "paused" else (1, 0))
+    old.db.close()
+
+
+def test_a_worker_that_dies_is_no_restored_database(shop: Shop, tmp_path: Path) -> None:
+    till = device()
+    till.engine.shift_open({})
+    register = shop.add_register(till)
+    shop.accept(order("1"), order("2"))
+    hand = shop.take(register)
+    folder = tmp_path / "registers" / shop.read(select(REGISTER.c.public_id))[0].public_id
+    mark = Mark(folder)
+    hand.work.mark = mark.note
+    for _ in range(2):
+        hand.one()
+        assert marks.compare(shop.db, tmp_path / "registers") == [], "the file names what the database knows"
+    (folder / marks.FILE).write_text("77 KEYOFANOTHERONE-1")
+    assert marks.compare(shop.db, tmp_path / "registers") == [register]
+    assert marks.compare(shop.db, tmp_path / "registers") == [] and not (folder / marks.FILE).exists()
+    mark.close()
+    hand.driver.close()
 
 
 def test_a_long_history_before_us_stays_its_own_a_short_one_is_fetched(shop: Shop) -> None:
