@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hub_plugins.alfacrm import values
-from hub_plugins.alfacrm.settings import Rules
+from hub_plugins.alfacrm import kept, values
+from hub_plugins.alfacrm.rules import Rules
 
-from hub.contracts import NeedsAttention, Reply, SourceContext, Text, TryLater
+from hub.contracts import NeedsAttention, Pace, Reply, SourceContext, Text, TryLater
 
 TOKEN_HEADER = "X-ALFACRM-TOKEN"
 #: Sources disagree about a token's life (§1: 14 min to 12 h, most say an hour).
@@ -22,8 +22,17 @@ TOKEN_SECONDS = 50 * 60
 #: A turn outlasts one request (5 s to connect, 25 s to read) and its pause; a turn is waited for a few times a few
 #: seconds, because whoever has much to ask takes the next turn quickly.
 TURN_SECONDS, TURN_TRIES = 45.0, 6
+#: Seconds between two requests where the settings say none; and how long a write may wait for its turn.
+NO_PAUSE, LONGEST_WRITE_PAUSE = 0.0001, 12.0
 PAGE_SIZE = 50
 MOST_PAGES = 400
+#: Times a list is read again because its length changed meanwhile: a row that was taken away moved another one over
+#: the edge of two pages.
+MOST_AGAIN = 2
+#: A write waits so long for a moment without readers, in seconds, looking so often.
+WRITE_BEHIND, WRITE_LOOK = 8.0, 0.1
+#: Quiet after a 429 that does not say how long.
+QUIET_SECONDS = 2.0
 #: A sentence of the other side is cut here.
 LONGEST_WORDS = 300
 
@@ -45,14 +54,25 @@ class Forbidden(NeedsAttention):
 
 
 class AlfaClient:
-    """Calls one account. ``sleep`` and ``clock`` (seconds, monotonic) come from outside."""
+    """Calls one account. ``sleep`` (seconds) comes from outside."""
 
-    def __init__(self, rules: Rules, context: SourceContext, sleep: Callable[[float], None] = time.sleep,
-                 clock: Callable[[], float] = time.monotonic) -> None:
-        self.rules, self.context, self.sleep, self.clock = rules, context, sleep, clock
+    def __init__(self, rules: Rules, context: SourceContext, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.rules, self.context, self.sleep = rules, context, sleep
         whose = "\n".join((rules.origin, rules.email, rules.api_key))
         #: Names what is remembered for this very account, so that new settings never use an old token.
         self.scope = hashlib.sha256(whose.encode()).hexdigest()[:16]
+        self._account: kept.Account | None = None
+        # The limits are the account's (§2.4): all sources, workers and machines that call this host share them.
+        self._pace = Pace(context, rules.origin, 1 / max(rules.read_pause, NO_PAUSE), sleep=sleep)
+        self._writes = Pace(context, f"{rules.origin} write", 1 / max(rules.write_pause, NO_PAUSE), sleep=sleep,
+                            longest=LONGEST_WRITE_PAUSE)
+
+    @property
+    def account(self) -> kept.Account:
+        """What this process keeps of the account."""
+        if self._account is None:
+            self._account = kept.account(self.context, self.scope)
+        return self._account
 
     # -- what the rest of the plugin uses ------------------------------------------------------------------------
 
@@ -65,21 +85,40 @@ class AlfaClient:
         """All rows of an ``index`` (§2.1-§2.2), each id once.
 
         Never believes its page size was honoured: reads until it has ``total`` rows, or an empty page, or a page
-        with nothing new. Raises NeedsAttention when the list does not end.
+        with nothing new. A list whose length changed while it was read is read again. Raises NeedsAttention when the
+        list does not end.
         """
         found: dict[Any, dict[str, Any]] = {}
+        for _ in range(1 + MOST_AGAIN):
+            if self._whole(branch, entity, filters, query, found):
+                break
+        return list(found.values())
+
+    def _whole(self, branch: int | None, entity: str, filters: Mapping[str, Any], query: Mapping[str, str] | None,
+               found: dict[Any, dict[str, Any]]) -> bool:
+        """Reads the list once into ``found``; whether it kept its length all the while."""
+        seen: set[Any] = set()
+        first: int | None = None
         for page in range(MOST_PAGES):
-            body = {**filters, "page": page, "pageSize": PAGE_SIZE}
-            items, total = self._page(branch, entity, body, {**(query or {}), "per-page": str(PAGE_SIZE)})
+            items, total = self.page(branch, entity, filters, page, query)
+            if page == 0:
+                first = total
             new = {values.whole(one.get("id")): one for one in items}
-            if not items or not new.keys() - found.keys():
-                return list(found.values())
+            fresh = new.keys() - seen
+            seen |= new.keys()
             found.update({number: one for number, one in new.items() if number not in found})
-            if total is not None and len(found) >= total:
-                return list(found.values())
+            if not items or not fresh or (total is not None and len(seen) >= total):
+                return total == first
         raise NeedsAttention(Text("AlfaCRM's list “{entity}” does not end after {pages} pages.",
                                   "Список «{entity}» в АльфаCRM не кончается и после {pages} страниц.",
                                   params={"entity": entity, "pages": MOST_PAGES}))
+
+    def page(self, branch: int | None, entity: str, filters: Mapping[str, Any], page: int,
+             query: Mapping[str, str] | None = None) -> tuple[list[dict[str, Any]], int | None]:
+        """One page of an ``index`` and how many rows the list says it has. The size is asked for in two of the four
+        ways that are in use (§2.2), so that whichever the server knows is there."""
+        body = {**filters, "page": page, "pageSize": PAGE_SIZE}
+        return self._page(branch, entity, body, {**(query or {}), "per-page": str(PAGE_SIZE)})
 
     def one(self, branch: int | None, entity: str, number: int, filters: Mapping[str, Any] | None = None,
             query: Mapping[str, str] | None = None) -> dict[str, Any] | None:
@@ -88,12 +127,32 @@ class AlfaClient:
         items, _ = self._page(branch, entity, {"id": number, **(filters or {})}, query)
         return next((one for one in items if values.whole(one.get("id")) == number), None)
 
-    def update(self, branch: int, entity: str, number: int, changes: Mapping[str, Any]) -> None:
-        """Changes fields of a record. Raises :class:`Refused`, :class:`Gone`, :class:`Forbidden` or TryLater."""
+    def update(self, branch: int, entity: str, number: int, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Changes fields of a record; the ``model`` of the answer, if it has one. Raises :class:`Refused`,
+        :class:`Gone`, :class:`Forbidden` or TryLater."""
+        self._behind_the_reads()
         data = self._call(f"{branch}/{entity}/update", changes, {"id": str(number)}, write=True)
+        self.account.shelf(entity).drop(number)
         _not_refused(data)
         if data.get("success") is not True and "model" not in data:
             raise _strange(entity)
+        return values.mapping(data.get("model"))
+
+    def create(self, branch: int, entity: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """A new record; its ``model``. Raises as :meth:`update`."""
+        self._behind_the_reads()
+        data = self._call(f"{branch}/{entity}/create", fields, {}, write=True)
+        _not_refused(data)
+        if data.get("success") is not True:
+            raise _strange(entity)
+        return values.mapping(data.get("model"))
+
+    def _behind_the_reads(self) -> None:
+        """Lets this process's readers go first for a while: a receipt is more urgent than word of it."""
+        waited = 0.0
+        while self.account.readers and waited < WRITE_BEHIND:
+            self.sleep(WRITE_LOOK)
+            waited += WRITE_LOOK
 
     # -- one answer ----------------------------------------------------------------------------------------------
 
@@ -115,15 +174,23 @@ class AlfaClient:
     def _call(self, path: str, body: Mapping[str, Any], query: Mapping[str, str], write: bool = False) \
             -> dict[str, Any]:
         """One call with a token, re-login once on 401 and 403; the decoded object of a good answer."""
+        if write:
+            self._writes.wait()
         token = self._token()
         if token:
-            with self._turn():
-                reply = self._post(path, body, query, token, write)
+            with self._turn(write):
+                reply = self._post(path, body, query, token)
             if _status(reply) not in (401, 403):
-                return _read(reply, path)
+                return self._read(reply, path)
         token = self._login(token)
-        with self._turn():
-            reply = self._post(path, body, query, token, write)
+        with self._turn(write):
+            reply = self._post(path, body, query, token)
+        return self._read(reply, path)
+
+    def _read(self, reply: Reply, path: str) -> dict[str, Any]:
+        """As :func:`_read`; an answer of "too many" quietens everybody who calls this account."""
+        if _status(reply) == 429:
+            self.context.quiet(self.rules.origin, _seconds(reply) or QUIET_SECONDS)
         return _read(reply, path)
 
     def _token(self) -> str:
@@ -138,11 +205,11 @@ class AlfaClient:
             if known and known != stale:
                 return known
             self.context.remember(name, "")
-            reply = self._post("auth/login", {"email": self.rules.email, "api_key": self.rules.api_key}, {}, "", False)
+            reply = self._post("auth/login", {"email": self.rules.email, "api_key": self.rules.api_key}, {}, "")
             status = _status(reply)
             if status in (400, 401, 403, 422):
                 raise _bad_pair(status)
-            data = _read(reply, "auth/login")
+            data = self._read(reply, "auth/login")
             token = values.text(data.get("token"))
             if not token:
                 if data.get("success") is False or data.get("errors"):
@@ -152,30 +219,31 @@ class AlfaClient:
             return token
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """The account's lock, shared by all workers: one request at a time (§2.4)."""
-        for _ in range(TURN_TRIES):
-            with self.context.lock("api", TURN_SECONDS) as got:
-                if got:
-                    yield
-                    return
+    def _turn(self, write: bool = False) -> Iterator[None]:
+        """The account's lock, shared by all workers: one request at a time (§2.4), the next when the account bears it.
+        Threads of this process stand in line before it."""
+        account = self.account
+        account.reading(0 if write else 1)
+        try:
+            with account.line:
+                for _ in range(TURN_TRIES):
+                    with self.context.lock("api", TURN_SECONDS) as got:
+                        if got:
+                            self._pace.wait()
+                            yield
+                            return
+        finally:
+            account.reading(0 if write else -1)
         raise TryLater(Text("Other work is talking to this AlfaCRM account.",
                             "С этим аккаунтом АльфаCRM занята другая работа."), 2.0)
 
-    def _post(self, path: str, body: Mapping[str, Any], query: Mapping[str, str], token: str, write: bool) -> Reply:
-        """One request, then the rest of its pause while the turn lasts: that spaces the requests of all workers."""
+    def _post(self, path: str, body: Mapping[str, Any], query: Mapping[str, str], token: str) -> Reply:
+        """One request."""
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self.rules.headers}
         if token:
             headers[TOKEN_HEADER] = token
-        pause = self.rules.write_pause if write else self.rules.read_pause
-        started = self.clock()
-        try:
-            return self.context.client().call("POST", f"{self.rules.origin}/v2api/{path}", json=dict(body),
-                                              headers=headers, params=dict(query) or None)
-        finally:
-            left = pause - (self.clock() - started)
-            if left > 0:
-                self.sleep(left)
+        return self.context.client().call("POST", f"{self.rules.origin}/v2api/{path}", json=dict(body),
+                                          headers=headers, params=dict(query) or None)
 
 
 # -- reading answers ---------------------------------------------------------------------------------------------

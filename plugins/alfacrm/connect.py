@@ -6,9 +6,12 @@ from collections.abc import Mapping
 
 from hub_plugins.alfacrm import values
 from hub_plugins.alfacrm.client import AlfaClient, Forbidden, Gone, Refused
-from hub_plugins.alfacrm.settings import Rules
+from hub_plugins.alfacrm.rules import Rules
 
-from hub.contracts import Check, NeedsAttention, Step, Text, TryLater
+from hub.contracts import Check, Finding, NeedsAttention, Step, Text, TryLater
+
+#: The action that tries the payment's fields again.
+FIELDS = "fields"
 
 #: Rights that a receipt cannot do without: entity -> how it is called on the CRM's pages.
 NEEDED: Mapping[str, Text] = {"customer-tariff": Text("subscriptions", "абонементы"),
@@ -37,12 +40,15 @@ def check(client: AlfaClient) -> Check:
     try:
         # What is only told stands before what is needed: an outage in the middle never ends as a good check.
         facts += _facts(client, chosen)
-        for branch in chosen:
-            if missing := _missing_right(client, branch):
-                return Check(False, Text("The API user may not read {what} in branch {branch}. Give its role this "
-                                         "right in AlfaCRM.", "У пользователя API нет права видеть {what} в филиале "
-                                         "{branch}. Дайте это право его роли в АльфаCRM.",
-                                         params={"what": missing, "branch": chosen[branch] or branch}), "email")
+        lacking = {name.en: name for branch in chosen for name in _missing_rights(client, branch)}
+        if lacking:
+            what = ", ".join(name.say("ru") for name in lacking.values())
+            return Check(False, Text("The API user may not read {what}. Give its role these rights in AlfaCRM, in "
+                                     "every branch that the hub works for.",
+                                     "У пользователя API нет права видеть {what}. Дайте это право его роли в АльфаCRM, "
+                                     "в каждом филиале, с которым работает хаб.",
+                                     params={"what": Text(", ".join(lacking), what)}), "email",
+                         missing=tuple(lacking.values()))
     except TryLater as problem:
         return Check(False, problem.reason, "host")
     except NeedsAttention as problem:
@@ -51,24 +57,26 @@ def check(client: AlfaClient) -> Check:
                             params={"host": client.rules.origin.partition("://")[2]}), facts=tuple(facts))
 
 
-def _missing_right(client: AlfaClient, branch: int) -> Text | None:
+def _missing_rights(client: AlfaClient, branch: int) -> list[Text]:
     """What the API user may not read in that branch, by its name on the page."""
+    missing = []
     for entity, name in NEEDED.items():
         try:
             client.one(branch, entity, 0)
         except Forbidden:
-            return name
+            missing.append(name)
         except NeedsAttention:
             if entity in ("pay", "customer"):  # subscriptions without a customer may be refused for that alone
                 raise
-    return None
+    return missing
 
 
 def _facts(client: AlfaClient, branches: Mapping[int, str]) -> list[tuple[Text, str]]:
     """Numbers that the form asks for, with their names. A list that the API user may not read is left out."""
     facts = []
     for entity, label in (("pay-type", Text("Payment types", "Типы платежей")),
-                          ("pay-account", Text("Pay accounts", "Кассы и счета"))):
+                          ("pay-account", Text("Pay accounts", "Кассы и счета")),
+                          ("pay-item", Text("Articles", "Статьи")), ("user", Text("CRM users", "Пользователи CRM"))):
         found: dict[int, str] = {}
         for branch in branches:
             try:
@@ -117,3 +125,18 @@ def steps(rules: Rules, address: str) -> tuple[Step, ...]:
                   "Нажмите «Проверить», затем занесите платёж: чек появится здесь в течение минуты, а без вебхука — в "
                   "течение пяти.")),
     )
+
+
+def state(rules: Rules, missing: bool) -> tuple[Finding, ...]:
+    """A lamp for where results are written, and what to do when the account has no fields for them."""
+    if not missing:
+        return ()
+    name = rules.state_field or rules.url_field or rules.record_field
+    return (Finding("amber", Text(
+        "AlfaCRM has no payment field “{name}”, so results are written to the note. Create the field in "
+        "«Кастомизация» → «Дополнительные поля», section «Модель платежа».",
+        "В АльфаCRM нет поля платежа «{name}», поэтому результаты пишутся в комментарий. Создайте поле: "
+        "«Кастомизация» → «Дополнительные поля», раздел «Модель платежа».",
+        params={"name": name.removeprefix("custom_")}),
+        mend=FIELDS, button=Text("I created it, try again", "Создал, попробовать снова"),
+        copy=name.removeprefix("custom_")),)

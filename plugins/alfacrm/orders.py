@@ -1,4 +1,5 @@
-"""AlfaCRM's payment to our order: which payments become receipts, and what stands in them (alfacrm.md §2.6, §4).
+"""AlfaCRM's payment to our order: what stands in the receipt (alfacrm.md §2.6, §4). Whether there is one at all is said
+in ``verdict``.
 
 Pure: what the CRM said comes in as rows, nothing is asked from here.
 """
@@ -11,18 +12,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from hub_plugins.alfacrm import values
-from hub_plugins.alfacrm.settings import CORRECTION_TYPE, GOODS_TYPE, Rules
+from hub_plugins.alfacrm.period import in_words
+from hub_plugins.alfacrm.rules import CORRECTION_TYPE, GOODS_TYPE, Rules
 
-from hub.contracts import NoOrder, Text
+from hub.contracts import Text
 from hub.fiscal import Cashier, Customer, Form, Kind, Money, Order, OrderLine, Payment, Subject
 from hub.fiscal.contact import email as valid_email
 from hub.fiscal.contact import phone as valid_phone
 
 #: The default text of the CRM's own integration (§4.2), with the note as an optional part.
 TEMPLATE = "<legal|customer> за обучение <customer>[ - <note>]"
+#: A quantity above this is no number of lessons but something else in the wrong field.
+MOST_LESSONS = 1000
 
 TAGS: Mapping[str, Text] = {
     "legal": Text("Payer: “Заказчик” of the card, else the payer of the payment",
@@ -34,8 +39,13 @@ TAGS: Mapping[str, Text] = {
     "pay.ctt.subjects": Text("Subjects of the subscription", "Предметы абонемента"),
     "pay.ctt.b_date": Text("Start of the subscription", "Начало абонемента"),
     "pay.ctt.e_date": Text("End of the subscription", "Конец абонемента"),
+    "period": Text("Period of the subscription in words: October 2026",
+                   "Период абонемента словами: октябрь 2026"),
+    "lessons": Text("Lessons of the subscription", "Число занятий абонемента"),
     "branch": Text("Branch", "Филиал"),
     "teacher": Text("Teacher of the payment", "Педагог из платежа"),
+    "article": Text("Article of the payment", "Статья платежа"),
+    "account": Text("Pay account", "Касса или счёт"),
     "date": Text("Date of the payment", "Дата платежа"),
 }
 
@@ -56,7 +66,8 @@ def with_mark(note: str, words: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pay:
-    """One row of ``pay/index`` (§2.6). Sums stay as they came until :func:`amount` reads them."""
+    """One row of ``pay/index`` (§2.6). Sums stay as they came until :func:`amount` reads them. ``bank`` is the order
+    number of an acquiring integration, empty for payments that people entered."""
 
     id: int
     branch: int | None
@@ -65,11 +76,13 @@ class Pay:
     payer: str
     type: int | None
     account: int | None
+    item: int | None
     subscription: int | None
     teacher: int | None
     goods: bool
     confirmed: bool | None
     fiscal: bool
+    bank: str
     day: date | None
     note: str
     custom: Mapping[str, str]
@@ -85,13 +98,15 @@ class Pay:
             id=values.whole(row.get("id")) or 0, branch=values.whole(row.get("branch_id")) or branch,
             customer=values.whole(row.get("customer_id")) or None, customer_name=values.text(row.get("customer_name")),
             payer=values.text(row.get("payer_name")), type=kind, account=values.whole(row.get("pay_account_id")),
+            item=values.whole(row.get("pay_item_id")) or None,
             # 0, empty and the page's -1 all mean the base account
             subscription=subscription if subscription is not None and subscription > 0 else None,
             teacher=values.whole(row.get("teacher_id")) or None,
             goods=kind == GOODS_TYPE or bool(values.whole(row.get("commodity_id"))),
             confirmed=values.flag(row.get("is_confirmed", row.get("confirmed", ""))),
-            fiscal=values.flag(row.get("is_fiscal", "")) is True, day=values.day(row.get("document_date")),
-            note=without_mark(values.text(row.get("note"))),
+            fiscal=values.flag(row.get("is_fiscal", "")) is True,
+            bank=values.text(row.get(rules.bank_field)) if rules.bank_field else "",
+            day=values.day(row.get("document_date")), note=without_mark(values.text(row.get("note"))),
             # Templates read tags in any case, so names of fields are lower case here.
             custom={name.lower(): values.text(value) for name, value in row.items()
                     if name.startswith("custom_") and name not in rules.own_fields}, row=row)
@@ -101,8 +116,8 @@ class Pay:
         """Changes when the payment changes in a way that may matter for its receipt (§3.4)."""
         row = self.row
         parts = [values.text(row.get(name)) for name in ("income", "expenditure", "bonus", "payer_name")]
-        parts += [str(one) for one in (self.type, self.account, self.customer, self.subscription, self.confirmed,
-                                       self.fiscal, self.day, self.note)]
+        parts += [str(one) for one in (self.type, self.account, self.item, self.customer, self.subscription,
+                                       self.confirmed, self.fiscal, self.day, self.note)]
         return hashlib.sha256(json.dumps([parts, sorted(self.custom.items())]).encode()).hexdigest()[:12]
 
 
@@ -115,6 +130,27 @@ def key(number: int, kind: Kind) -> str:
     return f"pay:{number}:{'return' if kind.is_return else 'sale'}"
 
 
+def keys(number: int) -> tuple[str, str]:
+    """Every source key that the payment may have."""
+    return key(number, Kind.SALE), key(number, Kind.SALE_RETURN)
+
+
+def kind_of(pay: Pay, rules: Rules, currency: str) -> Kind | None:
+    """Sale or return by the owner's types; a correction below zero is a return when the owner said so. None: neither.
+    Raises Invalid when a correction's sum is no number."""
+    found = rules.kinds.get(pay.type) if pay.type is not None else None
+    if found is None and pay.type == CORRECTION_TYPE and rules.corrections == "return" \
+            and given_back(pay, currency).amount > 0:
+        return Kind.SALE_RETURN
+    return found
+
+
+def given_back(pay: Pay, currency: str) -> Money:
+    """What a correction gave back: its expenditure, or its income below zero (§2.6). Raises Invalid."""
+    income = values.money(pay.row.get("income"), "income", currency)
+    return values.money(pay.row.get("expenditure"), "expenditure", currency) or -income
+
+
 def amount(pay: Pay, kind: Kind, currency: str) -> Money:
     """What the receipt is for. Refunds state ``expenditure``; some accounts enter them as (negative) income.
     Never negative for a return. Raises Invalid when the CRM sent no number."""
@@ -125,82 +161,82 @@ def amount(pay: Pay, kind: Kind, currency: str) -> Money:
     return -spent if spent.amount < 0 else spent
 
 
-def refusal(pay: Pay, rules: Rules, currency: str) -> NoOrder | None:
-    """Why this payment gets no receipt, if it gets none. Corrections are the caller's business when they ask."""
-    said: dict[str, Any] = {"id": pay.id, "type": pay.type if pay.type is not None else "-", "account": pay.account}
-    if pay.fiscal:
-        return _no("Payment {id} has been fiscalised by AlfaCRM's own register integration.",
-                   "Платёж {id} уже фискализирован встроенной онлайн-кассой АльфаCRM.", said)
-    kind = rules.kinds.get(pay.type) if pay.type is not None else None
-    if kind is None:
-        if pay.type == CORRECTION_TYPE:
-            return _no("Payment {id} is a correction; the settings say: no receipt.",
-                       "Платёж {id} — корректировка, по настройкам чек для неё не нужен.", said)
-        return _no("Payment {id} has type {type}, which the settings match to neither sale nor return.",
-                   "У платежа {id} тип {type}, в настройках он не отнесён ни к приходу, ни к возврату.", said)
-    if rules.form(pay.account) is None:
-        return _no("Payment {id} is on account {account}; the settings say: no receipt from here.",
-                   "Платёж {id} проведён по кассе {account}, для неё в настройках выбрано «чек не нужен».", said)
-    if rules.only_confirmed and pay.confirmed is False:
-        return _no("Payment {id} is not confirmed yet. It is looked at again when it is.",
-                   "Платёж {id} ещё не подтверждён. Когда подтвердят, чек будет пробит.", said)
-    if values.money(pay.row.get("bonus"), "bonus", currency):
-        return _no("Payment {id} was made with bonuses, wholly or in part. If money was paid too, make that receipt "
-                   "by hand.", "Платёж {id} полностью или частично оплачен бонусами. Если были и деньги, пробейте "
-                   "чек на них вручную.", said)
-    due = amount(pay, kind, currency)
-    if not due:
-        return _no("Payment {id} is for 0.00, so there is nothing to print.",
-                   "Сумма платежа {id} — 0,00, печатать нечего.", said)
-    if due.amount < 0:
-        return _no("Payment {id} is negative ({amount}). If money was given back, enter it as a refund.",
-                   "Сумма платежа {id} отрицательная ({amount}). Если деньги вернули, оформите это платежом с типом "
-                   "«возврат».", {**said, "amount": str(due)})
-    return None
-
-
-def _no(en: str, ru: str, params: Mapping[str, Any]) -> NoOrder:
-    return NoOrder(Text(en, ru, params=params))
-
-
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What was read around a payment: the customer's card, the subscription, names of things, the cashier."""
+    """What was read around a payment: the customer's card, the subscription, names of things, the cashier, and for a
+    return the key of the sale whose money went back."""
 
     customer: Mapping[str, Any] | None = None
     subscription: Mapping[str, Any] | None = None
     tariff: str = ""
+    lessons: int | None = None
     subjects: str = ""
     branch: str = ""
     teacher: str = ""
+    article: str = ""
+    account: str = ""
     cashier: Cashier = Cashier()
+    base_key: str = ""
 
 
-def order(pay: Pay, around: Around, rules: Rules, currency: str) -> Order:
-    """The order of a payment that :func:`refusal` lets pass: one line, quantity 1, named by the template (§4.2).
+#: A person's word about a payment: the two buttons of the CRM's own integration (§4.3).
+BUTTONS: Mapping[str, Form] = {"cash": Form.CASH, "electronic": Form.ELECTRONIC}
+
+
+def order(pay: Pay, around: Around, rules: Rules, kind: Kind, currency: str, button: str = "") -> Order:
+    """The order of a payment whose verdict is a receipt, named by the template (§4.2). ``button`` is a person's word
+    (:data:`BUTTONS`); without it the owner's rules say how it was paid.
 
     The same payment always gives the same order, whoever asks and whenever: a repeat must not look like a change.
     """
-    kind = rules.kinds[pay.type or 0]
     due = amount(pay, kind, currency)
-    form = rules.form(pay.account) or Form.ELECTRONIC
+    paid = BUTTONS.get(button) or rules.form(pay.account, pay.type) or Form.ELECTRONIC
     tags = tags_of(pay, around)
-    line = OrderLine(name="", price=due, vat=rules.vat, subject=Subject.COMMODITY if pay.goods else rules.subject)
     return Order(
-        key=key(pay.id, kind), number=str(pay.id), lines=(line,), payments=(Payment(form, due),), kind=kind,
+        key=key(pay.id, kind), number=str(pay.id), lines=_lines(pay, around, rules, due),
+        payments=(Payment(paid, due),), kind=kind,
         currency=currency, customer=_buyer(around.customer or {}, tags["legal"]),
         # The CRM knows a day only; noon of it in the account's zone never slips into another day.
         settled_at=datetime.combine(pay.day, time(12), rules.zone) if pay.day else None,
-        internet=False if form is Form.CASH else None, electronic_only=rules.electronic_only,
-        settlement_place=rules.settlement_place, cashier=around.cashier, note=pay.note, tags=tags,
-        origin={"pay": pay.id, "branch": pay.branch, "type": pay.type,
-                "link": _link(rules, pay)})
+        internet=False if paid is Form.CASH else None, electronic_only=rules.electronic_only,
+        tax_system=rules.tax_system, settlement_place=rules.settlement_place, cashier=around.cashier, note=pay.note,
+        base_key=around.base_key, register=rules.registers.get(pay.branch, "") if pay.branch else "", tags=tags,
+        origin={"pay": pay.id, "branch": pay.branch, "type": pay.type, "link": link(rules, pay),
+                **({"button": button} if button else {})})
+
+
+def _lines(pay: Pay, around: Around, rules: Rules, due: Money) -> tuple[OrderLine, ...]:
+    """One line; with a quantity that does not divide the sum two, whose prices are a kopeck apart."""
+    base = OrderLine(name="", price=due, vat=rules.vat, subject=Subject.COMMODITY if pay.goods else rules.subject,
+                     method=rules.item_methods.get(pay.item, rules.method) if pay.item else rules.method)
+    count = quantity(pay, around, rules)
+    if count <= 1 or due.amount < count:
+        return (base,)
+    each, left = divmod(due.amount, count)
+
+    def part(pieces: int, price: int) -> OrderLine:
+        return OrderLine(name="", price=Money(price, due.currency), quantity=Decimal(pieces), vat=base.vat,
+                         subject=base.subject, method=base.method)
+
+    return (part(count - left, each), part(left, each + 1)) if left else (part(count, each),)
+
+
+def quantity(pay: Pay, around: Around, rules: Rules) -> int:
+    """How many lessons the payment is for, by the owner's rule; 1 where nothing says."""
+    if rules.quantity == "lessons":
+        count = around.lessons
+    elif rules.quantity == "field":
+        count = values.whole(pay.custom.get(rules.quantity_field))
+    else:
+        return 1
+    return count if count is not None and 1 < count <= MOST_LESSONS else 1
 
 
 def tags_of(pay: Pay, around: Around) -> dict[str, str]:
     """Every tag of the guide (§4.2), empty where the payment has nothing for it, and its ``custom_`` fields."""
     card, subscription = around.customer or {}, around.subscription or {}
     student = values.text(card.get("name")) or pay.customer_name
+    begin, end = (values.day(subscription.get(name)) for name in ("b_date", "e_date"))
     return {
         **pay.custom,
         "legal": values.text(card.get("legal_name")) or pay.payer or student,
@@ -208,23 +244,29 @@ def tags_of(pay: Pay, around: Around) -> dict[str, str]:
         "note": pay.note,
         "pay.ctt.tariff_name": values.text(subscription.get("tariff_name")) or around.tariff,
         "pay.ctt.subjects": around.subjects,
-        "pay.ctt.b_date": values.dotted(values.day(subscription.get("b_date"))),
-        "pay.ctt.e_date": values.dotted(values.day(subscription.get("e_date"))),
-        "branch": around.branch, "teacher": around.teacher, "date": values.dotted(pay.day),
+        "pay.ctt.b_date": values.dotted(begin), "pay.ctt.e_date": values.dotted(end),
+        "period": in_words(begin, end), "lessons": str(around.lessons or ""),
+        "branch": around.branch, "teacher": around.teacher, "article": around.article, "account": around.account,
+        "date": values.dotted(pay.day),
     }
 
 
+def contact(card: Mapping[str, Any]) -> tuple[str, str]:
+    """The first valid e-mail and the first valid phone of a card."""
+    return (next((one for one in values.texts(card.get("email")) if valid_email(one)), ""),
+            next((one for one in values.texts(card.get("phone")) if valid_phone(one)), ""))
+
+
 def _buyer(card: Mapping[str, Any], name: str) -> Customer:
-    """The first valid e-mail and the first valid phone; if neither is valid, what was given, to be complained of."""
-    mails, phones = values.texts(card.get("email")), values.texts(card.get("phone"))
-    mail = next((one for one in mails if valid_email(one)), "")
-    phone = next((one for one in phones if valid_phone(one)), "")
+    """The valid contacts; if there is none, what was given, to be complained of."""
+    mail, phone = contact(card)
     if not mail and not phone:
-        mail, phone = (mails or [""])[0], (phones or [""])[0]
+        mail, phone = ((values.texts(card.get(one)) or [""])[0] for one in ("email", "phone"))
     return Customer(name, mail, phone)
 
 
-def _link(rules: Rules, pay: Pay) -> str:
+def link(rules: Rules, pay: Pay) -> str:
+    """The student's card over there (§1); the CRM has no address of a payment that is known."""
     if pay.customer is None or pay.branch is None:
         return ""
     return f"{rules.origin}/company/{pay.branch}/customer/view?id={pay.customer}"

@@ -1,23 +1,20 @@
-"""Settings of the AlfaCRM source, and the same settings as typed rules for the code."""
+"""Settings of the AlfaCRM source: the CRM's own register integration has the same ones (alfacrm.md §4.1), and more."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hub_plugins.alfacrm import values
+from hub_plugins.alfacrm.rules import GOODS_TYPE, HEADER, cashier, origin
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from hub.contracts import PluginSettings, Text, describe, setting
-from hub.fiscal import Cashier, Form, Kind, Subject
+from hub.contracts import PluginSettings, Text, setting
+from hub.contracts.outgoing import url_problem
 from hub.fiscal.taxid import inn_is_valid
 
 ACCOUNT = Text("Account", "Аккаунт")
@@ -25,38 +22,17 @@ PAYMENTS = Text("Which payments become receipts", "Какие платежи с�
 RECEIPT = Text("Receipt", "Чек")
 BACK = Text("Result back to AlfaCRM", "Результат в АльфаCRM")
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*", re.I)
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?", re.I)
-_HEADER = re.compile(r"([A-Za-z0-9-]{1,64})\s*:\s*(\S.*)")
-
 FORMS = {"cash": Text("Cash", "Наличные"), "electronic": Text("Electronic", "Электронно"),
          "skip": Text("No receipt from here", "Чек не нужен")}
 SUBJECTS = {"service": Text("Service", "Услуга"), "goods": Text("Goods", "Товар"), "other": Text("Other", "Иное")}
-_SUBJECT = {"service": Subject.SERVICE, "goods": Subject.COMMODITY, "other": Subject.ANOTHER}
-#: Payment type of a sale of goods (§2.6).
-GOODS_TYPE = 9
-CORRECTION_TYPE = 6
+#: What an article of income says: no receipt, or how the money stands to what is paid for (tag 1214).
+ITEMS = {"skip": Text("No receipt", "Чек не нужен"), "full": Text("Full payment", "Полный расчёт"),
+         "prepayment": Text("Full prepayment", "Предоплата 100 %"), "part": Text("Part prepayment", "Предоплата"),
+         "advance": Text("Advance", "Аванс")}
 
 
 def _wrong(en: str, ru: str, **params: Any) -> ValidationError:
     return ValidationError([Text(en, ru, params=params)])
-
-
-def origin(host: str) -> str:
-    """``https://school.s20.online`` from ``school``, ``school.s20.online`` or any address copied from the browser
-    (§1). ``http://`` is kept; :func:`_host` lets it pass for simulators only. Raises ValueError when it is no host."""
-    words = host.strip()
-    scheme, mark, rest = words.partition("://")
-    if mark and scheme.lower() in ("http", "https"):
-        name = urlsplit(words).netloc.rpartition("@")[2]
-        scheme = scheme.lower()
-    else:
-        name, scheme = words.partition("/")[0], "https"
-    if _NAME.fullmatch(name) and not mark:
-        name += ".s20.online"
-    if not _HOST.fullmatch(name) or (mark and not rest):
-        raise ValueError(host)
-    return f"{scheme}://{name.lower()}"
 
 
 def _host(value: str) -> None:
@@ -80,7 +56,7 @@ def _near(host: str) -> bool:
 
 def _headers(value: str) -> None:
     for line in value.splitlines():
-        if line.strip() and not _HEADER.fullmatch(line.strip()):
+        if line.strip() and not HEADER.fullmatch(line.strip()):
             raise _wrong("One header a line, like X-APP-KEY: value.", "По заголовку в строке: X-APP-KEY: значение.")
 
 
@@ -113,10 +89,9 @@ def _cashier(value: str) -> None:
                      inn=found.inn)
 
 
-def cashier(words: str) -> Cashier:
-    """``"Иванова Мария, 500100732259"`` as a cashier; the INN may be missing."""
-    head, _, tail = (part.strip() for part in words.replace(";", ",").rpartition(","))
-    return Cashier(head, tail) if head and tail.isdigit() else Cashier(words.strip().strip(","))
+def _url(value: str) -> None:
+    if value.strip() and (problem := url_problem(value.strip())):
+        raise ValidationError([problem])
 
 
 _ID = fields.String(validate=validate.Regexp(r"\s*\d+\s*", error="a number"))
@@ -138,6 +113,20 @@ class AlfaCrmSettings(PluginSettings):
                        example="1, 2", label=Text("Branches", "Филиалы"),
                        help=Text("Branch numbers; empty means all that the API user sees.",
                                  "Номера филиалов; пусто — все, что видит пользователь API."))
+    companies = setting(fields.List(fields.Integer(validate=validate.Range(1)), load_default=()), group=ACCOUNT,
+                        advanced=True, label=Text("Legal entities of AlfaCRM", "Юрлица АльфаCRM"),
+                        help=Text("Numbers of the school's own legal entities (company_id of a student's card). Only "
+                                  "their students' payments are taken; empty means all. For a school of several legal "
+                                  "entities make one connection each.",
+                                  "Номера юрлиц школы (company_id в карточке ученика). Берутся платежи только их "
+                                  "учеников; пусто — все. Если юрлиц несколько, сделайте подключение на каждое."))
+    registers = setting(fields.Dict(keys=_ID, values=fields.String(validate=validate.Length(1, 64)), load_default={}),
+                        group=ACCOUNT, example="2 = 00106900000017", advanced=True,
+                        label=Text("Registers by branch", "Кассы по филиалам"),
+                        help=Text("Number of the branch = serial number of the register that prints its payments. "
+                                  "Other branches: any register of the queue.",
+                                  "Номер филиала = заводской номер кассы, которая печатает его платежи. Остальные "
+                                  "филиалы — любая касса очереди."))
     zone = setting(fields.String(load_default="", validate=_zone), group=ACCOUNT, example="Europe/Moscow",
                    label=Text("Time zone of the account", "Часовой пояс аккаунта"),
                    help=Text("Empty means the organisation's.", "Пусто — как у организации."), advanced=True)
@@ -146,7 +135,7 @@ class AlfaCrmSettings(PluginSettings):
                             label=Text("Extra headers", "Дополнительные заголовки"),
                             help=Text("Only if AlfaCRM's support asked for them, one a line.",
                                       "Только если их назвала поддержка АльфаCRM, по одному в строке."))
-    read_pause_ms = setting(fields.Integer(load_default=300, validate=validate.Range(0, 5000)), group=ACCOUNT,
+    read_pause_ms = setting(fields.Integer(load_default=260, validate=validate.Range(0, 5000)), group=ACCOUNT,
                             advanced=True, label=Text("Pause between reads, ms", "Пауза между чтениями, мс"))
     poll_seconds = setting(fields.Integer(load_default=300, validate=validate.Range(10, 3600)), group=ACCOUNT,
                            advanced=True, label=Text("Look for payments every … seconds",
@@ -156,6 +145,10 @@ class AlfaCrmSettings(PluginSettings):
     write_pause_ms = setting(fields.Integer(load_default=1000, validate=validate.Range(0, 10000)), group=ACCOUNT,
                              advanced=True, label=Text("Pause after a write, ms", "Пауза после записи, мс"))
 
+    sending = setting(fields.String(load_default="auto"), group=PAYMENTS,
+                      label=Text("Who sends a payment to the register", "Кто отправляет платёж на кассу"), choices={
+                          "auto": Text("The hub, by the rules below", "Хаб, по правилам ниже"),
+                          "by_hand": Text("I do, from the page of payments", "Я сам, со страницы платежей")})
     sale_types = setting(fields.List(fields.Integer(), load_default=(1, GOODS_TYPE)), group=PAYMENTS,
                          label=Text("Payment types that are sales", "Типы платежей: приход"),
                          help=Text("1 is income, 9 a sale of goods.", "1 — доход, 9 — продажа товара."))
@@ -165,7 +158,14 @@ class AlfaCrmSettings(PluginSettings):
     corrections = setting(fields.String(load_default="ask"), group=PAYMENTS,
                           label=Text("Corrections (type 6)", "Корректировки (тип 6)"),
                           choices={"ask": Text("Ask me about each", "Спрашивать про каждую"),
+                                   "return": Text("Below zero: a return. Others: ask me",
+                                                  "Со знаком минус — возврат прихода, про остальные спрашивать"),
                                    "ignore": Text("No receipt", "Без чека")})
+    type_forms = setting(fields.Dict(keys=_ID, values=fields.String(validate=validate.OneOf(list(FORMS))),
+                                     load_default={}), group=PAYMENTS, example="9 = cash", advanced=True,
+                         label=Text("Cash or electronic by payment type", "Наличные или электронно по типу платежа"),
+                         help=Text("Number of the payment type = cash, electronic or skip. A pay account's word counts "
+                                   "for more.", "Номер типа платежа = cash, electronic или skip. Слово кассы важнее."))
     accounts = setting(fields.Dict(keys=_ID, values=fields.String(validate=validate.OneOf(list(FORMS))),
                                    load_default={}), group=PAYMENTS, example="2 = cash",
                        label=Text("Pay accounts", "Кассы и счета"),
@@ -177,6 +177,23 @@ class AlfaCrmSettings(PluginSettings):
                              label=Text("All other accounts", "Остальные кассы и счета"))
     only_confirmed = setting(fields.Boolean(load_default=True), group=PAYMENTS,
                              label=Text("Only confirmed payments", "Только подтверждённые платежи"))
+    items = setting(fields.Dict(keys=_ID, values=fields.String(validate=validate.OneOf(list(ITEMS))),
+                                load_default={}), group=PAYMENTS, example="7 = skip",
+                    label=Text("Articles", "Статьи"),
+                    help=Text("Number of the article of income = skip (no receipt), full (full payment), prepayment "
+                              "(100 %), part (part prepayment) or advance. Others: as set under “Receipt”.",
+                              "Номер статьи = skip (чек не нужен), full (полный расчёт), prepayment (предоплата "
+                              "100 %), part (предоплата) или advance (аванс). Остальные — как задано в «Чеке»."))
+    bank_payments = setting(fields.String(load_default="skip"), group=PAYMENTS,
+                            label=Text("Payments that an acquiring integration entered",
+                                       "Платежи, занесённые интеграцией эквайринга"), choices={
+                                "skip": Text("The bank prints: no receipt from here", "Чек печатает банк: здесь не "
+                                             "нужен"), "print": Text("The hub prints", "Чек печатает хаб")},
+                            help=Text("They are known by the bank's order number in the field below.",
+                                      "Хаб узнаёт их по номеру заказа банка в поле ниже."))
+    bank_field = setting(fields.String(load_default="custom_md_order", validate=_field_name), group=PAYMENTS,
+                         advanced=True, label=Text("Payment field of the bank's order number",
+                                                   "Поле платежа: номер заказа банка"))
     start_date = setting(fields.String(load_default="", validate=_day), group=PAYMENTS, example="01.10.2026",
                          label=Text("Payments from this day on", "Платежи начиная с этого дня"),
                          help=Text("Older payments get no receipt. Empty means the day of connecting.",
@@ -186,6 +203,25 @@ class AlfaCrmSettings(PluginSettings):
         "": Text("As the organisation", "Как у организации"), "none": Text("Without VAT", "Без НДС"),
         "vat0": Text("0 %", "0 %"), "vat5": Text("5 %", "5 %"), "vat7": Text("7 %", "7 %"),
         "vat10": Text("10 %", "10 %"), "vat22": Text("22 %", "22 %"), "vat16": Text("16 % (KZ)", "16 % (Казахстан)")})
+    tax_system = setting(fields.String(load_default=""), group=RECEIPT, label=Text("Tax system", "Режим налога"),
+                         choices={"": Text("As the organisation", "Как у организации"), "osn": Text("OSN", "ОСН"),
+                                  "usn_income": Text("USN, income", "УСН (доход)"),
+                                  "usn_income_expense": Text("USN, income less expense", "УСН (доход-расход)"),
+                                  "patent": Text("Patent", "Патент"), "eshn": Text("ESHN", "ЕСХН")})
+    method = setting(fields.String(load_default=""), group=RECEIPT, advanced=True,
+                     label=Text("Payment method", "Способ расчёта"),
+                     choices={"": Text("As the organisation", "Как у организации"),
+                              **{word: ITEMS[word] for word in ITEMS if word != "skip"}},
+                     help=Text("An article may say otherwise.", "Статья может задать другой."))
+    quantity = setting(fields.String(load_default="one"), group=RECEIPT, label=Text("Quantity", "Количество"),
+                       choices={"one": Text("Always 1", "Всегда 1"),
+                                "lessons": Text("Lessons of the subscription", "Занятия абонемента"),
+                                "field": Text("A field of the payment", "Поле платежа")},
+                       help=Text("The sum is shared out to the kopeck. Where no number is known it is 1.",
+                                 "Сумма делится до копейки. Где числа нет — 1."))
+    quantity_field = setting(fields.String(load_default="", validate=_field_name), group=RECEIPT, advanced=True,
+                             example="lessons", label=Text("Payment field of the quantity",
+                                                           "Поле платежа: количество"))
     subject = setting(fields.String(load_default="service"), group=RECEIPT, choices=SUBJECTS,
                       label=Text("Payment object", "Предмет расчёта"),
                       help=Text("Sales of goods (type 9) are always goods.", "Продажа товара (тип 9) — всегда товар."))
@@ -210,6 +246,14 @@ class AlfaCrmSettings(PluginSettings):
                          label=Text("Without such fields write to the note",
                                     "Если таких полей нет, писать в комментарий"))
 
+    success_url = setting(fields.String(load_default="", validate=_url), group=BACK, advanced=True,
+                          label=Text("Success address", "Success url"),
+                          help=Text("Gets a POST for each printed receipt. Empty: nobody.",
+                                    "Сюда хаб отправит POST о каждом пробитом чеке. Пусто — никуда."))
+    failure_url = setting(fields.String(load_default="", validate=_url), group=BACK, advanced=True,
+                          label=Text("Failure address", "Failure url"),
+                          help=Text("The same for receipts that came to nothing.", "То же о чеках, которые не вышли."))
+
     @validates_schema(skip_on_field_errors=True)
     def _types_apart(self, data: Mapping[str, Any], **_: Any) -> None:
         both = sorted(set(data["sale_types"]) & set(data["return_types"]))
@@ -218,89 +262,8 @@ class AlfaCrmSettings(PluginSettings):
                                                          "Тип {type} не может быть и приходом, и возвратом.",
                                                          params={"type": both[0]})]})
 
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The settings, typed. ``start`` None means the day of connecting; field names carry their ``custom_``."""
-
-    origin: str
-    email: str
-    api_key: str
-    branches: tuple[int, ...]
-    zone: ZoneInfo
-    headers: Mapping[str, str]
-    read_pause: float
-    write_pause: float
-    poll_seconds: int
-    kinds: Mapping[int, Kind]
-    ignore_corrections: bool
-    accounts: Mapping[int, str]
-    other_accounts: str
-    only_confirmed: bool
-    start: date | None
-    vat: str
-    subject: Subject
-    settlement_place: str
-    electronic_only: bool | None
-    cashiers: Mapping[int, Cashier]
-    state_field: str
-    url_field: str
-    record_field: str
-    write_note: bool
-
-    @classmethod
-    def read(cls, settings: Mapping[str, Any], zone: str) -> Rules:
-        """From validated settings; ``zone`` is the organisation's, for accounts that name none."""
-        data = {**_defaults(), **settings}
-        kinds = dict.fromkeys(values.ids(data["sale_types"]), Kind.SALE)
-        kinds |= dict.fromkeys(values.ids(data["return_types"]), Kind.SALE_RETURN)
-        headers = (_HEADER.fullmatch(line.strip()) for line in data["extra_headers"].splitlines())
-        return cls(
-            origin=origin(data["host"]), email=data["email"].strip(), api_key=data["api_key"].strip(),
-            branches=tuple(dict.fromkeys(values.ids(data["branches"]))), zone=ZoneInfo(data["zone"] or zone),
-            headers={found[1]: found[2] for found in headers if found},
-            read_pause=data["read_pause_ms"] / 1000, write_pause=data["write_pause_ms"] / 1000, kinds=kinds,
-            poll_seconds=data["poll_seconds"],
-            ignore_corrections=data["corrections"] == "ignore",
-            accounts={int(number): form for number, form in data["accounts"].items()},
-            other_accounts=data["other_accounts"], only_confirmed=data["only_confirmed"],
-            start=values.day(data["start_date"]), vat=data["vat"], subject=_SUBJECT[data["subject"]],
-            settlement_place=data["settlement_place"].strip(),
-            electronic_only={"paper": False, "electronic": True}.get(data["paper"]),
-            cashiers={int(number): cashier(words) for number, words in data["cashiers"].items()},
-            state_field=_custom(data["state_field"]), url_field=_custom(data["url_field"]),
-            record_field=_custom(data["record_field"]), write_note=data["write_note"])
-
-    @property
-    def own_fields(self) -> frozenset[str]:
-        """The payment fields that only the hub writes."""
-        return frozenset(name for name in (self.state_field, self.url_field, self.record_field) if name)
-
-    @property
-    def polled_types(self) -> tuple[int, ...]:
-        """Payment types to list one by one, because the unfiltered list hides some (§2.6)."""
-        asked = set() if self.ignore_corrections else {CORRECTION_TYPE}
-        return tuple(sorted({*self.kinds, *asked}))
-
-    @property
-    def choice(self) -> str:
-        """Changes when the rules change by which payments get receipts."""
-        said = (self.branches, sorted((number, kind.name) for number, kind in self.kinds.items()),
-                self.ignore_corrections, sorted(self.accounts.items()), self.other_accounts, self.only_confirmed,
-                self.start)
-        return hashlib.sha256(repr(said).encode()).hexdigest()[:12]
-
-    def form(self, account: int | None) -> Form | None:
-        """How money on that account was paid; None means no receipt from here."""
-        word = self.accounts.get(account, self.other_accounts) if account is not None else self.other_accounts
-        return {"cash": Form.CASH, "electronic": Form.ELECTRONIC}.get(word)
-
-
-@cache
-def _defaults() -> dict[str, Any]:
-    return {spec.name: spec.default for spec in describe(AlfaCrmSettings)}
-
-
-def _custom(name: str) -> str:
-    name = name.strip()
-    return name if not name or name.startswith("custom_") else f"custom_{name}"
+    @validates_schema(skip_on_field_errors=True)
+    def _quantity_named(self, data: Mapping[str, Any], **_: Any) -> None:
+        if data["quantity"] == "field" and not data["quantity_field"].strip():
+            raise ValidationError({"quantity_field": [Text("Name the payment field that holds the quantity.",
+                                                           "Назовите поле платежа, в котором стоит количество.")]})

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
 from typing import Any, ClassVar
 
-from hub_plugins.alfacrm import connect, orders, values, writeback
+from hub_plugins.alfacrm import connect, listing, orders, values, verdict, writeback
 from hub_plugins.alfacrm.client import AlfaClient
-from hub_plugins.alfacrm.reader import Reader
-from hub_plugins.alfacrm.settings import CORRECTION_TYPE, AlfaCrmSettings, Rules
+from hub_plugins.alfacrm.poll import WINDOW_DAYS, Poller
+from hub_plugins.alfacrm.reader import AFTER_EVENT, Reader
+from hub_plugins.alfacrm.rules import Rules
+from hub_plugins.alfacrm.settings import AlfaCrmSettings
 
 from hub.contracts import (
     Answer,
     Check,
     Event,
+    Finding,
     Instead,
     Malformed,
     NoOrder,
@@ -30,17 +33,22 @@ from hub.contracts import (
     Request,
     Source,
     SourceContext,
+    SourcePayment,
     Step,
     Text,
+    Withdrawn,
 )
 from hub.fiscal import Invalid, Kind, Order, Problem
 
-#: Days before today that a poll looks at (§3.4).
-WINDOW_DAYS = 3
-#: Payments a cursor remembers at most, the newest by id.
-MOST_SEEN = 5000
 #: States of a receipt that leave its payment without one.
 UNDONE = frozenset({"invalid", "refused", "cancelled"})
+#: States of one that nothing was sent of yet, and reasons for which a printed one has no payment any more.
+WAITING = frozenset({"accepted", "queued"})
+TAKEN_BACK = frozenset({"unconfirmed", "zero", "negative"})
+#: What a webhook asks when somebody emptied our own field.
+REFRESH = "refresh"
+#: How old a row may be that a poll read, when its event is worked on, in seconds. Older ones are read anew.
+POLLED_SECONDS = 600.0
 
 
 class AlfaCrmSource(Source):
@@ -59,10 +67,10 @@ class AlfaCrmSource(Source):
     tag_prefixes = ("custom_",)
 
     def __init__(self, settings: Mapping[str, Any], context: SourceContext, *,
-                 sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic) -> None:
+                 sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__(settings, context)
-        self.rules = Rules.read(settings, context.zone)
-        self.client = AlfaClient(self.rules, context, sleep, clock)
+        self.rules = Rules.read(AlfaCrmSettings, settings, context.zone)
+        self.client = AlfaClient(self.rules, context, sleep)
         self.reader = Reader(self.client)
 
     # -- what comes in -------------------------------------------------------------------------------------------
@@ -86,13 +94,16 @@ class AlfaCrmSource(Source):
                                  "В вебхуке нет номера платежа («entity_id»)."), "entity_id")
         word = values.text(body.get("event")).lower() or "update"
         new, old = values.mapping(body.get("fields_new")), values.mapping(body.get("fields_old"))
-        if word == "update" and writeback.only_ours(self.rules, self.context, number, old, new):
+        if word == "update" and writeback.asks_again(self.rules, new, old):
+            word = REFRESH
+        elif word == "update" and writeback.only_ours(self.rules, self.context, number, old, new):
             return Reception(Answer.text("ok"), ignored=Text(
                 "This is what the hub itself wrote to payment {id}.",
                 "Это запись самого хаба в платёж {id}.", params={"id": number}))
         data = {"id": number, "event": word[:20],
                 "branch": values.whole(body.get("branch_id")) or values.whole(new.get("branch_id")),
-                "user": values.whole(body.get("user_id")), "type": values.whole(new.get("pay_type_id"))}
+                "user": values.whole(body.get("user_id")), "type": values.whole(new.get("pay_type_id")),
+                "at": self.context.now().timestamp()}
         return Reception(Answer.text("ok"), (Event(f"pay:{number}", word[:20], data),))
 
     @classmethod
@@ -102,53 +113,90 @@ class AlfaCrmSource(Source):
 
     # -- orders --------------------------------------------------------------------------------------------------
 
-    def fetch(self, event: Event) -> Order | NoOrder:
+    def fetch(self, event: Event) -> Order | NoOrder | Withdrawn:
         """Reads the payment anew and makes its order, or says in words why it gets no receipt."""
-        number = int(event.data["id"])
-        deleted = event.data.get("event") == "delete"
-        branch = values.whole(event.data.get("branch"))
+        number, data = int(event.data["id"]), event.data
+        deleted = data.get("event") == "delete"
+        branch = values.whole(data.get("branch"))
         if self.rules.branches and branch not in self.rules.branches:
             branch = None
-        pay = self.reader.payment(number, branch, values.whole(event.data.get("type")), thorough=not deleted)
+        pay = self.reader.payment(number, branch, values.whole(data.get("type")), thorough=not deleted,
+                                  since=self._good_since(data))
+        if pay is not None and data.get("mark") not in (None, pay.fingerprint):
+            pay = self.reader.payment(number, pay.branch, pay.type)  # changed since the poll saw it
         if pay is None:
             return self._missing(number, deleted)
+        if data.get("event") == REFRESH:
+            return self._refreshed(pay)
         try:
             made = self._order(pay, event)
-            # The poll need not ask again for what is as it was here.
-            self.context.remember(f"seen.{number}", pay.fingerprint, (WINDOW_DAYS + 1) * 86400.0)
-            return made
         except Invalid as problem:  # told under the receipt's own key, so that a repeat mends the same one
             kind = self.rules.kinds.get(pay.type or 0)
             if kind is None:
                 raise
             raise Invalid(problem.problems, orders.key(number, kind), str(number)) from problem
+        if data.get("event") != "poll":
+            # The poll need not ask again for what is as it was here.
+            self.context.remember(f"seen.{number}", pay.fingerprint, (WINDOW_DAYS + 1) * 86400.0)
+        return made
 
-    def _order(self, pay: orders.Pay, event: Event) -> Order | NoOrder:
+    def _good_since(self, data: Mapping[str, Any]) -> float | None:
+        """From when on a row that was read already serves this event; None: it is read anew."""
+        if data.get("event") == "poll" and data.get("mark"):
+            return self.context.now().timestamp() - POLLED_SECONDS
+        at = data.get("at")
+        return float(at) + AFTER_EVENT if isinstance(at, (int, float)) else None
+
+    def _order(self, pay: orders.Pay, event: Event) -> Order | NoOrder | Withdrawn:
         number = pay.id
-        reason = self._not_ours(pay) or orders.refusal(pay, self.rules, self.context.currency)
-        if reason is None and self.rules.only_confirmed and pay.confirmed is None and not self.reader.confirmed(pay):
-            reason = NoOrder(Text("Payment {id} is not confirmed yet. It is looked at again when it is.",
-                                  "Платёж {id} ещё не подтверждён. Когда подтвердят, чек будет пробит.",
-                                  params={"id": number}))
-        if reason is not None:
-            return self._with_receipt(number, reason)
-        other = self._done(number, Kind.SALE if self.rules.kinds[pay.type or 0].is_return else Kind.SALE_RETURN)
+        button = values.text(event.data.get("button")) or self._sent(number)
+        said = self._judged(pay, button)
+        if said.verdict == "receipt" and self.rules.only_confirmed and not button and pay.confirmed is None \
+                and not self.reader.confirmed(pay):
+            return self._none(pay, verdict.unconfirmed(pay), "unconfirmed")
+        if said.verdict == "receipt" and self.rules.companies:
+            card = self.reader.card(pay) or {}
+            said = self._judged(pay, button, values.whole(card.get("company_id")) or 0)
+        if said.code == "correction" and not self._begun(number):
+            raise Invalid([Problem("plugin", "corrections", {"words": said.why})])
+        if said.verdict != "receipt" or said.kind is None:
+            return self._none(pay, said.why, said.code)
+        other = self._done(number, Kind.SALE if said.kind.is_return else Kind.SALE_RETURN)
         if other:
             return NoOrder(Text("Payment {id} was changed between sale and return after its receipt {receipt} had "
                                 "been made. Make the return of that receipt by hand.",
                                 "Платёж {id} сменил тип (приход или возврат) уже после чека {receipt}. Оформите "
                                 "возврат этого чека вручную.", params={"id": number, "receipt": other}))
         adder = values.whole(event.data.get("user")) if event.data.get("event") == "create" else None
-        return orders.order(pay, self.reader.around(pay, adder), self.rules, self.context.currency)
+        around = self.reader.around(pay, adder, self._has_receipt if said.kind.is_return else None)
+        return orders.order(pay, around, self.rules, said.kind, self.context.currency, button)
 
-    def _missing(self, number: int, deleted: bool) -> NoOrder:
+    def _judged(self, pay: orders.Pay, button: str, company: int | None = None) -> verdict.Judged:
+        """The rule's word. What was begun stays ours whatever its day; a receipt's day is asked for once."""
+        since = None if button or self._begun(pay.id) else self._since()
+        return verdict.judge(pay, self.rules, self.context.currency, since, company, button)
+
+    def _none(self, pay: orders.Pay, reason: Text, code: str) -> NoOrder | Withdrawn:
+        """No receipt, and what that means for one that was made before the payment changed."""
+        receipts = [view for one in orders.keys(pay.id) if (view := self.context.receipt(one)) is not None
+                    and view.state not in UNDONE]
+        if not receipts:
+            return NoOrder(reason)
+        if code in TAKEN_BACK or all(view.state in WAITING for view in receipts):
+            return Withdrawn(tuple(view.key for view in receipts), reason)
+        return NoOrder(Text("{reason} Its receipt {receipt} exists: if it should not, make its return.",
+                            "{reason} Чек {receipt} по нему есть: если он лишний, оформите его возврат.",
+                            params={"reason": reason, "receipt": receipts[0].number or "№ —"}))
+
+    def _missing(self, number: int, deleted: bool) -> NoOrder | Withdrawn:
         receipt = self._done(number, Kind.SALE) or self._done(number, Kind.SALE_RETURN)
         said = {"id": number, "receipt": receipt}
         if receipt:
-            return NoOrder(Text("Payment {id} was deleted in AlfaCRM, but its receipt {receipt} exists. If the money "
-                                "was given back, make the return of that receipt.",
-                                "Платёж {id} удалён в АльфаCRM, а чек {receipt} по нему есть. Если деньги вернули, "
-                                "оформите возврат этого чека.", params=said))
+            return Withdrawn(orders.keys(number), Text(
+                "Payment {id} was deleted in AlfaCRM. If the money was given back after its receipt {receipt} had been "
+                "printed, make the return of that receipt.",
+                "Платёж {id} удалён в АльфаCRM. Если чек {receipt} по нему пробит, а деньги вернули, оформите возврат "
+                "этого чека.", params=said))
         if deleted:
             return NoOrder(Text("Payment {id} was deleted in AlfaCRM before it had a receipt.",
                                 "Платёж {id} удалён в АльфаCRM, чека по нему не было.", params=said))
@@ -157,41 +205,35 @@ class AlfaCrmSource(Source):
                             "Платежа {id} нет в филиалах, которые видит пользователь API: его удалили или он в другом "
                             "филиале.", params=said))
 
-    def _not_ours(self, pay: orders.Pay) -> NoOrder | None:
-        """Branches and days that the settings leave out, and corrections to ask about."""
-        if self.rules.branches and pay.branch not in self.rules.branches:
-            return NoOrder(Text("Payment {id} belongs to branch {branch}, which the settings leave out.",
-                                "Платёж {id} относится к филиалу {branch}, которого нет в настройках.",
-                                params={"id": pay.id, "branch": pay.branch}))
-        since = self._since()
-        if pay.day and pay.day < since and not self._begun(pay.id):
-            return NoOrder(Text("Payment {id} is dated {day}, before {since}, the first day of the hub's receipts. "
-                                "The day is in the settings.",
-                                "Платёж {id} датирован {day}, а хаб печатает чеки с {since}. Этот день можно "
-                                "изменить в настройках.", params={"id": pay.id, "day": values.dotted(pay.day),
-                                                                  "since": values.dotted(since)}))
-        if pay.type == CORRECTION_TYPE and CORRECTION_TYPE not in self.rules.kinds \
-                and not self.rules.ignore_corrections and not pay.fiscal:
-            raise Invalid([Problem("plugin", "corrections", {"words": Text(
-                "Payment {id} is a correction; whether money moved is not to be seen. If it was given back, enter a "
-                "refund in AlfaCRM; if corrections never need receipts, say so in the settings.",
-                "Платёж {id} — корректировка, и не видно, двигались ли деньги. Если их вернули, оформите в АльфаCRM "
-                "возврат; если корректировкам чеки не нужны, укажите это в настройках.", params={"id": pay.id})})])
-        return None
-
-    def _with_receipt(self, number: int, reason: NoOrder) -> NoOrder:
-        """The same reason, with what to do about a receipt that was made before the payment changed."""
-        receipt = self._done(number, Kind.SALE) or self._done(number, Kind.SALE_RETURN)
-        if not receipt:
-            return reason
-        return NoOrder(Text("{reason} Its receipt {receipt} exists: if it should not, make its return.",
-                            "{reason} Чек {receipt} по нему есть: если он лишний, оформите его возврат.",
-                            params={"reason": reason.reason, "receipt": receipt}))
+    def _refreshed(self, pay: orders.Pay) -> NoOrder:
+        """Somebody emptied our field over there, which asks for it anew: the other way round of «Обновить
+        состояние» (§4.3)."""
+        told = [view for one in orders.keys(pay.id) if (view := self.context.receipt(one)) is not None]
+        for view in told:
+            writeback.write(self.client, self.reader, view, again=True)
+        if told:
+            return NoOrder(Text("The state of payment {id} was written to it again.",
+                                "Состояние платежа {id} записано в него снова.", params={"id": pay.id}))
+        return NoOrder(Text("Payment {id} has no receipt here whose state could be written to it.",
+                            "По платежу {id} здесь нет чека, состояние которого можно записать.",
+                            params={"id": pay.id}))
 
     def _done(self, number: int, kind: Kind) -> str:
         """The number of the payment's receipt of that kind, unless it came to nothing."""
         receipt = self.context.receipt(orders.key(number, kind))
         return (receipt.number or "№ —") if receipt is not None and receipt.state not in UNDONE else ""
+
+    def _has_receipt(self, number: int) -> bool:
+        return bool(self._done(number, Kind.SALE))
+
+    def _sent(self, number: int) -> str:
+        """The button with which a person sent the payment, if one did: it goes on counting when the payment is read
+        again."""
+        for one in orders.keys(number):
+            view = self.context.receipt(one)
+            if view is not None and (word := values.text(view.origin.get("button"))):
+                return word
+        return ""
 
     def _since(self) -> date:
         """The first day whose payments get receipts: of the settings, or when this source was first at work.
@@ -210,53 +252,51 @@ class AlfaCrmSource(Source):
     # -- polling -------------------------------------------------------------------------------------------------
 
     def poll(self, cursor: str) -> Polled:
-        """Payments dated within the last days, per branch and type (§3.4), that are new or changed since
-        ``cursor``, and those that are there no more. After the owner changed which payments get receipts, also those
-        that have none.
-
-        The cursor is JSON: ``{"v": 1, "rules": "…", "seen": {"731": "fingerprint/2026-10-05"}}``, only what the
-        window showed. A failure anywhere raises, and the old cursor stays.
-        """
-        today, (rules, before) = self._today(), _seen(cursor)
-        start = max(today - timedelta(days=WINDOW_DAYS), min(self._since(), today))
-        found: dict[int, orders.Pay] = {}
-        for branch in self.reader.branches():
-            for kind in self.rules.polled_types:
-                found.update({pay.id: pay for pay in self.reader.payments(branch, kind, start, today)})
-        other_rules = rules not in ("", self.rules.choice)
-        events = [Event(f"pay:{number}", "poll", {"id": number, "event": "poll", "branch": pay.branch, "user": None,
-                                                  "type": pay.type})
-                  for number, pay in sorted(found.items())
-                  if self._is_news(pay, before.get(number)) or (other_rules and not self._begun(number))]
-        events += [Event(f"pay:{number}", "delete", {"id": number, "event": "delete", "branch": None, "user": None,
-                                                     "type": None})
-                   for number, (_, dated) in sorted(before.items())
-                   if number not in found and dated is not None and start <= dated <= today]
-        newest = sorted(found, reverse=True)[:MOST_SEEN]
-        seen = {str(number): f"{found[number].fingerprint}/{found[number].day or ''}" for number in sorted(newest)}
-        return Polled(tuple(events), json.dumps({"v": 1, "rules": self.rules.choice, "seen": seen},
-                                                separators=(",", ":")))
+        """Payments of the last days that are new or changed since ``cursor``, and those that are there no more."""
+        poller = Poller(self.reader, self._since(), self._begun, lambda number: self.context.recall(f"seen.{number}"))
+        return poller.step(cursor, self.context.now())
 
     def polling(self) -> int:
         return self.rules.poll_seconds
 
-    def _is_news(self, pay: orders.Pay, before: tuple[str, date | None] | None) -> bool:
-        """Whether a payment differs from what the last poll saw, or from what was read for a webhook since."""
-        return (before[0] if before else self.context.recall(f"seen.{pay.id}")) != pay.fingerprint
-
     def _begun(self, number: int) -> bool:
         """Whether a receipt of the payment exists, in whatever state."""
-        return any(self.context.receipt(orders.key(number, kind)) for kind in (Kind.SALE, Kind.SALE_RETURN))
+        return any(self.context.receipt(one) for one in orders.keys(number))
+
+    # -- payments as a list --------------------------------------------------------------------------------------
+
+    def payments(self, since: datetime, until: datetime) -> Iterable[SourcePayment]:
+        """The payments of the days from ``since`` on, all branches and types, as the pages come."""
+        return listing.payments(self.reader, self._judged, since, until)
+
+    def event_of(self, subject: str, button: str = "") -> Event:
+        return listing.event_of(subject, button)
+
+    def serves(self) -> str:
+        """The account, with what of it these settings take."""
+        return self.rules.serves
 
     # -- the other direction -------------------------------------------------------------------------------------
 
     def report(self, report: Report) -> None:
         """Writes state, link and fiscal document to the payment (§5); reads first, so repeats write nothing."""
-        writeback.write(self.client, self.reader, report.receipt)
+        writeback.write(self.client, self.reader, report.receipt, again=report.attempt > 1)
+        writeback.tell_address(self.rules, self.context, report)
+
+    def state(self) -> tuple[Finding, ...]:
+        """Whether results stand in fields of their own."""
+        return connect.state(self.rules, writeback.fields_missing(self.client))
+
+    def mend(self, action: str) -> Text:
+        if action != connect.FIELDS:
+            raise LookupError(action)
+        writeback.forget_fields(self.client)
+        return Text("The next result is written to the fields.", "Следующий результат хаб запишет в поля.")
 
     def check(self) -> Check:
         """Logs in, lists branches, reads payments and customers; names the field or right that is wrong."""
         self._since()
+        writeback.forget_fields(self.client)
         return connect.check(self.client)
 
     def setup(self) -> tuple[Step, ...]:
@@ -273,14 +313,3 @@ def _body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Malformed(Text("The webhook's body is no JSON object.", "Тело вебхука — не объект JSON."))
     return body
-
-
-def _seen(cursor: str) -> tuple[str, dict[int, tuple[str, date | None]]]:
-    """By which rules an earlier poll looked, and what it saw; an unreadable cursor is an empty one, because repeats
-    are harmless."""
-    try:
-        kept = json.loads(cursor or "{}")
-        pairs = {int(number): str(said).partition("/") for number, said in kept.get("seen", {}).items()}
-        return str(kept.get("rules", "")), {number: (parts[0], values.day(parts[2])) for number, parts in pairs.items()}
-    except (ValueError, AttributeError):
-        return "", {}

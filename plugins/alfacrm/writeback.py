@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub_plugins.alfacrm import values
-from hub_plugins.alfacrm.client import AlfaClient, Refused
-from hub_plugins.alfacrm.orders import with_mark, without_mark
+from hub_plugins.alfacrm.client import AlfaClient, Gone, Refused
+from hub_plugins.alfacrm.orders import Pay, with_mark, without_mark
 from hub_plugins.alfacrm.reader import Reader
-from hub_plugins.alfacrm.settings import Rules
+from hub_plugins.alfacrm.rules import Rules
 
-from hub.contracts import NeedsAttention, ReceiptView, SourceContext, Text
+from hub.contracts import NeedsAttention, ReceiptView, Report, SourceContext, Text, TryLater
 
 #: The guide knows only «В очереди» (§4.3); the other words are ours.
 WORDS = {"accepted": "В очереди", "queued": "В очереди", "printing": "В очереди", "recorded": "Пробит",
@@ -27,6 +27,10 @@ WORDS = {"accepted": "В очереди", "queued": "В очереди", "printi
 LONGEST = 250
 #: A webhook about our own note comes within this time, or is read as a repeat.
 MARK_SECONDS = 24 * 3600.0
+#: How long it is believed that the account has our fields, or has none; and how old the note may be that a mark is put
+#: behind.
+FIELDS_SECONDS, NOTE_SECONDS = 24 * 3600.0, 10.0
+THERE, MISSING = "there", "missing"
 
 
 def state_words(receipt: ReceiptView) -> str:
@@ -46,19 +50,22 @@ def record_words(receipt: ReceiptView) -> str:
     return f"ФД {record.document_number}, ФН {record.storage_number}, ФП {record.fiscal_sign}"
 
 
-def write(client: AlfaClient, reader: Reader, receipt: ReceiptView) -> None:
-    """Writes what is not there yet. May be repeated: it reads first. Raises NeedsAttention when the payment is gone
-    or the CRM refuses, TryLater when it is away."""
+def write(client: AlfaClient, reader: Reader, receipt: ReceiptView, again: bool = False) -> None:
+    """Writes what is not there yet. ``again``: an earlier try may have been heard, so the payment is read first; else
+    a payment's fields are written without asking what is in them, which only the hub writes anyway.
+
+    Raises NeedsAttention when the payment is gone, TryLater when the CRM is away.
+    """
     rules = client.rules
     number, branch, kind = _place(receipt)
-    pay = reader.payment(number, branch, kind)
-    if pay is None:
-        raise NeedsAttention(Text("Payment {id} is no longer in AlfaCRM, so the result cannot be written to it. If "
-                                  "its receipt was printed, a return may be due.",
-                                  "Платежа {id} больше нет в АльфаCRM, записать результат некуда. Если чек пробит, "
-                                  "возможно, нужен возврат.", params={"id": number}))
     fields = _fields(rules, receipt)
-    if fields and (_holds(pay.row, fields) or _write_fields(client, reader, pay.id, pay.branch or 0, kind, fields)):
+    pay: Pay | None = None
+    if again or branch is None or not fields or not _has_fields(client):
+        pay = _read(reader, number, branch, kind, None if again else client.context.now().timestamp() - NOTE_SECONDS)
+        branch = pay.branch or 0
+        if fields and _holds(pay.row, fields):
+            return
+    if fields and _write_fields(client, reader, number, branch or 0, kind, fields):
         return
     if not rules.write_note:
         if fields:
@@ -66,12 +73,34 @@ def write(client: AlfaClient, reader: Reader, receipt: ReceiptView) -> None:
                                       "note.", "В АльфаCRM нет поля платежа «{name}». Создайте его или разрешите "
                                       "писать в комментарий.", params={"name": next(iter(fields))}), "state_field")
         return
+    pay = pay or _read(reader, number, branch, kind, None)
     note = values.text(pay.row.get("note"))
     wanted = with_mark(note, ", ".join(part for part in (state_words(receipt), record_words(receipt), receipt.url)
                                        if part))
     if note != wanted:
         client.context.remember(_mark(pay.id), _digest(wanted), MARK_SECONDS)
         client.update(pay.branch or 0, "pay", pay.id, {"note": wanted})
+
+
+def _read(reader: Reader, number: int, branch: int | None, kind: int | None, since: float | None) -> Pay:
+    pay = reader.payment(number, branch, kind, since=since)
+    if pay is None:
+        raise NeedsAttention(Text("Payment {id} is no longer in AlfaCRM, so the result cannot be written to it. If "
+                                  "its receipt was printed, a return may be due.",
+                                  "Платежа {id} больше нет в АльфаCRM, записать результат некуда. Если чек пробит, "
+                                  "возможно, нужен возврат.", params={"id": number}))
+    return pay
+
+
+def asks_again(rules: Rules, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Whether an ``update`` webhook says nothing but that a person emptied our field, or took our mark out of the
+    note: that asks for the state anew."""
+    emptied = [name for name, value in new.items() if name in rules.own_fields and not values.text(value)
+               and values.text(old.get(name, "?"))]
+    note = values.text(new.get("note"))
+    unmarked = "note" in new and "note" in old and note == without_mark(note) != values.text(old["note"]) \
+        and without_mark(values.text(old["note"])) == note
+    return bool(emptied or unmarked) and all(name in rules.own_fields or name == "note" for name in new)
 
 
 def only_ours(rules: Rules, context: SourceContext, number: int, old: Mapping[str, Any],
@@ -114,16 +143,77 @@ def _holds(row: Mapping[str, Any], fields: Mapping[str, str]) -> bool:
 
 def _write_fields(client: AlfaClient, reader: Reader, number: int, branch: int, kind: int | None,
                   fields: Mapping[str, str]) -> bool:
-    """Writes the fields and reads back whether the first of them exists: fields that the account does not have may
-    be dropped without a word, or refused by name (neither is documented)."""
+    """Writes the fields; False when the account has none of that name. Fields that it does not have may be dropped
+    without a word, or refused by name (neither is documented), so the answer's model is looked at, and where that says
+    nothing the payment is read back. What was found out is remembered for a day."""
+    name = next(iter(fields))
+    if client.context.recall(_fields_known(client)) == MISSING:
+        return False
     try:
-        client.update(branch, "pay", number, fields)
+        model = client.update(branch, "pay", number, fields)
     except Refused as problem:
         if problem.fields and problem.fields <= fields.keys():
-            return False
+            return _found_out(client, False)
+        _read(reader, number, branch, kind, None)  # it may be gone, which says more than the refusal
         raise
+    except Gone:
+        pay = _read(reader, number, None, kind, None)
+        if pay.branch == branch:
+            raise
+        model = client.update(pay.branch or 0, "pay", number, fields)
+    if values.text(model.get(name)) == fields[name]:
+        return _found_out(client, True)
     after = reader.payment(number, branch, kind)
-    return after is not None and bool(values.text(after.row.get(next(iter(fields)))))
+    return _found_out(client, after is not None and bool(values.text(after.row.get(name))))
+
+
+def _found_out(client: AlfaClient, there: bool) -> bool:
+    name, word = _fields_known(client), THERE if there else MISSING
+    if client.context.recall(name) != word:
+        client.context.remember(name, word, FIELDS_SECONDS)
+    return there
+
+
+def _has_fields(client: AlfaClient) -> bool:
+    return client.context.recall(_fields_known(client)) != MISSING
+
+
+def _fields_known(client: AlfaClient) -> str:
+    return f"fields.{client.rules.state_field or client.rules.url_field or client.rules.record_field}.{client.scope}"
+
+
+def forget_fields(client: AlfaClient) -> None:
+    """After somebody may have created the fields: the next write tries them again."""
+    client.context.remember(_fields_known(client), "")
+
+
+def fields_missing(client: AlfaClient) -> bool:
+    """Whether the last write found that the account has no such fields."""
+    return bool(client.rules.own_fields) and not _has_fields(client)
+
+
+# -- the addresses that the owner gave ---------------------------------------------------------------------------
+
+
+def tell_address(rules: Rules, context: SourceContext, report: Report) -> None:
+    """A POST to the success or failure address of the settings, after the payment itself was told. NeedsAttention when
+    it does not take it: a dead address must delay nobody's results."""
+    receipt = report.receipt
+    address = rules.success_url if receipt.state in ("recorded", "confirmed") else rules.failure_url
+    if not address:
+        return
+    body = {"event": report.delivery, "payment": str(receipt.origin.get("pay", receipt.order_number)),
+            "state": "done" if receipt.state in ("recorded", "confirmed") else "error", "receipt": receipt.number,
+            "url": receipt.url, "error": "" if receipt.record else state_words(receipt),
+            "document": record_words(receipt)}
+    try:
+        status = context.outgoing().call("POST", address, json=body).status
+    except TryLater as problem:
+        raise NeedsAttention(problem.reason, "success_url") from problem
+    if status >= 300:
+        raise NeedsAttention(Text("The address {url} answered {status} when it was told of payment {id}.",
+                                  "Адрес {url} ответил {status} на сообщение о платеже {id}.",
+                                  params={"url": address, "status": status, "id": body["payment"]}), "success_url")
 
 
 def _cut(words: str) -> str:

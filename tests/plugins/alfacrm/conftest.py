@@ -47,13 +47,11 @@ class Desk:
     school: Running
     context: MemoryContext
     pauses: list[float] = field(default_factory=list)
-    clock: float = 0.0
 
     def source(self, **settings: Any) -> AlfaCrmSource:
         """Another worker's instance, with the same memory."""
         given = {"host": self.school.url, "email": EMAIL, "api_key": API_KEY, "start_date": "01.10.2026", **settings}
-        return AlfaCrmSource(load(AlfaCrmSettings, given), self.context, sleep=self.pauses.append,
-                             clock=lambda: self.clock)
+        return AlfaCrmSource(load(AlfaCrmSettings, given), self.context, sleep=self.pauses.append)
 
     def pay(self, **given: Any) -> int:
         """A payment that a person enters; its id."""

@@ -1,0 +1,122 @@
+"""Rows of an account that were read in pages, kept for the events behind the one that read them.
+
+A crowd of payments is read fifty at a time and not one by one (the account bears few requests a second). One process
+keeps what it read itself, bounded, and forgets what is old; whoever finds nothing here asks the CRM. Nothing is kept
+beyond the process: names and addresses of people belong in the receipts and nowhere else.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hub_plugins.alfacrm import values
+
+from hub.contracts import SourceContext
+
+#: Rows of one entity that are kept at most, and accounts.
+MOST_ROWS, MOST_ACCOUNTS = 4000, 32
+#: So many single reads of an entity within so many seconds are a crowd: then a page is read instead.
+CROWD, CROWD_SECONDS = 3, 10.0
+#: Pages in which what was looked for did not stand; then single reads are better for a while (another order of the
+#: list than we know, §2.2 says nothing of it).
+MOST_VAIN, VAIN_SECONDS = 3, 60.0
+Row = Mapping[str, Any]
+
+
+class Shelf:
+    """Rows of one entity. Times are seconds since 1970, of the hub's clock."""
+
+    def __init__(self) -> None:
+        self.rows: OrderedDict[int, tuple[float, int, Row]] = OrderedDict()
+        self.reads: deque[float] = deque(maxlen=CROWD)
+        self.pages: dict[str, int] = {}
+        self.last_page, self.vain, self.vain_at = 0.0, 0, 0.0
+
+    def put(self, branch: int, rows: Iterable[Row], now: float) -> None:
+        """Keeps rows that were read from a branch just now; the longest kept make room."""
+        for row in rows:
+            number = values.whole(row.get("id"))
+            if number is not None:
+                self.rows[number] = (now, branch, row)
+                self.rows.move_to_end(number)
+        while len(self.rows) > MOST_ROWS:
+            self.rows.popitem(last=False)
+
+    def get(self, number: int, since: float) -> tuple[Row, int] | None:
+        """The row and its branch, if it was read at or after ``since``."""
+        found = self.rows.get(number)
+        return None if found is None or found[0] < since else (found[2], found[1])
+
+    def drop(self, number: int) -> None:
+        """What was just written over there is not what was read."""
+        self.rows.pop(number, None)
+
+    def crowd(self, now: float) -> bool:
+        """Notes a read that found nothing here; whether such reads come in a crowd, so that a page is worth more."""
+        if self.vain >= MOST_VAIN:
+            if now - self.vain_at < VAIN_SECONDS:
+                return False
+            self.vain = 0
+        many = len(self.reads) == CROWD and now - self.reads[0] < CROWD_SECONDS
+        self.reads.append(now)
+        return many
+
+    def helped(self, found: bool, now: float) -> None:
+        """Whether a page held what was looked for."""
+        self.vain = 0 if found else self.vain + 1
+        self.vain_at = now
+
+    def next_page(self, which: str, ended: bool = False) -> int:
+        """The page of a list to read next; after ``ended`` it begins anew."""
+        page = 0 if ended else self.pages.get(which, 0)
+        self.pages[which] = 0 if ended else page + 1
+        return page
+
+
+class Account:
+    """What one process keeps of one account."""
+
+    def __init__(self) -> None:
+        #: Requests of this process stand in line here before they ask the database's lock, which is no fair one.
+        self.line = threading.Lock()
+        self.readers = 0
+        #: Names of things by list: until when they are good, and number -> name. One entry a list or tariff.
+        self.names: dict[str, tuple[float, dict[str, str]]] = {}
+        self._shelves: dict[str, Shelf] = {}
+        self._guard = threading.Lock()
+
+    def reading(self, change: int) -> None:
+        """Counts who waits to read or reads."""
+        with self._guard:
+            self.readers += change
+
+    def shelf(self, entity: str) -> Shelf:
+        """The rows of an entity (a path segment)."""
+        with self._guard:
+            return self._shelves.setdefault(entity, Shelf())
+
+
+_accounts: OrderedDict[str, Account] = OrderedDict()
+_lock = threading.Lock()
+
+
+def account(context: SourceContext, scope: str) -> Account:
+    """This process's account of ``scope``. The source's own mark in the hub's memory is part of its name, so that two
+    installations (or tests) in one process never share rows."""
+    mark = context.recall("kept")
+    if not mark:
+        mark = secrets.token_hex(8)
+        context.remember("kept", mark)
+    with _lock:
+        found = _accounts.setdefault(f"{scope}.{mark}", Account())
+        _accounts.move_to_end(f"{scope}.{mark}")
+        while len(_accounts) > MOST_ACCOUNTS:
+            _accounts.popitem(last=False)
+        return found
+
+
+__all__ = ["Account", "Shelf", "account"]

@@ -1,0 +1,220 @@
+"""The poll: finds what no webhook told, without reading everything every time (alfacrm.md §3.4).
+
+Payments of the last days are listed per branch and type, because the plain list hides types (§2.6). A short look reads
+the first page of each list; when that shows nothing unknown and the list is as long as what is known of it, the rest is
+as it was. Once an hour, and whenever the length says otherwise, a list is read to its end: that finds edits and
+deletions that no webhook told. The poll returns after a few pages, so that what was found is worked on meanwhile.
+
+The cursor is JSON and all that is remembered. It is stored with the events, so that dying in the middle only repeats.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from hub_plugins.alfacrm import values
+from hub_plugins.alfacrm.orders import Pay
+from hub_plugins.alfacrm.reader import Reader
+
+from hub.contracts import Event, NeedsAttention, Polled, Text
+
+#: Days before today that a poll looks at (§3.4).
+WINDOW_DAYS = 3
+#: Payments that a cursor remembers at most, the newest by id.
+MOST_SEEN = 20_000
+#: Pages that one call reads before it hands over what it found, and pages of one list before it is called endless.
+STEP_PAGES, MOST_PAGES = 10, 2000
+#: Times a list is begun anew because its length changed while it was read.
+MOST_AGAIN = 2
+#: Between two readings of whole lists.
+FULL_EVERY = timedelta(hours=1)
+VERSION = 2
+
+
+@dataclass
+class Walk:
+    """One round over the lists: which one is read, at which page, what it has shown. ``full`` reads every list to its
+    end. ``total`` is the list's length on its first page."""
+
+    lists: list[str]
+    start: date
+    until: date
+    full: bool
+    other_rules: bool
+    at: int = 0
+    page: int = 0
+    total: int | None = None
+    again: int = 0
+    whole: bool = False
+    ids: set[int] = field(default_factory=set)
+
+    def next_list(self) -> None:
+        self.at, self.page, self.total, self.again, self.whole, self.ids = self.at + 1, 0, None, 0, self.full, set()
+
+    def anew(self) -> None:
+        """The same list from its beginning; what it has shown counts."""
+        self.page, self.total, self.again, self.whole = 0, None, self.again + 1, True
+
+
+@dataclass
+class Cursor:
+    """What is remembered between two calls. ``seen``: list -> payment -> (fingerprint, day); ``beside``: list -> how
+    many more rows the CRM counts than lie in the window (it may ignore the dates)."""
+
+    rules: str = ""
+    full_at: str = ""
+    seen: dict[str, dict[int, tuple[str, date | None]]] = field(default_factory=dict)
+    beside: dict[str, int] = field(default_factory=dict)
+    walk: Walk | None = None
+
+    @classmethod
+    def read(cls, words: str) -> Cursor:
+        """An unreadable cursor is an empty one, because repeats are harmless."""
+        try:
+            kept = json.loads(words or "{}")
+            if not isinstance(kept, dict) or kept.get("v") != VERSION:
+                return cls()
+            seen = {str(name): {int(number): _said(one) for number, one in rows.items()}
+                    for name, rows in kept["seen"].items()}
+            found = cls(str(kept["rules"]), str(kept["full_at"]), seen,
+                        {str(name): int(count) for name, count in kept["beside"].items()})
+            if (walk := kept.get("walk")) is not None:
+                found.walk = Walk([str(one) for one in walk["lists"]], date.fromisoformat(walk["start"]),
+                                  date.fromisoformat(walk["until"]), bool(walk["full"]), bool(walk["other"]),
+                                  int(walk["at"]), int(walk["page"]), walk["total"], int(walk["again"]),
+                                  bool(walk["whole"]), {int(one) for one in walk["ids"]})
+            return found
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return cls()
+
+    def write(self) -> str:
+        """As JSON."""
+        data: dict[str, Any] = {
+            "v": VERSION, "rules": self.rules, "full_at": self.full_at, "beside": self.beside,
+            "seen": {name: {str(number): f"{mark}/{day or ''}" for number, (mark, day) in rows.items()}
+                     for name, rows in self.seen.items()}}
+        if self.walk is not None:
+            one = self.walk
+            data["walk"] = {"lists": one.lists, "start": one.start.isoformat(), "until": one.until.isoformat(),
+                            "full": one.full, "other": one.other_rules, "at": one.at, "page": one.page,
+                            "total": one.total, "again": one.again, "whole": one.whole, "ids": sorted(one.ids)}
+        return json.dumps(data, separators=(",", ":"))
+
+    def bound(self, start: date, until: date) -> None:
+        """Forgets what left the window, and the oldest beyond the bound."""
+        for rows in self.seen.values():
+            for number in [number for number, (_, day) in rows.items() if day is not None
+                           and not start <= day <= until]:
+                del rows[number]
+        count = sum(map(len, self.seen.values()))
+        for rows in self.seen.values():
+            while count > MOST_SEEN and rows:
+                del rows[min(rows)]
+                count -= 1
+
+
+class Poller:
+    """Walks the lists of one source. ``begun`` and ``fetched`` ask the hub: whether the payment has a receipt, and the
+    fingerprint with which a webhook's event was worked on."""
+
+    def __init__(self, reader: Reader, since: date, begun: Callable[[int], bool],
+                 fetched: Callable[[int], str | None]) -> None:
+        self.reader, self.rules, self.since = reader, reader.rules, since
+        self.begun, self.fetched = begun, fetched
+
+    def step(self, words: str, now: datetime) -> Polled:
+        """Reads a few pages. A failure anywhere raises, and the old cursor stays."""
+        cursor = Cursor.read(words)
+        walk = cursor.walk or self._begin(cursor, now)
+        cursor.walk = walk
+        events: list[Event] = []
+        for _ in range(STEP_PAGES):
+            if walk.at >= len(walk.lists):
+                break
+            self._page(cursor, walk, events)
+        more = walk.at < len(walk.lists)
+        if not more:
+            cursor.walk, cursor.rules = None, self.rules.choice
+            if walk.full:
+                cursor.full_at = now.isoformat()
+        cursor.bound(walk.start, walk.until)
+        return Polled(tuple(events), cursor.write(), more)
+
+    def _begin(self, cursor: Cursor, now: datetime) -> Walk:
+        today = now.astimezone(self.rules.zone).date()
+        start = max(today - timedelta(days=WINDOW_DAYS), min(self.since, today))
+        lists = [f"{branch}/{kind}" for branch in self.reader.branches() for kind in self.rules.polled_types]
+        other = cursor.rules not in ("", self.rules.choice)
+        try:
+            due = datetime.fromisoformat(cursor.full_at) + FULL_EVERY <= now
+        except ValueError:
+            due = True
+        cursor.seen = {name: cursor.seen.get(name, {}) for name in lists}
+        cursor.beside = {name: count for name, count in cursor.beside.items() if name in cursor.seen}
+        cursor.bound(start, today)
+        return Walk(lists, start, today, due or other, other, whole=due or other)
+
+    def _page(self, cursor: Cursor, walk: Walk, events: list[Event]) -> None:
+        """One page of the list at hand, and whether it was the last."""
+        name = walk.lists[walk.at]
+        branch, kind = (int(one) for one in name.split("/"))
+        rows, total = self.reader.page_of_payments(branch, kind, walk.start, walk.until, walk.page)
+        if walk.page == 0:
+            walk.total = total
+        known = cursor.seen[name]
+        new = [pay for pay in rows if pay.id not in walk.ids]
+        news = [pay for pay in new if pay.day is None or walk.start <= pay.day <= walk.until]
+        walk.ids.update(pay.id for pay in new)
+        events += [_event(pay) for pay in sorted(news, key=lambda one: one.id)
+                   if self._is_news(pay, known.get(pay.id), walk)]
+        known.update({pay.id: (pay.fingerprint, pay.day) for pay in news})
+        walk.page += 1
+        if walk.page > MOST_PAGES:
+            raise NeedsAttention(Text("AlfaCRM's list “{entity}” does not end after {pages} pages.",
+                                      "Список «{entity}» в АльфаCRM не кончается и после {pages} страниц.",
+                                      params={"entity": "pay", "pages": MOST_PAGES}))
+        if not walk.whole and total is not None and total == len(known) + cursor.beside.get(name, 0):
+            walk.next_list()
+        elif not rows or not new or (total is not None and len(walk.ids) >= total):
+            self._ended(cursor, walk, events, name, total)
+
+    def _ended(self, cursor: Cursor, walk: Walk, events: list[Event], name: str, total: int | None) -> None:
+        """The list was read to its end: what is known and was not shown is there no more, unless rows moved."""
+        if total != walk.total and walk.again < MOST_AGAIN:
+            walk.anew()
+            return
+        known = cursor.seen[name]
+        gone = [number for number in known if number not in walk.ids]
+        if total == walk.total:
+            for number in sorted(gone):
+                events.append(Event(f"pay:{number}", "delete", {
+                    "id": number, "event": "delete", "branch": None, "user": None, "type": None}))
+                del known[number]
+        if total is not None:
+            cursor.beside[name] = total - len(known)
+        walk.next_list()
+
+    def _is_news(self, pay: Pay, before: tuple[str, date | None] | None, walk: Walk) -> bool:
+        """Whether a payment differs from what the last poll saw, or from what was read for a webhook since; after the
+        owner changed which payments get receipts, also whether it has none."""
+        mark = before[0] if before else self.fetched(pay.id)
+        return mark != pay.fingerprint or (walk.other_rules and not self.begun(pay.id))
+
+
+def _event(pay: Pay) -> Event:
+    return Event(f"pay:{pay.id}", "poll", {"id": pay.id, "event": "poll", "branch": pay.branch, "user": None,
+                                           "type": pay.type, "mark": pay.fingerprint})
+
+
+def _said(words: Any) -> tuple[str, date | None]:
+    mark, _, day = str(words).partition("/")
+    return mark, values.day(day)
+
+
+def seen_of(words: str) -> Mapping[str, Mapping[int, tuple[str, date | None]]]:
+    """What a cursor remembers, for tests and for whoever looks into one."""
+    return Cursor.read(words).seen
