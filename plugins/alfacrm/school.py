@@ -49,6 +49,7 @@ class Options:
     page_sizes: str = "honour"          # or "ignore"
     repeat_last_page: bool = False
     shifting: bool = False              # a payment is added after each page of payments
+    vanishing: int = 0                  # this payment is deleted after the next page of payments
     total: bool = True                  # False: answers carry no total
     dates: str = "dmy"                  # document_date in answers: dmy, iso, ymd
     flags: str = "numbers"              # or "booleans"
@@ -139,6 +140,9 @@ class School:
                   "items": [self.present(entity, row) for row in shown]}
         if not self.options.total:
             del answer["total"]
+        if self.options.vanishing and entity == "pay" and shown:
+            self.tables["pay"].pop(self.options.vanishing, None)
+            self.options.vanishing = 0
         if self.options.shifting and entity == "pay" and shown:
             self.add_pay({**shown[0], "note": "shift"})
         return answer

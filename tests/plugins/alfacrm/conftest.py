@@ -41,17 +41,32 @@ def school(process: Running) -> Running:
 
 
 @dataclass
+class Turning(MemoryContext):
+    """A context whose turns are real: one call after the other, each its pause after the last."""
+
+    due: dict[str, float] = field(default_factory=dict)
+
+    def turn(self, name: str, per_second: float, burst: int = 1, at_most: float = 5.0) -> float:
+        now = time.monotonic()
+        pause = max(0.0, self.due.get(name, 0.0) - now)
+        if pause <= at_most:
+            self.due[name] = max(now, self.due.get(name, 0.0)) + 1 / per_second
+        return pause
+
+
+@dataclass
 class Desk:
     """A source against the school, with all pauses counted instead of slept."""
 
     school: Running
     context: MemoryContext
     pauses: list[float] = field(default_factory=list)
+    sleep: Callable[[float], None] | None = None
 
     def source(self, **settings: Any) -> AlfaCrmSource:
         """Another worker's instance, with the same memory."""
         given = {"host": self.school.url, "email": EMAIL, "api_key": API_KEY, "start_date": "01.10.2026", **settings}
-        return AlfaCrmSource(load(AlfaCrmSettings, given), self.context, sleep=self.pauses.append)
+        return AlfaCrmSource(load(AlfaCrmSettings, given), self.context, sleep=self.sleep or self.pauses.append)
 
     def pay(self, **given: Any) -> int:
         """A payment that a person enters; its id."""

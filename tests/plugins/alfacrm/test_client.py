@@ -12,7 +12,7 @@ from hub_plugins.alfacrm.client import Forbidden, Gone, Refused
 
 from hub.contracts import NeedsAttention, TryLater
 from hub.testing.simulator import Fault
-from tests.plugins.alfacrm.conftest import DAY, Desk
+from tests.plugins.alfacrm.conftest import DAY, Desk, Turning
 
 
 def logins(desk: Desk) -> int:
@@ -87,21 +87,21 @@ def test_extra_headers_travel_with_login_and_data(desk: Desk) -> None:
     assert pays(desk, desk.source(extra_headers="X-APP-KEY: abc-123")) == []
 
 
-def test_pauses_after_reads_and_writes(desk: Desk) -> None:
+def test_every_request_books_its_turn_at_the_account(desk: Desk) -> None:
     source = desk.source()
     number = desk.pay()
     source.client.rows(1, "pay", {})
     source.client.update(1, "pay", number, {"note": "x"})
-    assert desk.pauses == [0.3, 0.3, 1.0], "login, read, write"
+    origin = source.rules.origin
+    assert desk.context.turns == {origin: 3, f"{origin} write": 1}, "login, read, write"
 
 
 def test_the_real_pauses_stay_within_the_limit(desk: Desk) -> None:
     """Four a second is what the simulated school allows; two workers at once keep it without being told."""
     desk.pay()
     desk.school.do("configure", rate=4)
+    desk.context, desk.sleep = Turning(clock=desk.context.clock), time.sleep
     sources = [desk.source() for _ in range(2)]
-    for one in sources:
-        one.client.sleep, one.client.clock = time.sleep, time.monotonic
     threads = [threading.Thread(target=lambda s=one: [pays(desk, s) for _ in range(4)]) for one in sources]
     for one in threads:
         one.start()

@@ -7,7 +7,8 @@ from typing import Any
 
 import hub_plugins.alfacrm as plugin
 import pytest
-from hub_plugins.alfacrm.settings import AlfaCrmSettings, Rules, origin
+from hub_plugins.alfacrm.rules import Rules, origin
+from hub_plugins.alfacrm.settings import AlfaCrmSettings
 from hub_plugins.alfacrm.simulator import API_KEY
 from marshmallow import ValidationError
 
@@ -28,7 +29,7 @@ GOOD = {"host": "school", "email": "api@school.ru", "api_key": "k" * 36}
     ("http://127.0.0.1:8080/v2api", "http://127.0.0.1:8080"), ("http://simulator:8080", "http://simulator:8080")])
 def test_address_in_every_form(given: str, wanted: str) -> None:
     assert origin(given) == wanted
-    assert Rules.read(load(AlfaCrmSettings, {**GOOD, "host": given}), "Europe/Moscow").origin == wanted
+    assert Rules.read(AlfaCrmSettings, load(AlfaCrmSettings, {**GOOD, "host": given}), "Europe/Moscow").origin == wanted
 
 
 BAD: list[tuple[str, Any]] = [
@@ -49,15 +50,15 @@ def test_wrong_settings_are_named(field: str, value: Any) -> None:
 
 
 def test_defaults_are_those_of_the_guide() -> None:
-    rules = Rules.read(load(AlfaCrmSettings, GOOD), "Asia/Omsk")
+    rules = Rules.read(AlfaCrmSettings, load(AlfaCrmSettings, GOOD), "Asia/Omsk")
     assert rules.kinds == {1: Kind.SALE, 9: Kind.SALE, 5: Kind.SALE_RETURN} and rules.polled_types == (1, 5, 6, 9)
     assert rules.own_fields == {"custom_kkt_status", "custom_kkt_url", "custom_kkt_fd"}
     assert rules.zone.key == "Asia/Omsk" and rules.only_confirmed and rules.write_note
-    assert Rules.read(GOOD, "Asia/Omsk") == rules, "also from settings without their defaults"
+    assert Rules.read(AlfaCrmSettings, GOOD, "Asia/Omsk") == rules, "also from settings without their defaults"
 
 
 def test_maps_and_headers_are_read() -> None:
-    rules = Rules.read(load(AlfaCrmSettings, {
+    rules = Rules.read(AlfaCrmSettings, load(AlfaCrmSettings, {
         **GOOD, "extra_headers": "X-APP-KEY: abc\n\n X-Other:1 ", "cashiers": {"2": "Иванова Мария; 500100732259",
                                                                              "3": "Пётр, Павлов"},
         "state_field": "chek", "url_field": ""}), "Europe/Moscow")

@@ -23,7 +23,7 @@ class TestAlfaCrm(SourceContract):
     source = AlfaCrmSource
     settings = {"host": "school.s20.online", "email": EMAIL, "api_key": API_KEY, "start_date": "01.11.2026",
                 "branches": [1], "read_pause_ms": 0, "write_pause_ms": 0, "cashiers": {"9": "Иванова Мария"}}
-    calls_out = frozenset({"fetch", "report", "check", "poll"})
+    calls_out = frozenset({"fetch", "report", "check", "poll", "payments"})
 
     def other_side(self) -> AlfaSimulator:
         school = AlfaSimulator(rate=0)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hub_plugins.alfacrm.poll import seen_of
 
 from hub.contracts import NoOrder, ReceiptView, TryLater
 from hub.fiscal import Kind, Order
@@ -37,7 +38,7 @@ def test_every_type_in_every_branch(desk: Desk) -> None:
     numbers = [desk.pay(), desk.pay(pay_type_id=9), desk.pay(pay_type_id=5), desk.pay(pay_type_id=6, income=-1),
                desk.pay(branch_id=2, pay_account_id=3, location_id=2), desk.pay(pay_type_id=7)]
     events, _ = found(desk)
-    assert events == [(f"pay:{number}", "poll") for number in numbers[:5]]
+    assert sorted(events) == [(f"pay:{number}", "poll") for number in numbers[:5]]
     events, _ = found(desk, branches=[2])
     assert events == [(f"pay:{numbers[4]}", "poll")]
     events, _ = found(desk, corrections="ignore")
@@ -102,7 +103,7 @@ def test_what_leaves_the_window_is_forgotten_not_deleted(desk: Desk) -> None:
     _, cursor = found(desk)
     desk.context.clock = lambda: NOW + timedelta(days=2)
     events, cursor = found(desk, cursor)
-    assert events == [] and json.loads(cursor)["seen"] == {}
+    assert events == [] and not any(seen_of(cursor).values())
 
 
 def test_the_window_is_three_days_and_begins_with_the_first_day(desk: Desk) -> None:
@@ -132,10 +133,10 @@ def test_a_server_that_ignores_the_dates_changes_nothing(desk: Desk) -> None:
 
 
 def test_the_cursor_is_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hub_plugins.alfacrm.source.MOST_SEEN", 10)
+    monkeypatch.setattr("hub_plugins.alfacrm.poll.MOST_SEEN", 10)
     desk.school.do("create_pays", count=25, document_date=DAY)
     events, cursor = found(desk)
-    assert len(events) == 25 and len(json.loads(cursor)["seen"]) == 10
+    assert len(events) == 25 and sum(map(len, seen_of(cursor).values())) == 10
     assert len(found(desk, cursor)[0]) == 15, "repeats rather than misses"
 
 
@@ -156,3 +157,92 @@ def test_a_payment_whose_sum_is_odd_does_not_stop_the_others(desk: Desk) -> None
     odd, good = desk.pay(), desk.pay()
     desk.school.do("put", entity="pay", id=odd, income="?", document_date="2026-10-05")
     assert [name for name, _ in found(desk)[0]] == [f"pay:{odd}", f"pay:{good}"]
+
+
+# -- walking -------------------------------------------------------------------------------------------------------
+
+
+def walked(desk: Desk, cursor: str = "", **settings: Any) -> tuple[list[tuple[str, str]], str, int]:
+    """All steps until there is no more: (events, cursor, steps)."""
+    events: list[tuple[str, str]] = []
+    for steps in range(1, 100):
+        polled = desk.source(**settings).poll(cursor)
+        events, cursor = events + [(one.subject, one.kind) for one in polled.events], polled.cursor
+        if not polled.more:
+            return events, cursor, steps
+    raise AssertionError("the walk does not end")
+
+
+def pages(desk: Desk, before: int = 0) -> int:
+    return sum(one["path"].endswith("pay/index") for one in desk.school.requests()[before:])
+
+
+def test_many_payments_are_handed_over_in_steps(desk: Desk) -> None:
+    """What was found is worked on while the rest is read; a step that fails is repeated from its cursor."""
+    wanted = desk.school.do("create_pays", count=620, document_date=DAY)
+    first = desk.source(branches=[1]).poll("")
+    assert first.more and len(first.events) == 500
+    desk.school.faults(Fault("reset", path="/1/pay/index"))
+    with pytest.raises(TryLater):
+        desk.source(branches=[1]).poll(first.cursor)
+    rest, cursor, _ = walked(desk, first.cursor, branches=[1])
+    assert sorted([one.subject for one in first.events] + [name for name, _ in rest]) \
+        == sorted(f"pay:{number}" for number in wanted)
+    assert walked(desk, cursor, branches=[1])[0] == []
+
+
+def test_a_short_look_reads_one_page_of_each_list(desk: Desk) -> None:
+    """Nothing new, or only new ones: the list is as long as what is known of it."""
+    desk.school.do("create_pays", count=230, document_date=DAY)
+    _, cursor, _ = walked(desk, branches=[1])
+    before = len(desk.school.requests())
+    assert walked(desk, cursor, branches=[1])[0] == [] and pages(desk, before) == 4
+    number = desk.pay()
+    before = len(desk.school.requests())
+    events, cursor, _ = walked(desk, cursor, branches=[1])
+    assert events == [(f"pay:{number}", "poll")] and pages(desk, before) == 4
+
+
+def test_a_deletion_makes_the_list_be_read_whole(desk: Desk) -> None:
+    numbers = desk.school.do("create_pays", count=130, document_date=DAY)
+    _, cursor, _ = walked(desk, branches=[1])
+    desk.school.do("delete_pay", id=numbers[3])
+    events, cursor, _ = walked(desk, cursor, branches=[1])
+    assert events == [(f"pay:{numbers[3]}", "delete")]
+    assert walked(desk, cursor, branches=[1])[0] == []
+
+
+def test_an_edit_beyond_the_first_page_is_found_within_the_hour(desk: Desk) -> None:
+    numbers = desk.school.do("create_pays", count=130, document_date=DAY)
+    _, cursor, _ = walked(desk, branches=[1])
+    desk.school.do("update_pay", id=numbers[0], income=1)
+    desk.context.clock = lambda: NOW + timedelta(minutes=30)
+    events, cursor, _ = walked(desk, cursor, branches=[1])
+    assert events == []
+    desk.context.clock = lambda: NOW + timedelta(minutes=61)
+    assert walked(desk, cursor, branches=[1])[0] == [(f"pay:{numbers[0]}", "poll")]
+
+
+@pytest.mark.parametrize("options", [{"windows": "deaf"}, {"total": False}, {"page_cap": 7}, {"page_sizes": "ignore"},
+                                     {"repeat_last_page": True, "total": False}], ids=str)
+def test_a_server_with_habits_of_its_own_is_walked_all_the_same(desk: Desk, options: dict[str, Any]) -> None:
+    desk.school.do("create_pays", count=40, document_date="01.10.2026")
+    wanted = desk.school.do("create_pays", count=60, document_date=DAY)
+    desk.school.do("configure", **options)
+    events, cursor, _ = walked(desk, branches=[1])
+    assert sorted(events) == sorted((f"pay:{number}", "poll") for number in wanted)
+    assert walked(desk, cursor, branches=[1])[0] == []
+    number = desk.pay()
+    assert walked(desk, cursor, branches=[1])[0] == [(f"pay:{number}", "poll")]
+
+
+def test_rows_that_move_up_while_being_read_are_not_lost(desk: Desk) -> None:
+    """A payment of the first page is deleted before the second is asked for: the one at its edge moves up and would
+    be on neither."""
+    numbers = desk.school.do("create_pays", count=120, document_date=DAY)
+    desk.school.do("configure", vanishing=numbers[-1])
+    events, _, _ = walked(desk, branches=[1])
+    assert {name for name, _ in events} >= {f"pay:{number}" for number in numbers[:-1]}
+    desk.school.do("configure", vanishing=numbers[-2])
+    found = {one["id"] for one in desk.source().client.rows(1, "pay", {})}
+    assert found >= set(numbers[:-2])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hub.contracts import Malformed, Request
-from tests.plugins.alfacrm.conftest import Desk, post
+from tests.plugins.alfacrm.conftest import NOW, Desk, post
 
 CREATE_2020: dict[str, Any] = {
     "branch_id": 2, "event": "create", "entity": "Pay", "entity_id": 731, "fields_old": [],
@@ -28,7 +28,7 @@ def test_shape_of_2020(desk: Desk) -> None:
     assert (reception.answer.status, reception.answer.body) == (200, b"ok")
     (one,) = reception.events
     assert (one.subject, one.kind) == ("pay:731", "create")
-    assert one.data == {"id": 731, "event": "create", "branch": 2, "user": 2, "type": 1}
+    assert one.data == {"id": 731, "event": "create", "branch": 2, "user": 2, "type": 1, "at": NOW.timestamp()}
 
 
 def test_shape_of_2018_takes_the_branch_from_the_fields(desk: Desk) -> None:
@@ -40,7 +40,7 @@ def test_goods_and_ids_as_texts(desk: Desk) -> None:
     body = {**CREATE_2020, "branch_id": "1", "entity_id": "740", "user_id": "2"}
     body["fields_new"] = {**body["fields_new"], "pay_type_id": "9", "commodity_id": "14"}
     (one,) = desk.source().receive(post(body)).events
-    assert one.data == {"id": 740, "event": "create", "branch": 1, "user": 2, "type": 9}
+    assert one.data == {"id": 740, "event": "create", "branch": 1, "user": 2, "type": 9, "at": NOW.timestamp()}
 
 
 def test_delete_with_empty_fields(desk: Desk) -> None:
@@ -51,7 +51,7 @@ def test_delete_with_empty_fields(desk: Desk) -> None:
 def test_update_with_changed_fields_only(desk: Desk) -> None:
     body = {**CREATE_2020, "event": "update", "fields_old": {"is_confirmed": 0}, "fields_new": {"is_confirmed": 1}}
     (one,) = desk.source().receive(post(body)).events
-    assert one.data == {"id": 731, "event": "update", "branch": 2, "user": 2, "type": None}
+    assert one.data == {"id": 731, "event": "update", "branch": 2, "user": 2, "type": None, "at": NOW.timestamp()}
 
 
 def test_no_personal_data_in_the_event(desk: Desk) -> None:

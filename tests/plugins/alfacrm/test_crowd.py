@@ -1,0 +1,105 @@
+"""Crowds are read in pages: few requests a payment, nothing stale, nothing lost when pages do not help."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hub_plugins.alfacrm.kept import CROWD, Shelf
+
+from hub.contracts import Event, NoOrder
+from hub.fiscal import Order
+from tests.plugins.alfacrm.conftest import NOW, Desk, post
+
+COUNT = 60
+
+
+def arrived(desk: Desk, number: int, seconds_ago: float = 60.0) -> Event:
+    """A webhook's event that has waited."""
+    body = {"branch_id": 1, "event": "create", "entity": "Pay", "entity_id": number, "fields_old": [],
+            "fields_new": {"pay_type_id": "1"}, "user_id": 2}
+    (one,) = desk.source().receive(post(body)).events
+    return Event(one.subject, one.kind, {**one.data, "at": NOW.timestamp() - seconds_ago})
+
+
+def asked(desk: Desk) -> Counter[str]:
+    return Counter(one["path"].split("/")[-2] for one in desk.school.requests() if one["path"].endswith("/index"))
+
+
+@pytest.fixture
+def crowd(desk: Desk) -> list[int]:
+    """Payments of as many students, each on a subscription of its own."""
+    for number in range(COUNT):
+        desk.school.do("put", entity="customer", id=1000 + number, name=f"Ученик {number}", legal_name="",
+                       legal_type=1, branch_ids=[1], is_study=1, email=[f"p{number}@example.org"], phone=[])
+        desk.school.do("put", entity="customer-tariff", id=2000 + number, customer_id=1000 + number, tariff_id=12,
+                       subject_ids=[3], b_date="01.10.2026", e_date="31.10.2026", is_separate_balance=1)
+    return [desk.pay(customer_id=1000 + number, ctt_id=2000 + number) for number in range(COUNT)]
+
+
+def test_a_crowd_costs_few_requests(desk: Desk, crowd: list[int]) -> None:
+    for place, number in enumerate(crowd):
+        order = desk.source().fetch(arrived(desk, number))
+        assert isinstance(order, Order) and order.tags["customer"] == f"Ученик {place}"
+        assert order.tags["pay.ctt.b_date"] == "01.10.2026"
+    found = asked(desk)
+    assert sum(found.values()) < 0.5 * COUNT, found
+    assert found["pay"] <= CROWD + 2 and found["customer"] <= CROWD + 6
+
+
+def test_a_row_that_is_older_than_its_event_is_not_used(desk: Desk, crowd: list[int]) -> None:
+    for number in crowd[:10]:
+        desk.source().fetch(arrived(desk, number))
+    late = crowd[20]
+    desk.school.do("update_pay", id=late, is_confirmed=0)
+    assert isinstance(desk.source().fetch(arrived(desk, late, seconds_ago=0.0)), NoOrder), "read anew"
+
+
+def test_pages_that_do_not_help_are_given_up_for_a_while(desk: Desk, crowd: list[int],
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """The payments are dated long ago: no page of these days shows them, yet each gets its order."""
+    for number in crowd[:12]:
+        desk.school.do("put", entity="pay", id=number, document_date="2026-01-10")
+    for number in crowd[:12]:
+        assert isinstance(desk.source(start_date="01.01.2026").fetch(arrived(desk, number)), Order)
+    assert asked(desk)["pay"] <= 12 + 6
+
+
+def test_a_mended_contact_is_seen_at_once(desk: Desk) -> None:
+    number = desk.pay(customer_id=148)
+    first = desk.source().fetch(arrived(desk, number))
+    assert isinstance(first, Order) and first.customer.email == "нет почты"
+    desk.school.do("put", entity="customer", id=148, email=["mother@example.org"])
+    again = desk.source().fetch(arrived(desk, number, seconds_ago=0.0))
+    assert isinstance(again, Order) and again.customer.email == "mother@example.org"
+
+
+def test_cards_grow_old(desk: Desk) -> None:
+    number = desk.pay()
+    desk.source().fetch(arrived(desk, number))
+    desk.school.do("put", entity="customer", id=145, name="Орлов Павел")
+    kept = desk.source().fetch(arrived(desk, number))
+    assert isinstance(kept, Order) and kept.tags["customer"] == "Орлов Пётр"
+    desk.context.clock = lambda: NOW + timedelta(minutes=11)
+    fresh = desk.source().fetch(arrived(desk, number))
+    assert isinstance(fresh, Order) and fresh.tags["customer"] == "Орлов Павел"
+
+
+def test_cashiers_of_a_crowd_come_from_pages_of_the_log(desk: Desk) -> None:
+    numbers = [desk.pay() for _ in range(30)]
+    rules: dict[str, Any] = {"cashiers": {"2": "Иванова Мария"}}
+    source = desk.source(**rules)
+    for event in source.poll("").events:
+        order = desk.source(**rules).fetch(event)
+        assert isinstance(order, Order) and order.cashier.name == "Иванова Мария"
+    assert asked(desk)["log"] <= CROWD + 2 and len(numbers) == 30
+
+
+def test_the_shelf_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub_plugins.alfacrm.kept.MOST_ROWS", 10)
+    shelf = Shelf()
+    shelf.put(1, [{"id": number} for number in range(1, 26)], 5.0)
+    assert sorted(shelf.rows) == list(range(16, 26))
+    assert shelf.get(20, 5.0) == ({"id": 20}, 1) and shelf.get(20, 5.1) is None and shelf.get(3, 0.0) is None
