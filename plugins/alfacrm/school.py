@@ -18,7 +18,10 @@ from typing import Any
 CLASSES = {"pay": "Pay", "customer": "Customer", "customer-tariff": "CustomerToTariff", "tariff": "Tariff",
            "subject": "Subject", "branch": "Branch", "location": "Location", "pay-account": "PayAccount",
            "pay-item": "PayItem", "pay-item-category": "PayItemCategory", "pay-type": "PayType", "user": "User",
-           "teacher": "Teacher"}
+           "teacher": "Teacher", "group": "Group", "room": "Room", "lesson": "Lesson",
+           "regular-lesson": "RegularLesson", "lesson-type": "LessonType", "cgi": "Cgi", "discount": "Discount",
+           "study-status": "StudyStatus", "lead-status": "LeadStatus", "lead-source": "LeadSource",
+           "lead-reject": "LeadReject", "task": "Task", "communication": "Communication"}
 ENTITIES = (*CLASSES, "log")
 PEOPLE_USER, API_USER = 2, 7
 MONEY = ("income", "expenditure", "bonus", "balance", "balance_base", "balance_bonus", "price")
@@ -61,6 +64,7 @@ class Options:
     custom_fields: list[str] = field(default_factory=lambda: ["custom_predmet", "custom_md_order"])
     unknown_custom: str = "drop"        # or "refuse"
     error_shape: str = "object"         # or "strings", "message"
+    register: bool = False              # the built-in register integration prints by itself what is sent to it
     gone: str = "404"                   # or "refuse": an update of what does not exist
 
 
@@ -169,7 +173,9 @@ class School:
             return _customer_visible(row, body)
         if entity == "customer-tariff":
             wanted = _int(query.get("customer_id")) or _int(body.get("customer_id"))
-            return not wanted or row["customer_id"] == wanted
+            return (not wanted or row["customer_id"] == wanted) and all(
+                row.get(name) == _int(body[name]) for name in ("tariff_id", "is_separate_balance")
+                if body.get(name) not in (None, ""))
         if entity == "log":
             return all(str(row[name]) == str(body[name]) for name in ("entity", "entity_id", "user_id", "event")
                        if body.get(name) not in (None, ""))
@@ -190,6 +196,10 @@ class School:
             return False
         if body.get("sum_to") and Decimal(row["income"]) > Decimal(str(body["sum_to"])):
             return False
+        for name, at in (("created_at", row["_created"]), ("updated_at", row["_updated"])):
+            first, last = (to_date(body.get(f"{name}_{end}"), ["dmy"]) for end in ("from", "to"))
+            if (first and at < first.isoformat()) or (last and at > last.isoformat()):
+                return False
         dated = to_date(row["document_date"], ["iso"])
         since, until = self._bound("date_from", body), self._bound("date_to", body)
         return dated is None or ((since is None or since <= dated) and (until is None or dated <= until))
@@ -240,9 +250,21 @@ class School:
         fields.pop("id", None)
         old = {name: row.get(name, "") for name, value in fields.items() if row.get(name, "") != value}
         row.update(fields)
+        if entity == "pay":
+            row["_updated"] = self.now().date().isoformat()
         if old:
             self._changed("update", entity, row, old, {name: row[name] for name in old}, user)
         return self.present(entity, row)
+
+    def fiscal_sell(self, branch: int | None, number: int, form: int | None, user: int) -> dict[str, Any]:
+        """Hands a payment to the built-in register (§4.5): form 1 electronic, 2 cash. Its column «ККТ» says «В очереди»
+        from then on; where the integration is on, the payment counts as fiscal."""
+        row = self._row("pay", branch, number)
+        if form not in (1, 2):
+            raise Refusal(type="Необходимо выбрать «Наличные» или «Электронно».")
+        row["_kkt"] = "В очереди"
+        return self.update("pay", branch, number, {"is_fiscal": 1}, user) if self.options.register \
+            else self.present("pay", row)
 
     def delete(self, entity: str, branch: int | None, number: int, user: int) -> None:
         """Raises :class:`Missing`."""
@@ -264,6 +286,7 @@ class School:
                "income": "0.00", "expenditure": "0.00", "bonus": "0.00", "payer_name": "", "note": "",
                "pay_type_id": 1, "pay_account_id": 2, "pay_item_id": 1, "commodity_id": None, "ctt_id": None,
                "teacher_id": None, "is_confirmed": 1, "is_fiscal": 0, **fields, "id": self.next_id}
+        row["_created"] = row["_updated"] = self.now().date().isoformat()
         self.next_id += 1
         self.tables["pay"][row["id"]] = row
         return row
@@ -374,6 +397,12 @@ def seed(tables: dict[str, dict[int, dict[str, Any]]]) -> None:
     put("tariff", {"id": 12, "type": 1, "name": "Стандарт 8", "price": "6000.00", "lesson_count": 8, "duration": 60,
                    "added": "2026-01-10 10:00:00", "branch_ids": [1, 2]})
     put("teacher", {"id": 21, "name": "Волкова Анна", "branch_ids": [1, 2]})
+    put("room", {"id": 1, "branch_id": 1, "name": "Класс 1"})
+    put("group", {"id": 1, "name": "Младшая", "branch_ids": [1]})
+    put("lesson-type", {"id": 1, "name": "Групповой"}, {"id": 2, "name": "Индивидуальный"})
+    put("study-status", {"id": 1, "name": "Учится"})
+    put("lead-status", {"id": 1, "name": "Новый"})
+    put("lead-source", {"id": 1, "name": "Сайт"})
     put("user", {"id": PEOPLE_USER, "name": "Иванова Мария"}, {"id": API_USER, "name": "API"})
     put("customer",
         person(145, "Орлов Пётр", "Орлова Мария", email=["orlova@example.org"], phone=["+7(999)123-45-67"]),

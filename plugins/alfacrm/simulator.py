@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from hub_plugins.alfacrm import school_page
 from hub_plugins.alfacrm.school import (
     API_USER,
     ENTITIES,
@@ -60,10 +61,12 @@ class AlfaSimulator(HttpSimulator):
     # -- the API -------------------------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Answer:
-        """``POST /v2api/[branch/]entity/action`` (§1)."""
+        """``POST /v2api/[branch/]entity/action`` (§1); at the root the school's own page."""
         parts = request.path.strip("/").split("/")
         if parts[0] != "v2api":
-            return _framework(404, "Not Found", "Страница не найдена.")
+            with self.lock:
+                page = school_page.answer(request, self.school, self._tell)
+            return page or _framework(404, "Not Found", "Страница не найдена.")
         if request.method != "POST":
             return _framework(405, "Method Not Allowed", "Допустим только POST.")
         with self.lock:
@@ -130,7 +133,8 @@ class AlfaSimulator(HttpSimulator):
                 self.school.delete(entity, branch, number, API_USER)
                 model = {}
             elif (entity, action) == ("pay", "fiscal-sell"):
-                model = self.school.update("pay", branch, number, {"is_fiscal": 1}, API_USER)
+                form = str(query.get("type") or body.get("type") or "")
+                model = self.school.fiscal_sell(branch, number, int(form) if form.isdigit() else None, API_USER)
             else:
                 raise Missing
         except Missing:
@@ -266,6 +270,13 @@ class AlfaSimulator(HttpSimulator):
             kept.update(row)
             return kept
 
+    def do_put_many(self, entity: str, rows: list[dict[str, Any]]) -> int:
+        """Adds or changes many rows of a table at once, quietly."""
+        with self.lock:
+            for row in rows:
+                self.school.tables[entity].setdefault(row["id"], {}).update(row)
+            return len(rows)
+
     def do_lose_webhooks(self, n: int) -> dict[str, Any]:
         """The next ``n`` webhooks are never sent."""
         self._to_lose = n
@@ -296,7 +307,9 @@ class AlfaSimulator(HttpSimulator):
     def state(self) -> dict[str, Any]:
         """Payments as they are kept (sums as texts, ISO dates, custom fields, notes), webhooks and counters."""
         with self.lock:
-            return {"payments": list(self.school.tables["pay"].values()), "webhooks": self.webhooks,
+            paid = [{name: value for name, value in one.items() if name not in ("_created", "_updated")}
+                    for one in self.school.tables["pay"].values()]
+            return {"payments": paid, "webhooks": self.webhooks,
                     "logins": self.logins, "limited": self.limited, "log": len(self.school.tables["log"])}
 
 

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hub.contracts import NeedsAttention, ReceiptView, Report, TryLater
+from hub.contracts import NeedsAttention, NoOrder, ReceiptView, Report, TryLater
 from hub.fiscal import FiscalRecord, Kind, Money, Order, Problem, Text
 from hub.testing.simulator import Fault
-from tests.plugins.alfacrm.conftest import Desk, event, post
+from tests.plugins.alfacrm.conftest import Catcher, Desk, event, post
 
 FIELDS = ["custom_kkt_status", "custom_kkt_url", "custom_kkt_fd"]
 RECORD = FiscalRecord("9999078900012345", 57, "1234567890",
@@ -169,3 +169,104 @@ def test_the_echo_of_our_own_writing_ends_there(desk: Desk, fields: list[str],
     (news,) = desk.source().receive(post(change)).events
     changed = source.fetch(news)
     assert isinstance(changed, Order) and changed.lines[0].price == Money(500000)
+
+
+def reads(desk: Desk) -> int:
+    return sum(one["path"].endswith("/pay/index") for one in desk.school.requests())
+
+
+def test_a_result_costs_one_write_and_no_read(desk: Desk) -> None:
+    desk.school.do("configure", custom_fields=FIELDS)
+    numbers = [desk.pay() for _ in range(3)]
+    for number in numbers:
+        desk.source().report(report(number))
+    assert (updates(desk), reads(desk)) == (3, 0)
+    assert {desk.row(number)["custom_kkt_status"] for number in numbers} == {"Пробит"}
+
+
+def test_whether_the_fields_exist_is_found_out_once(desk: Desk) -> None:
+    first, second = desk.pay(), desk.pay()
+    desk.source().report(report(first))
+    assert desk.source().state()[0].mend == "fields"
+    before = len(desk.school.requests())
+    desk.source().report(report(second))
+    wrote = [one["body"] for one in desk.school.requests()[before:] if one["path"].endswith("/pay/update")]
+    assert len(wrote) == 1 and "note" in wrote[0], "the fields were not tried again"
+    desk.school.do("configure", custom_fields=FIELDS)
+    assert desk.source().mend("fields").say("ru")
+    desk.source().report(report(second))
+    assert desk.row(second)["custom_kkt_status"] == "Пробит" and not desk.source().state()
+    with pytest.raises(LookupError):
+        desk.source().mend("other")
+
+
+def test_a_payment_that_moved_to_another_branch_is_told_there(desk: Desk) -> None:
+    desk.school.do("configure", custom_fields=FIELDS)
+    number = desk.pay()
+    desk.school.do("put", entity="pay", id=number, branch_id=2)
+    desk.source().report(report(number))
+    assert desk.row(number)["custom_kkt_status"] == "Пробит"
+
+
+@pytest.mark.parametrize("gone", ["404", "refuse"])
+def test_a_payment_that_is_gone_needs_attention_however_it_is_said(desk: Desk, gone: str) -> None:
+    desk.school.do("configure", custom_fields=FIELDS, gone=gone)
+    number = desk.pay()
+    desk.school.do("delete_pay", id=number)
+    with pytest.raises(NeedsAttention) as caught:
+        desk.source().report(report(number))
+    assert "больше нет" in caught.value.reason.say("ru")
+
+
+# -- the other way round of «Обновить состояние» ---------------------------------------------------------------------
+
+
+def test_an_emptied_field_asks_for_the_state_anew(desk: Desk,
+                                                  webhooks: Callable[[int], list[dict[str, Any]]]) -> None:
+    desk.school.do("configure", custom_fields=FIELDS)
+    number = desk.pay()
+    view = report(number).receipt
+    desk.context.receipts[view.key] = view
+    desk.source().report(report(number))
+    desk.school.do("update_pay", id=number, custom_kkt_status="")
+    (asked,) = desk.source().receive(post(webhooks(3)[2])).events
+    end = desk.source().fetch(asked)
+    assert isinstance(end, NoOrder) and "снова" in end.reason.say("ru")
+    assert desk.row(number)["custom_kkt_status"] == "Пробит"
+    assert not desk.source().receive(post(webhooks(4)[3])).events, "our own writing again"
+
+
+def test_a_mark_that_was_taken_out_of_the_note_asks_too(desk: Desk,
+                                                        webhooks: Callable[[int], list[dict[str, Any]]]) -> None:
+    number = desk.pay(note="за октябрь")
+    view = report(number, "queued", record=None).receipt
+    desk.context.receipts[view.key] = view
+    desk.source().report(report(number))
+    desk.school.do("update_pay", id=number, note="за октябрь")
+    (asked,) = desk.source().receive(post(webhooks(3)[2])).events
+    assert asked.kind == "refresh" and isinstance(desk.source().fetch(asked), NoOrder)
+    assert desk.row(number)["note"] == f"за октябрь [ККТ: В очереди, {URL}]"
+
+
+def test_asking_without_a_receipt_is_answered_in_words(desk: Desk) -> None:
+    number = desk.pay()
+    end = desk.source().fetch(event(number, "refresh"))
+    assert isinstance(end, NoOrder) and "нет чека" in end.reason.say("ru")
+
+
+# -- the owner's addresses -------------------------------------------------------------------------------------------
+
+
+def test_success_and_failure_addresses_are_told(desk: Desk, catcher: Catcher) -> None:
+    desk.school.do("configure", custom_fields=FIELDS)
+    number = desk.pay()
+    source = desk.source(success_url=f"{catcher.url}/good", failure_url=f"{catcher.url}/bad")
+    source.report(report(number))
+    source.report(report(number, "refused", reason=Text("No paper.", "Нет бумаги.")))
+    good, bad = catcher.wait(2)
+    assert (good["payment"], good["state"], good["document"], good["error"]) == (str(number), "done", FD, "")
+    assert (bad["state"], bad["error"]) == ("error", "Ошибка: Нет бумаги.")
+    catcher.statuses.append(500)
+    with pytest.raises(NeedsAttention) as caught:
+        source.report(report(number))
+    assert "500" in caught.value.reason.say("ru")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -205,10 +206,59 @@ def test_what_is_refused(school: Running) -> None:
     assert refused(document_date="2026-10-05") == {"document_date"}
 
 
-def test_fiscal_sell_marks_the_payment(desk: Desk) -> None:
-    number = desk.pay()
-    assert call(desk.school, f"1/pay/fiscal-sell?id={number}", token=token(desk.school))[1]["success"]
+def test_fiscal_sell_hands_the_payment_to_the_built_in_register(desk: Desk) -> None:
+    number, known = desk.pay(), token(desk.school)
+    assert not call(desk.school, f"1/pay/fiscal-sell?id={number}", token=known)[1]["success"], "cash or electronic?"
+    assert call(desk.school, f"1/pay/fiscal-sell?id={number}&type=2", token=known)[1]["success"]
+    assert (desk.row(number)["_kkt"], desk.row(number)["is_fiscal"]) == ("В очереди", 0)
+    desk.school.do("configure", register=True)
+    assert call(desk.school, "1/pay/fiscal-sell", {"id": number, "type": 1}, token=known)[1]["success"]
     assert desk.row(number)["is_fiscal"] == 1
+
+
+@pytest.mark.parametrize("entity", ["pay", "customer", "customer-tariff", "tariff", "subject", "branch", "location",
+                                    "pay-account", "pay-item", "pay-item-category", "pay-type", "user", "log",
+                                    "teacher", "group", "room", "lesson", "regular-lesson", "lesson-type", "cgi",
+                                    "discount", "study-status", "lead-status", "lead-source", "lead-reject", "task",
+                                    "communication"])
+def test_every_entity_of_the_reference_is_there(school: Running, entity: str) -> None:
+    status, said = call(school, f"1/{entity}/index", token=token(school))
+    assert status == 200 and said["count"] == len(said["items"]) and said["page"] == 0
+    if entity in ("log", "pay", "branch"):
+        return
+    made = call(school, f"1/{entity}/create", {"name": "Новое", "is_study": 1, "customer_id": 145},
+                token=token(school))[1]["model"]
+    known = token(school)
+    changed = call(school, f"1/{entity}/update?id={made['id']}", {"name": "Иное"}, token=known)[1]["model"]
+    assert changed["name"] == "Иное"
+    assert call(school, f"1/{entity}/delete?id={made['id']}", token=known)[1]["success"]
+    assert call(school, f"1/{entity}/delete?id={made['id']}", token=known)[0] == 404
+
+
+def test_days_of_making_and_changing_are_filters(desk: Desk) -> None:
+    desk.pay()
+    known = token(desk.school)
+    for name in ("created_at", "updated_at"):
+        assert call(desk.school, "1/pay/index", {f"{name}_from": "01.01.2020"}, token=known)[1]["total"] == 1
+        assert call(desk.school, "1/pay/index", {f"{name}_to": "01.01.2020"}, token=known)[1]["total"] == 0
+
+
+def test_payments_are_made_by_hand_on_its_page(desk: Desk, webhooks: Callable[[int], list[Any]]) -> None:
+    def send(act: str, **form: Any) -> str:
+        body = urllib.parse.urlencode(form).encode()
+        with urllib.request.urlopen(f"{desk.school.url}/page/{act}", data=body, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    made = send("create", customer_id=145, pay_type_id=1, pay_account_id=2, income="1200,50", note="<за октябрь>",
+                is_confirmed=0)
+    assert "1200.50" in made and "&lt;за октябрь&gt;" in made and "Подтвердить" in made
+    assert "другого филиала" in send("create", pay_type_id=1, pay_account_id=3, income="5")
+    back = send("create", customer_id=145, pay_type_id=5, pay_account_id=2, income="700")
+    assert "700.00" in back
+    assert "Подтвердить" not in send("update", id=731, is_confirmed=1)
+    send("delete", id=732)
+    assert "Нет такой записи" in send("delete", id=732)
+    assert [one["event"] for one in webhooks(4)] == ["create", "create", "update", "delete"]
 
 
 def test_webhooks_come_twice_late_never_and_are_not_repeated(desk: Desk, catcher: Catcher) -> None:
