@@ -204,6 +204,10 @@ class SourceContext(Protocol):
     def receipt(self, key: str) -> ReceiptView | None:
         """The receipt of this source under that source key."""
 
+    def waits(self, subject: str) -> bool:
+        """Whether an event of that subject was accepted and is still to be taken up: what is known of its receipt may
+        change. False from the moment in which the change is seen in :meth:`receipt`, so ask this first."""
+
     def registers(self) -> tuple[RegisterView, ...]:
         """The registers that may print this source's receipts."""
 

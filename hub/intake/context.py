@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, literal_column, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from hub.contracts import Client, Outgoing, ReceiptView, RegisterView, Shelf
 from hub.fiscal.levels import Level, Settings
 from hub.store import (
     Database,
+    Inbox,
     KeyConflict,
     Memory,
     Organisation,
@@ -42,9 +43,15 @@ from hub.store.shelves import StoredShelf
 from hub.store.vault import Vault
 
 _memory, _register, _served, _conflict = table(Memory), table(Register), table(QueueRegister), table(KeyConflict)
+_inbox = table(Inbox)
 #: A source's receipt by its key. Made once: a plugin asks before it answers somebody, and mostly there is none yet.
 _MINE = (RECEIPT.c.source_id == bindparam("source"), RECEIPT.c.source_key == bindparam("key"))
 _ANY, _VIEWED = Hot(select(RECEIPT.c.id).where(*_MINE)), VIEWED.where(*_MINE)
+#: An event is done, or ignored, in the transaction that stores what it made: there is no moment between.
+_WAITS = Hot(select(_inbox.c.id).where(
+    _inbox.c.source_id == bindparam("source"), _inbox.c.subject == bindparam("subject"),
+    # As literals: the condition of ix_inbox_waiting.
+    _inbox.c.state.in_([literal_column(f"'{one}'") for one in ("pending", "claimed", "failed")])).limit(1))
 _NUMBERED = VIEWED.where(RECEIPT.c.id == bindparam("id"), RECEIPT.c.source_id == bindparam("source"))
 #: Orders that came under a receipt's key with other content, the newest first.
 _CONTRADICTED = select(_conflict.c.decision, _conflict.c.became_id) \
@@ -227,6 +234,14 @@ class CoreContext:
             return None
         return replace(view_of(row, f"{self._url}/r/{row['public_id']}"), disputed=bool(row.get("disputed")),
                        decided=int(row.get("decided", 0)))
+
+    def waits(self, subject: str) -> bool:
+        def look() -> bool:
+            with self._db.read() as connection:
+                given = {"source": self._source.id, "subject": subject[:200]}
+                return _WAITS.run(connection, given).fetchone() is not None
+
+        return bool(self._db.within(PATIENCE, look))
 
     def registers(self) -> tuple[RegisterView, ...]:
         def look() -> Any:

@@ -51,7 +51,8 @@ class MemoryContext:
     """A :class:`~hub.contracts.SourceContext` that keeps everything in itself.
 
     ``clock`` gives the time; ``receipts`` is what :meth:`receipt` answers from, ``tills``
-    what :meth:`registers` gives; ``memory`` what was remembered; ``turns`` counts the calls that were booked for each
+    what :meth:`registers` gives; ``waiting`` the subjects that :meth:`waits` knows; ``memory`` what was
+    remembered; ``turns`` counts the calls that were booked for each
     account, ``pause`` is what :meth:`turn` says of every one, ``quieted`` the quiet that was asked for.
     """
 
@@ -62,6 +63,7 @@ class MemoryContext:
     tax_id: str = "7707083893"
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     receipts: dict[str, ReceiptView] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
     tills: tuple[RegisterView, ...] = ()
     memory: dict[str, tuple[str, float | None]] = field(default_factory=dict)
     http: Callable[[], Client] = Client
@@ -89,6 +91,9 @@ class MemoryContext:
 
     def receipt(self, key: str) -> ReceiptView | None:
         return self.receipts.get(key)
+
+    def waits(self, subject: str) -> bool:
+        return subject in self.waiting
 
     def registers(self) -> tuple[RegisterView, ...]:
         return self.tills

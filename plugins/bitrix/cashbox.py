@@ -30,8 +30,8 @@ from hub.fiscal import Invalid, Order, Text
 
 #: States that end a receipt without printing, until a person acts.
 ENDED = ("invalid", "refused", "cancelled")
-#: How long "print again" hides the receipt's old ending from the site: until the drain takes it up, then a little.
-AGAIN, SETTLING = 600.0, 15.0
+#: Seconds until a result that must not be told yet is looked at again.
+SETTLING = 15.0
 #: Reports that find no check are early (PRINT_URL's answer is still on its way) for so many tries, then wrong.
 EARLY_TRIES, EARLY_ERRORS = 8, 3
 #: Seconds within which empty questions belong to one run of the site's agent (every 120 s).
@@ -85,7 +85,6 @@ class Cashbox:
                 Book(self.context).note("gone", check.key, number=check.number)
             if not self.alive(check):
                 return Reception(wire.refused(*(one.text.say("ru") for one in problem.problems)), (event,))
-        self._hide(check, fields)
         return Reception(wire.taken(check), (event,))
 
     def asked(self, request: Request) -> Reception:
@@ -113,14 +112,16 @@ class Cashbox:
         manager sees the reason and can print again, which re-arms the receipt here. WAIT would show nobody
         anything and keep one of the five places of the agent. ``uncertain`` waits: ERROR would invite a second
         check for a payment that may have its receipt. So does a check whose contents are not its receipt's, until
-        a person has said whose they are."""
+        a person has said whose they are, and one whose print request is still to be taken up: after "print again"
+        the old ending would make it E while it is being printed, and the result of other contents (a restored site,
+        an edited order) is not its own."""
         try:
+            # In this order: what was taken up in between is then seen in the receipt.
+            waits = self.context.waits(check.key)
             view = self._receipt(check)
-            hidden = view is not None and (view.disputed or self.context.recall(
-                f"{'again' if view.state in ENDED else 'other'}:{check.key}"))
         except Exception:  # the database is away, whatever its library calls that: not an answer to the question
             return wire.waiting()
-        if view is None or hidden:
+        if waits or view is None or view.disputed:
             return wire.waiting()
         if view.state in ("recorded", "confirmed") and view.record is not None:
             return wire.printed(view.record, self.context.zone)
@@ -137,19 +138,6 @@ class Cashbox:
             section = section.get(name) if isinstance(section, dict) else None
         if not hmac.compare_digest(str(section or "").encode(), wanted.encode()):
             raise Unauthorised(registration.KEY)
-
-    def _hide(self, check: wire.CheckId, fields: Mapping[str, Any]) -> None:
-        """After "print again" the site may ask before the drain has re-armed the receipt: its old ending would make
-        the check E while it is being printed. Likewise the result of other contents under that number (a restored
-        site, an edited order) before the core has set both side by side."""
-        try:
-            view = self.context.receipt(check.key)
-            if view is not None and view.state in ENDED:
-                self.context.remember(f"again:{check.key}", "1", AGAIN)
-            elif view is not None and view.origin.get("form") != wire.digest(fields):
-                self.context.remember(f"other:{check.key}", "1", AGAIN)
-        except Exception:  # the database is away: the answer needs none, and the request is kept by the core
-            return
 
     def _receipt(self, check: wire.CheckId) -> ReceiptView | None:
         """The check's receipt, also one that the poll way has printed."""
@@ -193,22 +181,10 @@ class Cashbox:
         fields = event.data.get("fields")
         if event.kind != "print" or not isinstance(fields, dict):
             return NoOrder(Text("This is not a print request.", "Это не запрос печати."))
-        mark = f"again:{event.subject}"
-        hidden = self.context.recall(mark)
         try:
             order = order_of(fields, self.config, self.context.currency)
         except Malformed as problem:
             return NoOrder(problem.reason)
-        except Invalid:
-            if hidden:
-                self.context.remember(mark, "")
-            raise
-        if hidden:
-            # The core re-arms the receipt right after this; until then its old ending stays hidden.
-            self.context.remember(mark, "1", SETTLING)
-        if self.context.recall(f"other:{event.subject}"):
-            # Right after this the core sets both contents side by side; then the receipt itself says so.
-            self.context.remember(f"other:{event.subject}", "1", SETTLING)
         polled = self._polled(wire.CheckId.of(fields), fields)
         if polled is not None and polled.state not in ENDED:
             return NoOrder(POLLED)
@@ -254,10 +230,11 @@ class Cashbox:
                                 "Сайт не подтвердил, что сохранил результат."))
 
     def _tell_failed(self, site: Site, check: wire.CheckId, report: Report) -> None:
+        again = self.context.waits(check.key)
         current = self.context.receipt(check.key)
         if current is not None and current.state not in ENDED:
             return  # re-armed since: the site will hear how that ends
-        if self.context.recall(f"again:{check.key}"):
+        if again:
             raise TryLater(Text("The check is being printed again.", "Чек печатается повторно."), SETTLING)
         try:
             site.call("sale.cashbox.check.apply", UUID=check.uuid, STATUS="ERROR",

@@ -134,6 +134,7 @@ class TinyHub:
         if not self.database and reception.keep:
             return BitrixSource.answer_instead("unavailable", request)
         self.inbox += reception.events
+        self.context.waiting.update(event.subject for event in reception.events)
         return reception.answer
 
     def drain(self) -> list[ReceiptView]:
@@ -141,6 +142,7 @@ class TinyHub:
         made = []
         while self.inbox:
             event = self.inbox.pop(0)
+            self.context.waiting.discard(event.subject)
             old = self.context.receipts.get(event.subject)
             try:
                 order = self.source().fetch(event)
@@ -182,6 +184,9 @@ class _Down(MemoryContext):
     """A context whose database is away."""
 
     def receipt(self, key: str) -> ReceiptView | None:
+        raise ConnectionError("the database is away")
+
+    def waits(self, subject: str) -> bool:
         raise ConnectionError("the database is away")
 
     def recall(self, name: str) -> str | None:
