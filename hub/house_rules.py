@@ -19,7 +19,7 @@ from hub.fiscal import vat as vat_rates
 from hub.fiscal.codes import LONGEST, Tag
 from hub.fiscal.levels import MAY_SAY, Level, Settings
 from hub.fiscal.taxid import is_valid
-from hub.office import Wrong, audit, rearm_source
+from hub.office import SHIFT_IS_OPEN, Wrong, audit, rearm_source, shift_is_open
 from hub.store import Organisation, Picture, QueueRegister, Register, SourceRow, fiscal, utcnow
 
 #: The owner's words under a receipt: rows of paper and characters in all.
@@ -96,7 +96,8 @@ def _of_cashier(cashier: Cashier, country: Country) -> dict[str, Text]:
 
 
 def say(session: Session, actor: str, row: Organisation | SourceRow | Register, settings: Settings) -> None:
-    """Stores what a level says. Raises Wrong. Invalid receipts that it may mend are looked at again.
+    """Stores what a level says. Raises Wrong, of a register (its cashier, its taxes, its place) also while its shift is
+    open. Invalid receipts that it may mend are looked at again.
 
     Of an organisation this is what has no column of its own; the columns are hub.office's.
     """
@@ -107,6 +108,8 @@ def say(session: Session, actor: str, row: Organisation | SourceRow | Register, 
     wrong = problems(settings, Country(organisation.country), Ffd(organisation.ffd))
     if wrong:
         raise Wrong(wrong)
+    if isinstance(row, Register) and shift_is_open(row) and fiscal.stored(settings) != (row.fiscal or {}):
+        raise Wrong({"shift": SHIFT_IS_OPEN})
     row.fiscal = fiscal.beside_columns(settings) if isinstance(row, Organisation) else fiscal.stored(settings)
     session.flush()
     audit(session, actor, f"{level.value}.receipts", row.public_id, organisation.id, fields=sorted(settings.said()))

@@ -25,7 +25,9 @@ from hub.fiscal import Country, TaxSystem, Text
 from hub.fiscal import contact as contacts
 from hub.fiscal import vat as vat_rates
 from hub.fiscal.taxid import is_valid
+from hub.registers.rules import ShiftRules
 from hub.store import (
+    AlarmNotice,
     Audit,
     Delivery,
     Inbox,
@@ -36,6 +38,7 @@ from hub.store import (
     QueueRegister,
     ReceiptRow,
     Register,
+    SlipNotice,
     SourceRow,
     User,
     Watcher,
@@ -431,8 +434,9 @@ def remove_watcher(session: Session, actor: str, row: Watcher) -> None:
 def notifier_works(session: Session, row: NotifierRow) -> None:
     """The cause of its failures may be mended: notices that wait are due at once."""
     row.failures, row.last_error = 0, None
-    session.execute(update(Delivery).where(Delivery.notifier_id == row.id, Delivery.state == "pending")
-                    .values(due_at=utcnow()))
+    for rows in (Delivery, AlarmNotice, SlipNotice):
+        session.execute(update(rows).where(rows.notifier_id == row.id, rows.state == "pending")
+                        .values(due_at=utcnow()))
 
 
 def switch_notifier(session: Session, actor: str, row: NotifierRow, on: bool) -> None:
@@ -466,11 +470,42 @@ def add_register(session: Session, vault: Vault, actor: str, organisation_id: in
     return row
 
 
+#: A status older than this says nothing about now.
+FRESH = timedelta(minutes=3)
+SHIFT_IS_OPEN = Text(
+    "The register's shift is open. Its settings change only while it is closed: print the Z report, then save again. "
+    "Its name, its queues, passwords and tokens may be changed at any time.",
+    "Смена кассы открыта. Настройки меняют только при закрытой смене: снимите Z-отчёт и сохраните ещё раз. "
+    "Название, очереди, пароли и токены можно менять в любое время.")
+
+
+CLOSE_FIRST = Text("The register's shift is open. Print the Z report first: once the register is taken away, the hub "
+                   "closes no shift of it.",
+                   "Смена кассы открыта. Сначала снимите Z-отчёт: когда касса убрана, хаб её смену не закроет.")
+
+
+def shift_is_open(row: Register) -> bool:
+    """Whether the register's shift is open, as far as it showed last."""
+    return (row.status or {}).get("shift_open") is True
+
+
+def answers(row: Register) -> bool:
+    """Whether the register answered a moment ago. One that does not cannot close its shift either."""
+    return row.enabled and not row.trouble and row.status_at is not None and utcnow() - row.status_at < FRESH
+
+
 def change_register(session: Session, vault: Vault, actor: str, row: Register, schema: type[PluginSettings],
                     given: Mapping[str, Any], **values: Any) -> None:
-    """Changes a register's settings and, in ``values``, its title or zone. Raises Wrong. Its owner reopens it."""
+    """Changes a register's settings and, in ``values``, its title or zone. Raises Wrong. Its owner reopens it.
+
+    While its shift is open only secrets and its title change; one that does not answer may get another address, too,
+    because else its shift could never be closed.
+    """
     old = vault.unseal(row.secrets, row.key_id)
     opened, secret = split_secrets(schema, checked_settings(schema, given, {**row.settings, **old}))
+    moved = values.get("zone", row.zone) != row.zone
+    if shift_is_open(row) and (moved or (opened != row.settings and answers(row))):
+        raise Wrong({"shift": SHIFT_IS_OPEN})
     row.settings = opened
     row.secrets, row.key_id = vault.seal(secret)
     for name, value in values.items():
@@ -500,8 +535,17 @@ def switch_register(session: Session, actor: str, row: Register, on: bool) -> No
     audit(session, actor, "register.on" if on else "register.off", row.public_id, row.organisation_id)
 
 
+def set_shift_rules(session: Session, actor: str, row: Register, rules: ShiftRules) -> None:
+    """The owner's wishes about the register's shifts. They say nothing about receipts, so they change at any time."""
+    row.rules = rules.to_json()
+    audit(session, actor, "register.rules", row.public_id, row.organisation_id, **row.rules)
+
+
 def archive_register(session: Session, actor: str, row: Register) -> None:
-    """Takes a register away. Its records, shifts and storages stay."""
+    """Takes a register away. Its records, shifts and storages stay. Raises Wrong while its shift is open and it
+    answers: nobody would close the shift."""
+    if shift_is_open(row) and answers(row):
+        raise Wrong({"shift": CLOSE_FIRST})
     row.archived_at, row.enabled = utcnow(), False
     audit(session, actor, "register.archive", row.public_id, row.organisation_id)
 

@@ -16,6 +16,7 @@ from hub.delivery.drain import Deliveries
 from hub.delivery.notices import Notices
 from hub.delivery.ofd_links import OfdLinks
 from hub.delivery.sheets import Sheets
+from hub.delivery.slip_notices import SlipNotices
 from hub.delivery.webhooks import Webhooks
 from hub.dispatch.owner import Keepers
 from hub.dispatch.workshop import Ticker, Workshop
@@ -53,10 +54,11 @@ def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
         notices = Notices(runtime.db, runtime.bell, runtime.vault, runtime.catalogue, runtime.sources.public_url)
         alarms = AlarmNotices(runtime.db, runtime.bell, runtime.vault, runtime.catalogue, runtime.sources.public_url)
         webhooks = Webhooks(runtime.sources, runtime.bell)
+        slips = SlipNotices(runtime.db, runtime.bell, runtime.vault, runtime.catalogue, runtime.sources.public_url)
         sheets = Sheets(runtime.db, runtime.bell, runtime.vault, runtime.catalogue)
         workshop = Workshop(runtime.db, runtime.bell, {
             "source": drains.drain, "poll": drains.poll, "delivery": deliveries.drain, "notice": notices.drain,
-            "alarm": alarms.drain, "webhook": webhooks.drain, "printer": sheets.drain})
+            "alarm": alarms.drain, "webhook": webhooks.drain, "printer": sheets.drain, "slip": slips.drain})
         runtime.bell.listen(workshop.ring)
         workshop.start()
         ticker = Ticker(runtime.db, name, runtime.doors.import_spool, _watching(

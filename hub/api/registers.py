@@ -76,9 +76,12 @@ def _z(row: Mapping[str, Any], currency: str) -> Json | None:
     report = row["report"]
     if not report:
         return None
-    return {"receipts": report["receipts"], "sales": Money(report["sales"], currency).plain(),
-            "returns": Money(report["returns"], currency).plain(), "cash": Money(report["cash"], currency).plain(),
-            "cumulative": None if row["cumulative"] is None else Money(row["cumulative"], currency).plain(),
+    def plain(amount: int | None) -> str | None:
+        return None if amount is None else Money(amount, currency).plain()
+
+    # What a register did not state (a Z whose answer was lost) is null.
+    return {"receipts": report["receipts"], "sales": plain(report["sales"]), "returns": plain(report["returns"]),
+            "cash": plain(report["cash"]), "cumulative": plain(row["cumulative"]),
             "document_number": report["document"], "fiscal_sign": report["sign"]}
 
 

@@ -173,6 +173,11 @@ class Driver(ABC):
         """Prints the X report; ``Refused`` where the model has none."""
         return Refused(Text("This register has no X report.", "У этой кассы нет X-отчёта."))
 
+    def drawer(self) -> Money | None:
+        """The cash in the drawer, with ``cash_moves``; None when the model cannot say. Changes nothing. Raises
+        RegisterGone."""
+        return None
+
     def cash_move(self, amount: Money, cashier: Cashier, guard: Guard) -> Refused | Unavailable | Uncertain | None:
         """Cash in (positive) or out (negative); None when done."""
         return Refused(Text("This register does not count cash in and out.",

@@ -118,7 +118,12 @@ Lamp = Literal["green", "amber", "red", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A register's state, every figure None when the model cannot say. Times carry the register's zone."""
+    """A register's state, every figure None when the model cannot say. Times carry the register's zone.
+
+    ``shift_seconds`` is what counts towards the 24 hours as the register's law counts them: in Russia from the opening,
+    in Kazakhstan from the first document of the shift, 0 before it. ``drawer`` is the cash in it in minor units; a
+    driver leaves it to :meth:`Driver.drawer`.
+    """
 
     storage_number: str
     last_document: int
@@ -137,6 +142,7 @@ class Status:
     ofd_oldest: datetime | None = None
     clock: datetime | None = None
     blocked: Text | None = None
+    drawer: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

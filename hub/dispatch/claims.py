@@ -7,7 +7,7 @@ register's lease guards claims and ``not_printed`` verdicts; a FiscalRecord is a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -620,8 +620,9 @@ def bound(connection: Connection, storage_number: str, after: int) -> set[int]:
 
 
 def keep_foreign(connection: Connection, owner: Owner, storage_number: str,
-                 documents: Sequence[StoredDocument]) -> int:
-    """Keeps documents that belong to no receipt of ours; how many were new."""
+                 documents: Sequence[StoredDocument], closings: Collection[int] = ()) -> int:
+    """Keeps documents that belong to no receipt of ours; how many were new. ``closings`` are Z reports of which the
+    caller knows the totals."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     numbers = [one.document_number for one in documents]
     if not numbers:
@@ -644,7 +645,7 @@ def keep_foreign(connection: Connection, owner: Owner, storage_number: str,
             document=stored, public_id=new_public_id("fgn"), created_at=utcnow(), row_version=1)
             .on_conflict_do_nothing(index_elements=["storage_number", "document_number"])
             .returning(FOREIGN.c.id)).first() is not None
-        if one.what == "shift_close":
+        if one.what == "shift_close" and one.document_number not in closings:
             unknown_total(connection, owner.register_id)
     return new
 

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Table, update
 
 from hub import retry
 from hub.dispatch.claims import ATTEMPT, REGISTER
-from hub.store import AlarmNotice, Database, Inbox, SourceRow, table, utcnow
+from hub.store import AlarmNotice, Database, Inbox, SlipNotice, SourceRow, table, utcnow
 from hub.store.organisation import Lease
 from hub.store.receipts import DELIVERY, RECEIPT
 
@@ -31,17 +31,23 @@ LONGEST_WAIT = timedelta(seconds=max(retry.CEILING * 1.25, 3600.0) + 60.0)
 LONGEST_HOLD = timedelta(seconds=120.0)
 
 _inbox, _source, _notice, _lease = table(Inbox), table(SourceRow), table(AlarmNotice), table(Lease)
+_slip = table(SlipNotice)
 #: (table, column of its due time, which rows wait)
 _WAITING: tuple[tuple[Table, str, ColumnElement[bool] | None], ...] = (
     (RECEIPT, "due_at", RECEIPT.c.state == "queued"),
     (_inbox, "due_at", _inbox.c.state.in_(("pending", "failed"))),
     (DELIVERY, "due_at", DELIVERY.c.state == "pending"),
-    (_notice, "due_at", _notice.c.state == "pending"),
+    (_notice, "due_at", (_notice.c.state == "pending") & (_notice.c.tries > 0)),
+    (_slip, "due_at", _slip.c.state == "pending"),
     (ATTEMPT, "due_at", ATTEMPT.c.state == "submitted"),
     (_source, "next_poll_at", None), (_source, "retry_at", None))
+#: What waits for the end of somebody's quiet hours waits for a time of the day, which a jump does not change; only
+#: what lies further ahead than a night was planned by a wrong clock.
+_QUIET = (_notice.c.state == "pending") & (_notice.c.tries == 0)
+LONGEST_NIGHT = timedelta(hours=24, minutes=1)
 _HELD: tuple[tuple[Table, str], ...] = (
-    (_inbox, "claimed_until"), (DELIVERY, "claimed_until"), (_notice, "claimed_until"), (_lease, "until"),
-    (REGISTER, "lease_until"))
+    (_inbox, "claimed_until"), (DELIVERY, "claimed_until"), (_notice, "claimed_until"),
+    (_slip, "claimed_until"), (_lease, "until"), (REGISTER, "lease_until"))
 
 
 class ClockWatch:
@@ -79,6 +85,8 @@ def set_right(db: Database, now: datetime, ahead: timedelta) -> int:
             late = rows.c[column] > now + ahead
             changed += connection.execute(update(rows).where(late if waits is None else late & waits)
                                           .values({column: now})).rowcount
+        changed += connection.execute(update(_notice).where(
+            _QUIET, _notice.c.due_at > now + max(ahead, LONGEST_NIGHT)).values(due_at=now)).rowcount
         # Leases are on the database's clock, which on SQLite is the host's.
         base = db.now(connection)
         for rows, column in _HELD:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import steps
 from hub.contracts import (
@@ -23,20 +22,25 @@ from hub.contracts import (
     Unavailable,
     Uncertain,
 )
-from hub.dispatch import claims, printing
+from hub.dispatch import claims, slips
 from hub.dispatch.claims import ATTEMPT, REGISTER, Owner
 from hub.dispatch.inventory import new_checks
 from hub.dispatch.lease import RegisterLease
-from hub.fiscal import Cashier, Country, Money, Text
+from hub.dispatch.slips import Wish
+from hub.fiscal import Cashier, Country, Money
 from hub.fiscal.rules import check_cash_move
-from hub.registers.shifts import must_close, must_open
-from hub.store import Audit, Database, RegisterOrder, Shift, new_public_id, table, utcnow
+from hub.registers.rules import ShiftRules
+from hub.registers.shifts import Why, age, looked_after, must_close, must_open, why_close
+from hub.store import Audit, Database, RegisterOrder, new_public_id, table, utcnow
+from hub.store.receipt import UNSETTLED
 
 if TYPE_CHECKING:
     from hub.dispatch.fiscalise import Work
 
 log = structlog.get_logger("hub.dispatch")
-SHIFT, ORDER = table(Shift), table(RegisterOrder)
+ORDER = table(RegisterOrder)
+#: A shift is opened because a receipt or cash waits for it.
+NEED = Wish(why="need")
 
 #: What pages and programs may order of a register: command -> the document it leaves in the storage.
 ORDERS: Mapping[str, str] = {"x": "report", "z": "shift_close", "open": "shift_open", "cash_in": "cash_in",
@@ -44,46 +48,59 @@ ORDERS: Mapping[str, str] = {"x": "report", "z": "shift_close", "open": "shift_o
 
 
 class Commands:
-    """Runs what pages ordered and what shifts need, on a register that is ours."""
+    """Runs what pages ordered and what shifts need, on a register that is ours. ``rules`` are the owner's, as last
+    read."""
 
     def __init__(self, db: Database, driver: Driver, owner: Owner, lease: RegisterLease, zone: str) -> None:
         self.db, self.driver, self.owner, self.lease, self.zone = db, driver, owner, lease, zone
+        self.rules = ShiftRules()
 
     # -- shifts --------------------------------------------------------------------------------------------------
 
-    def ready_shift(self, status: Status, work: Work) -> None:
+    def ready_shift(self, status: Status, work: Work, wish: Wish = NEED) -> None:
         """Closes a shift that is too old and opens one when none is open. Raises RegisterGone when it cannot."""
         if must_close(status):
-            self.close_shift(work)
+            self.close_shift(work, Wish(why="age"))
             status = self.driver.status()
         if must_open(status):
-            self._do("shift_open", lambda: self.driver.open_shift(Cashier(), self.lease), work)
+            self._do("shift_open", lambda: self.driver.open_shift(wish.cashier, self.lease), work, wish)
             opened = self.driver.status()
             self._keep_opened(opened)
 
-    def close_shift(self, work: Work, cashier: Cashier | None = None) -> ShiftReport | None:
-        """The Z report, behind an attempt. Its totals are compared with what we know."""
-        who = cashier or Cashier()
+    def why_close(self, status: Status) -> Why:
+        """Why the shift should be closed now, if it should."""
+        if not status.shift_open or status.document_open or not self.driver.abilities().shifts:
+            return ""
+        if age(status) is None:
+            with self.db.read() as connection:
+                since = slips.open_since(connection, self.owner.register_id, status.storage_number, status.shift_number)
+            status = looked_after(status, since, utcnow())
+        return why_close(status, self.rules, ZoneInfo(self.zone), utcnow())
 
-        def keep(connection: Connection, report: ShiftReport) -> None:
-            self._keep_closed(connection, report)
-            self._slip(connection, "z", f"z:{report.storage_number}:{report.shift_number}",
-                       printing.of_report(report, who))
-
-        report = self._do("shift_close", lambda: self.driver.close_shift(who, self.lease), work, keep=keep)
+    def close_shift(self, work: Work, wish: Wish) -> ShiftReport | None:
+        """The Z report, behind an attempt. Its totals are compared with what we know. The owner's rules may have the
+        drawer emptied before; a withdrawal that fails holds up no Z."""
+        if self.rules.empty_drawer and self.driver.abilities().cash_moves:
+            try:
+                drawer = self.driver.drawer()
+                if drawer is not None and drawer.amount > 0:
+                    self._move(-drawer, work, Wish(wish.actor, wish.cashier, "before_z"))
+            except RegisterGone as problem:
+                log.warning("drawer_not_emptied", register=self.owner.register_id, reason=str(problem.reason))
+        report = self._do("shift_close", lambda: self.driver.close_shift(wish.cashier, self.lease), work, wish)
         return report if isinstance(report, ShiftReport) else None
 
-    def _slip(self, connection: Connection, what: str, about: str, content: Mapping[str, Any]) -> None:
-        """Plans the copy of a slip on the printers that want it."""
-        printing.of_slip(connection, self.owner.organisation_id, self.owner.register_id, what, about, content)
+    def _move(self, amount: Money, work: Work, wish: Wish) -> None:
+        """Cash in or out."""
+        self._do("cash_in" if amount.amount > 0 else "cash_out",
+                 lambda: self.driver.cash_move(amount, wish.cashier, self.lease), work, wish, amount.amount)
 
-    def _do(self, what: str, act: Callable[[], Any], work: Work, plan: Mapping[str, Any] | None = None,
-            keep: Callable[[Connection, Any], None] | None = None) -> Any:
-        """bookmark -> attempt -> act -> outcome, as for a receipt (design.md §5). What was done is kept by ``keep``
-        in the transaction that ends the attempt. Raises RegisterGone with the register's reason when nothing was
-        done."""
+    def _do(self, what: str, act: Callable[[], Any], work: Work, wish: Wish, amount: int | None = None) -> Any:
+        """bookmark -> attempt -> act -> outcome, as for a receipt (design.md §5). What was done is kept in the
+        transaction that ends the attempt. Raises RegisterGone with the register's reason when nothing was done."""
         bookmark = self.driver.bookmark()
         work.gap(bookmark)
+        plan = wish.plan(amount)
 
         def begin(connection: Connection) -> int | None:
             if not claims.is_owner(connection, self.owner):
@@ -102,67 +119,48 @@ class Commands:
         if isinstance(result, Uncertain):
             if work.find_other({"id": attempt_id, "what": what, "storage_number": bookmark.storage_number,
                                 "bookmark": bookmark.document_number, "shift_number": bookmark.shift_number,
-                                "outcome": dict(plan) if plan else None}) != "recorded":
+                                "outcome": plan}) != "recorded":
                 raise RegisterGone(result.reason, result.vendor_code)
             self._account(work, bookmark)
             return None
         refused = isinstance(result, (Refused, Unavailable))
-
-        def end(connection: Connection) -> None:
-            connection.execute(update(ATTEMPT).where(ATTEMPT.c.id == attempt_id).values(
-                state="not_printed" if refused else "recorded", ended_at=utcnow(),
-                outcome=claims.outcome_json(result) if refused else None))
-            if keep is not None and not refused:
-                keep(connection, result)
-
-        self.db.submit(end)
+        self.db.submit(lambda connection: self._end(connection, attempt_id, what, bookmark, wish, amount, result))
         steps.at("shift_kept")
         if refused:
             raise RegisterGone(result.reason, result.vendor_code)
         self._account(work, bookmark)
         return result
 
+    def _end(self, connection: Connection, attempt_id: int, what: str, bookmark: Bookmark, wish: Wish,
+             amount: int | None, result: Any) -> None:
+        """Ends an attempt, and keeps what it left on paper. When another owner has found it in the meantime, that owner
+        has kept it."""
+        refused = isinstance(result, (Refused, Unavailable))
+        ended = connection.execute(update(ATTEMPT).where(
+            ATTEMPT.c.id == attempt_id, ATTEMPT.c.state.in_(UNSETTLED)).values(
+            state="not_printed" if refused else "recorded", ended_at=utcnow(),
+            outcome=claims.outcome_json(result) if refused else None)).rowcount
+        if refused or not ended:
+            return
+        if isinstance(result, ShiftReport):
+            slips.keep_z(connection, self.owner, slips.Closing.stated(result), wish)
+        else:
+            slips.keep(connection, self.owner, what, bookmark, None, wish, utcnow(), amount)
+
     def _account(self, work: Work, bookmark: Bookmark) -> None:
         """The document that a command left is ours: it is no gap."""
         last = self.driver.bookmark()
         if last.storage_number == bookmark.storage_number:
             work.known = max(work.known, last.document_number)
-            self.db.submit(lambda connection: connection.execute(
-                update(REGISTER).where(REGISTER.c.id == self.owner.register_id)
-                .values(last_document=work.known)))
+            self.db.submit(lambda connection: self._accounted(connection, bookmark, work.known))
+
+    def _accounted(self, connection: Connection, bookmark: Bookmark, upto: int) -> None:
+        connection.execute(update(REGISTER).where(REGISTER.c.id == self.owner.register_id).values(last_document=upto))
+        if upto == bookmark.document_number + 1:
+            slips.numbered(connection, self.owner.register_id, bookmark.storage_number, upto)
 
     def _keep_opened(self, status: Status) -> None:
-        self.db.submit(lambda connection: connection.execute(
-            _dialect(connection).insert(SHIFT).values(
-                organisation_id=self.owner.organisation_id, register_id=self.owner.register_id,
-                storage_number=status.storage_number, number=status.shift_number,
-                opened_at=status.shift_opened_at or utcnow(), public_id=new_public_id("shf"), created_at=utcnow(),
-                row_version=1).on_conflict_do_nothing(index_elements=["register_id", "storage_number", "number"])))
-
-    def _keep_closed(self, connection: Connection, report: ShiftReport) -> None:
-        """Keeps the Z; its cumulative total must be the last one's plus the shift, else an alarm. One commit with the
-        attempt's end: a Z whose totals were lost in between would make an alarm of the next one."""
-        before = connection.execute(select(REGISTER.c.cumulative, REGISTER.c.storage_number).where(
-            REGISTER.c.id == self.owner.register_id)).one()
-        values = {"closed_at": report.printed_at, "cumulative": report.cumulative.amount,
-                  "report": {"receipts": report.receipts, "sales": report.sales.amount,
-                             "returns": report.returns.amount, "cash": report.cash_in_drawer.amount,
-                             "document": report.document_number, "sign": report.fiscal_sign}}
-        statement = _dialect(connection).insert(SHIFT).values(
-            organisation_id=self.owner.organisation_id, register_id=self.owner.register_id,
-            storage_number=report.storage_number, number=report.shift_number, opened_at=report.printed_at,
-            public_id=new_public_id("shf"), created_at=utcnow(), row_version=1, **values)
-        connection.execute(statement.on_conflict_do_update(
-            index_elements=["register_id", "storage_number", "number"], set_=values))
-        expected = None if before.cumulative is None else before.cumulative + report.sales.amount
-        if expected is not None and expected != report.cumulative.amount:
-            claims.keep_evidence(connection, self.owner.organisation_id, self.owner.register_id, None,
-                                 "cumulative_differs", {"shift": report.shift_number, "expected": expected,
-                                                        "stated": report.cumulative.amount})
-        connection.execute(update(REGISTER).where(REGISTER.c.id == self.owner.register_id).values(
-            cumulative=report.cumulative.amount, shift_opened_at=None))
-        # The document is ours: whoever takes over before it is accounted for must not keep it as a stranger's.
-        claims.accounted(connection, self.owner.register_id, report.storage_number, report.document_number)
+        self.db.submit(lambda connection: slips.saw_open(connection, self.owner, status))
 
     # -- orders from the page ------------------------------------------------------------------------------------
 
@@ -185,41 +183,43 @@ class Commands:
         self._audited(row.command, params, result)
 
     def _run(self, command: str, params: Mapping[str, Any], work: Work) -> dict[str, Any]:
-        cashier = Cashier(str(params.get("cashier", "")), str(params.get("cashier_inn", "")))
+        wish = Wish(str(params.get("actor", slips.HUB)),
+                    Cashier(str(params.get("cashier", "")), str(params.get("cashier_inn", ""))))
         if command == "z":
-            self.close_shift(work, cashier)
+            self.close_shift(work, wish)
             return {"done": True}
         if command == "open":
-            self.ready_shift(self.driver.status(), work)
+            self.ready_shift(self.driver.status(), work, wish)
             return {"done": True}
         if command == "x":
-            report = self.driver.x_report(self.lease)
-            if isinstance(report, ShiftReport):
-                self.db.submit(lambda connection: self._slip(
-                    connection, "x", f"x:{report.storage_number}:{report.printed_at.isoformat()}",
-                    printing.of_report(report, cashier)))
-                return {"done": True, "sales": report.sales.amount, "returns": report.returns.amount,
-                        "cash": report.cash_in_drawer.amount, "receipts": report.receipts}
-            return {"refused": report.reason.to_json()}
+            return self._x(wish)
         if command in ("cash_in", "cash_out"):
-            amount = int(params.get("amount", 0)) * (1 if command == "cash_in" else -1)
-            money = Money(amount, str(params.get("currency", "RUB")))
-            # What the drawer holds only the register knows; it refuses by itself to pay out more.
-            wrong = check_cash_move(money, None, Country.KZ if money.currency == "KZT" else Country.RU)
-            if wrong:
-                return {"refused": wrong[0].text.to_json()}
-            self.ready_shift(self.driver.status(), work)
-            now = utcnow()
-            self._do(command, lambda: self.driver.cash_move(money, cashier, self.lease), work, {"amount": amount},
-                     lambda connection, _: self._slip(
-                         connection, command, f"{command}:{self.owner.register_id}:{now.isoformat()}",
-                         printing.of_cash(amount, now, 0, cashier)))
-            return {"done": True}
+            return self._cash(command, params, work, wish)
         if command in ("copy", "cut", "drawer", "clock"):
             return self._hand(command)
         status = self.driver.status()
         new_checks(self.db, self.owner, self.driver)
         return {"done": True, "last_document": status.last_document}
+
+    def _x(self, wish: Wish) -> dict[str, Any]:
+        report = self.driver.x_report(self.lease)
+        if not isinstance(report, ShiftReport):
+            return {"refused": report.reason.to_json(), "code": report.vendor_code}
+        self.db.submit(lambda connection: slips.keep_x(connection, self.owner, report, wish))
+        return {"done": True, "sales": report.sales.amount, "returns": report.returns.amount,
+                "cash": report.cash_in_drawer.amount, "receipts": report.receipts}
+
+    def _cash(self, command: str, params: Mapping[str, Any], work: Work, wish: Wish) -> dict[str, Any]:
+        """Never more out than the drawer holds: asked right before, and the register refuses by itself, too."""
+        amount = int(params.get("amount", 0)) * (1 if command == "cash_in" else -1)
+        money = Money(amount, str(params.get("currency", "RUB")))
+        drawer = self.driver.drawer()
+        wrong = check_cash_move(money, drawer, Country.KZ if money.currency == "KZT" else Country.RU)
+        if wrong:
+            return {"refused": wrong[0].text.to_json()}
+        self.ready_shift(self.driver.status(), work)
+        self._move(money, work, wish)
+        return {"done": True, **({"drawer": drawer.amount + amount} if drawer is not None else {})}
 
     def _hand(self, command: str) -> dict[str, Any]:
         """What leaves no document in a storage, and so needs no attempt: nothing is looked for afterwards."""
@@ -251,15 +251,3 @@ class Commands:
             organisation_id=self.owner.organisation_id, actor=str(params.get("actor", self.owner.actor)),
             action=f"register.{command}", object_id=str(self.owner.register_id), details=dict(result), at=utcnow(),
             public_id=new_public_id("aud"), created_at=utcnow(), row_version=1)))
-
-
-def _dialect(connection: Connection) -> Any:
-    return sqlite if connection.dialect.name == "sqlite" else postgresql
-
-
-def shift_age(status: Status, now: datetime) -> Text | None:
-    """A sentence about a shift that will soon be too old; None when it is not."""
-    if not must_close(status, 3600):
-        return None
-    return Text("The shift is nearly 24 hours old; it will be closed by itself.",
-                "Смене почти 24 часа; она закроется сама.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, tzinfo
 from typing import Any
 
 import structlog
@@ -28,17 +29,20 @@ from hub.contracts import (
     Unavailable,
     Uncertain,
 )
-from hub.dispatch import claims, matching, printing
+from hub.dispatch import claims, matching, printing, slips
 from hub.dispatch.claims import Claim, Fit, Owner
 from hub.dispatch.lease import RegisterLease
-from hub.fiscal import FiscalRecord, Text, codec
+from hub.fiscal import Cashier, FiscalRecord, Text, codec
 from hub.fiscal.document import compare, decode
 from hub.fiscal.tags import named
 from hub.fiscal.tlv import BadTlv
 from hub.store import Database, DatabaseAway, utcnow
+from hub.store.receipt import UNSETTLED
 
 log = structlog.get_logger("hub.dispatch")
 
+AT_WORK = Text("The register is still at work on its last report or document. The hub waits and goes on by itself.",
+               "Касса ещё занята последним отчётом или документом. Хаб ждёт и продолжит сам.")
 INTERRUPTED = Text("The hub was interrupted while the register printed.",
                    "Работа хаба прервалась, пока касса печатала.")
 FAILED = Text("The driver failed in the middle: {error}", "Драйвер сбился посреди работы: {error}")
@@ -69,6 +73,10 @@ class Work:
         self.busy_last = False
         #: Hears of each attempt before its first byte (hub.dispatch.marks).
         self.mark: Callable[[Claim], None] = lambda claimed: None
+        #: The register's zone: its documents carry wall time.
+        self.zone: tzinfo = UTC
+        #: Whether the register should be opened anew, because what it said of itself may be another now.
+        self.stale = False
 
     # -- one receipt ---------------------------------------------------------------------------------------------
 
@@ -327,22 +335,27 @@ class Work:
             self._free(claimed, outcome, "refused")
 
     def find_other(self, row: Mapping[str, Any]) -> matching.Decision:
-        """Decides on an attempt of a Z report or cash move by the documents after its bookmark."""
+        """Decides on an attempt of a Z report or cash move by the documents after its bookmark. Raises RegisterGone
+        while the register is still at work: a Z may take a quarter of an hour, and its document comes with its end."""
         bookmark = Bookmark(row["storage_number"], row["bookmark"], row["shift_number"])
-        self.driver.settle(self.lease)
+        status = self.driver.settle(self.lease)
+        if not status.at_rest and status.paper is not False:
+            raise RegisterGone(AT_WORK)
         found = self.driver.find(bookmark)
         state: matching.Decision = "uncertain"
-        ours = 0
+        ours: StoredDocument | None = None
         if found.storage_number == bookmark.storage_number and found.complete:
-            plan = (row["outcome"] or {}).get("amount")
-            ours = next((one.document_number for one in found.documents if one.what == row["what"] and (
-                plan is None or (one.total is not None and one.total.amount == abs(plan)))), 0)
-            state = "recorded" if ours else "not_printed"
-        self.db.submit(lambda connection: self._end_other(connection, row, state))
+            amount = (row["outcome"] or {}).get("amount")
+            ours = next((one for one in found.documents if one.what == row["what"] and (
+                amount is None or (one.total is not None and one.total.amount == abs(amount)))), None)
+            state = "recorded" if ours is not None else "not_printed"
+        closing = slips.closing_of(self.driver, ours, bookmark.storage_number, self.zone) \
+            if ours is not None and ours.what == "shift_close" else None
+        self.db.submit(lambda connection: self._end_other(connection, row, state, ours, closing))
         steps.at("shift_kept")
-        if ours:
+        if ours is not None:
             # It is ours, so it is no gap; those beside it are.
-            self._account(bookmark, found.documents, ours)
+            self._account(bookmark, found.documents, ours.document_number)
         return state
 
     def _account(self, bookmark: Bookmark, documents: tuple[StoredDocument, ...], ours: int) -> None:
@@ -358,13 +371,16 @@ class Work:
         if bookmark.storage_number == self.storage:
             self.known = max(self.known, upto)
 
-    def _end_other(self, connection: Connection, row: Mapping[str, Any], state: matching.Decision) -> None:
+    def _end_other(self, connection: Connection, row: Mapping[str, Any], state: matching.Decision,
+                   ours: StoredDocument | None, closing: slips.Closing | None) -> None:
         if state == "not_printed" and not claims.is_owner(connection, self.owner):
             return
-        if state == "recorded" and row["what"] == "shift_close":
-            claims.unknown_total(connection, self.owner.register_id)
-        connection.execute(update(claims.ATTEMPT).where(claims.ATTEMPT.c.id == row["id"])
-                           .values(state=state, ended_at=utcnow()))
+        ended = connection.execute(update(claims.ATTEMPT).where(
+            claims.ATTEMPT.c.id == row["id"], claims.ATTEMPT.c.state.in_(UNSETTLED))
+            .values(state=state, ended_at=utcnow())).rowcount
+        if ended and ours is not None:
+            slips.keep_found(connection, self.owner, row["what"], Bookmark(
+                row["storage_number"], row["bookmark"], row["shift_number"]), ours, closing, row["outcome"])
 
     # -- gaps ----------------------------------------------------------------------------------------------------
 
@@ -381,9 +397,16 @@ class Work:
         if found.storage_number != bookmark.storage_number:
             raise RegisterGone(matching.OTHER_STORAGE)
         upto = max([bookmark.document_number, *[one.document_number for one in found.documents]])
+        closings = [(one, slips.closing_of(self.driver, one, found.storage_number, self.zone))
+                    for one in found.documents if one.what == "shift_close"]
 
         def work(connection: Connection) -> int:
-            new = claims.keep_foreign(connection, self.owner, bookmark.storage_number, found.documents)
+            read = [closing for _, closing in closings if closing is not None]
+            new = claims.keep_foreign(connection, self.owner, bookmark.storage_number, found.documents,
+                                      {one.document_number for one in read})
+            for one, closing in closings:
+                if closing is not None:
+                    slips.keep_z(connection, self.owner, closing, slips.Wish(slips.COUNTER, Cashier(one.cashier)))
             connection.execute(update(claims.REGISTER).where(claims.REGISTER.c.id == self.owner.register_id)
                                .values(last_document=upto))
             return new
@@ -392,6 +415,8 @@ class Work:
         steps.at("foreign_kept")
         if new:
             log.info("foreign_documents", register=self.owner.register_id, count=new)
+            # Registered anew, perhaps, for other taxes or another place: who it is must be read again.
+            self.stale = self.stale or any(one.what == "other" for one in found.documents)
         if found.complete:
             self.known = upto
 

@@ -44,6 +44,7 @@ class Known:
     storage: str
     document: int
     signature: str = ""
+    shift: tuple[str, int] = ("", 0)
 
 
 _TWIN = select(REGISTER.c.id).where(

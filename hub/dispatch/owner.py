@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import bindparam, select, update
@@ -16,7 +18,7 @@ from hub import steps
 from hub.bell import Bell
 from hub.contracts import Bookmark, Driver, Identity, LeaseLost, RegisterGone, Status
 from hub.contracts.settings import load
-from hub.dispatch import claims
+from hub.dispatch import claims, slips
 from hub.dispatch.claims import Fit, Owner
 from hub.dispatch.commands import Commands
 from hub.dispatch.devices import Searches
@@ -24,11 +26,13 @@ from hub.dispatch.fiscalise import RegisterRefuses, Work
 from hub.dispatch.inventory import Known, new_checks, new_identity, new_status, trouble
 from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
 from hub.dispatch.marks import Mark, compare
+from hub.dispatch.slips import Wish
 from hub.dispatch.wire_logs import WireLogs
 from hub.fiscal import Text
 from hub.plugins import Catalogue
 from hub.registers import transports
 from hub.registers.health import obstacle
+from hub.registers.rules import ShiftRules
 from hub.registers.shifts import must_close, must_open
 from hub.store import Database, DatabaseAway, Organisation, Register, leases
 from hub.store.lent import ADDRESS, Lent
@@ -48,7 +52,7 @@ RECOVER_SECONDS = 30.0
 _ROWS = (select(Register, Organisation).join(Organisation, Organisation.id == Register.organisation_id)
          .where(Register.id == bindparam("register"), Register.archived_at.is_(None)))
 _STILL = (select(claims.REGISTER.c.enabled, claims.REGISTER.c.settings_version, claims.REGISTER.c.archived_at,
-                 claims.REGISTER.c.unread)
+                 claims.REGISTER.c.unread, claims.REGISTER.c.rules)
           .where(claims.REGISTER.c.id == bindparam("register")))
 _UNCONFIRMED = select(RECORD.c.id).where(
     RECORD.c.register_id == bindparam("register"), RECORD.c.confirmed_at.is_(None),
@@ -179,7 +183,7 @@ class RegisterThread(threading.Thread):
         new_status(self.db, owner, known, status)
         new_checks(self.db, owner, driver)
         work = Work(self.db, self.bell, driver, owner, lease, fit_of(driver, identity))
-        work.storage, work.known = identity.storage_number, known.document
+        work.storage, work.known, work.zone = identity.storage_number, known.document, ZoneInfo(row.zone)
         if mark is not None:
             work.mark = mark.note
         work.recover()
@@ -192,6 +196,7 @@ class RegisterThread(threading.Thread):
         work.bind_printed()
         if work.known >= status.last_document:
             self.db.submit(lambda connection: claims.was_read(connection, self.register_id))
+        work.stale = False
         self._serve(driver, owner, lease, row, known, work)
 
     def _wait_out(self, driver: Driver, owner: Owner, lease: RegisterLease) -> None:
@@ -217,13 +222,16 @@ class RegisterThread(threading.Thread):
             now = self.clock()
             if now - looked >= STATUS_SECONDS or first:
                 looked = now
-                if not self._still(row):
+                rules = self._still(row)
+                if rules is None or work.stale:
                     return
-                status = driver.status()
-                new_status(self.db, owner, known, status)
+                commands.rules = rules
+                status = self._look(driver, owner, known)
                 self._confirm(owner, status)
-                if must_close(status) and not status.document_open:
-                    commands.close_shift(work)
+                why = commands.why_close(status)
+                if why:
+                    log.info("shift_is_closed", register=owner.register_id, why=why)
+                    commands.close_shift(work, Wish(why=why))
                 if now - recovered >= RECOVER_SECONDS:
                     recovered = now
                     work.recover()
@@ -235,13 +243,29 @@ class RegisterThread(threading.Thread):
             self.wake.wait(LOOK_SECONDS)
             self.wake.clear()
 
-    def _still(self, row: Register) -> bool:
-        """Whether the register is still enabled under the settings that it was opened with."""
+    def _still(self, row: Register) -> ShiftRules | None:
+        """The owner's rules of its shifts; None when the register is no longer enabled under the settings that it was
+        opened with."""
         with self.db.read() as connection:
             now = connection.execute(_STILL, {"register": self.register_id}).one()
         # One that another host found unread is opened, and so read, anew.
-        return bool(now.enabled) and now.settings_version == row.settings_version and now.archived_at is None \
-            and not (now.unread and not row.unread)
+        if not now.enabled or now.settings_version != row.settings_version or now.archived_at is not None \
+                or (now.unread and not row.unread):
+            return None
+        return ShiftRules.read(now.rules)
+
+    def _look(self, driver: Driver, owner: Owner, known: Known) -> Status:
+        """Reads the register's state, with the cash in its drawer, and keeps what is shown of it."""
+        status = driver.status()
+        if driver.abilities().cash_moves:
+            drawer = driver.drawer()
+            status = replace(status, drawer=None if drawer is None else drawer.amount)
+        new_status(self.db, owner, known, status)
+        if status.shift_open and status.shift_number and known.shift != (status.storage_number, status.shift_number):
+            # A shift that was opened past us has its row, too.
+            self.db.submit(lambda connection: slips.saw_open(connection, owner, status))
+            known.shift = (status.storage_number, status.shift_number)
+        return status
 
     def _next(self, driver: Driver, owner: Owner, lease: RegisterLease, work: Work, commands: Commands) -> bool:
         """Prints the next receipt if there is one that fits; True when it printed."""

@@ -32,6 +32,7 @@ from hub.store import (
     PrinterRow,
     PrintJob,
     RawRequest,
+    SlipNotice,
     SourceRow,
     Webhook,
     WebhookDelivery,
@@ -52,7 +53,7 @@ TICKER_LEASE = 15.0
 WATCH_SECONDS = 10.0
 
 _inbox, _source, _raw, _buyer, _memory = (table(one) for one in (Inbox, SourceRow, RawRequest, Buyer, Memory))
-_notifier, _notice = table(NotifierRow), table(AlarmNotice)
+_notifier, _notice, _slip = table(NotifierRow), table(AlarmNotice), table(SlipNotice)
 _webhook, _message, _once = table(Webhook), table(WebhookDelivery), table(OnceAnswer)
 _printer, _sheet = table(PrinterRow), table(PrintJob)
 
@@ -167,6 +168,11 @@ def due_targets(db: Database) -> list[str]:
                 select(_message.c.id).where(_message.c.webhook_id == _webhook.c.id, or_(
                     and_(_message.c.state == "pending", _message.c.due_at <= now),
                     and_(_message.c.state == "claimed", _message.c.claimed_until <= now)))))).scalars().all()
+        reports_z = connection.execute(select(_notifier.c.id).where(
+            or_(_notifier.c.enabled.is_(True), _notifier.c.archived_at.is_not(None)), exists(
+                select(_slip.c.id).where(_slip.c.notifier_id == _notifier.c.id, or_(
+                    and_(_slip.c.state == "pending", _slip.c.due_at <= now),
+                    and_(_slip.c.state == "claimed", _slip.c.claimed_until <= now)))))).scalars().all()
         # One that is paused waits; one that was taken away is drained so that its rows come to an end.
         notices = connection.execute(select(_notifier.c.id).where(
             or_(_notifier.c.enabled.is_(True), _notifier.c.archived_at.is_not(None)), telling)).scalars().all()
@@ -179,7 +185,7 @@ def due_targets(db: Database) -> list[str]:
     return [f"source:{one}" for one in drains] + [f"poll:{one}" for one in polls] \
         + [f"delivery:{one}" for one in deliveries] + [f"notice:{one}" for one in notices] \
         + [f"alarm:{one}" for one in alarms] + [f"webhook:{one}" for one in told] \
-        + [f"printer:{one}" for one in sheets]
+        + [f"printer:{one}" for one in sheets] + [f"slip:{one}" for one in reports_z]
 
 
 class Ticker(threading.Thread):

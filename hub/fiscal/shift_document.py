@@ -19,8 +19,8 @@ from hub.fiscal.tags import DOCUMENTS
 from hub.fiscal.tlv import BadTlv, Element, fitted
 
 OPENED, CLOSED, STATE = 2, 5, 21
-#: The counters of the shift (1194), and in them one sum per settlement sign.
-SHIFT_COUNTERS = 1194
+#: The counters of the shift (1194) and of the storage's whole life (1157), and in them one sum per settlement sign.
+SHIFT_COUNTERS, STORAGE_COUNTERS = 1194, 1157
 COUNTERS = {Kind.SALE: 1129, Kind.SALE_RETURN: 1130, Kind.PURCHASE: 1131, Kind.PURCHASE_RETURN: 1132}
 _FLAGS = {"resource_ending": 1050, "replace_now": 1051, "memory_full": 1052, "ofd_late": 1053}
 
@@ -36,9 +36,9 @@ class Counted:
 @dataclass(frozen=True, slots=True)
 class ShiftDocument:
     """What a document of a shift says. ``at`` is the register's wall time; ``documents`` counts all fiscal documents of
-    the shift. ``unsent`` are documents that the OFD has not confirmed, since ``unsent_since``. ``flags`` are those of
-    the storage's warnings (1050-1053) that stand, by their names here: resource_ending, replace_now, memory_full,
-    ofd_late."""
+    the shift, ``sums`` what was printed in it, ``totals`` since the storage (or the register) began. ``unsent`` are
+    documents that the OFD has not confirmed, since ``unsent_since``. ``flags`` are those of the storage's warnings
+    (1050-1053) that stand, by their names here: resource_ending, replace_now, memory_full, ofd_late."""
 
     code: int
     storage_number: str
@@ -58,6 +58,7 @@ class ShiftDocument:
     unsent_since: datetime | None = None
     sums: Mapping[Kind, Counted] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
+    totals: Mapping[Kind, Counted] = field(default_factory=dict)
 
 
 def encode(one: ShiftDocument) -> bytes:
@@ -79,9 +80,10 @@ def encode(one: ShiftDocument) -> bytes:
         out.append(Element(1097, one.unsent))
         if one.unsent_since is not None:
             out.append(Element(1098, one.unsent_since.replace(tzinfo=None, microsecond=0)))
-        if one.sums:
-            out.append(Element(SHIFT_COUNTERS, tuple(Element(COUNTERS[kind], _counted(one.sums[kind]))
-                                                     for kind in Kind if kind in one.sums)))
+        for tag, counters in ((SHIFT_COUNTERS, one.sums), (STORAGE_COUNTERS, one.totals)):
+            if counters:
+                out.append(Element(tag, tuple(Element(COUNTERS[kind], _counted(counters[kind]))
+                                              for kind in Kind if kind in counters)))
     out += [Element(tag, 1) for name, tag in _FLAGS.items() if name in one.flags]
     return tlv.encode(out)
 
@@ -106,15 +108,19 @@ def decode(data: bytes, code: int = 0, zone: tzinfo = UTC) -> ShiftDocument:
     at, since = read.time(Tag.TIME), read.time(1098)
     if at is None or Tag.DOCUMENT_NUMBER not in read:
         raise BadTlv("a document must have a time and a number")
-    counters = read.inside(SHIFT_COUNTERS)
     return ShiftDocument(
         code, read.text(Tag.STORAGE_NUMBER).strip(), read.number(Tag.DOCUMENT_NUMBER), read.sign(),
         at.replace(tzinfo=zone), read.number(Tag.SHIFT_NUMBER), read.text(Tag.REGISTRATION_NUMBER), read.ffd(),
         read.text(Tag.USER_NAME), read.text(Tag.USER_INN), read.text(Tag.SETTLEMENT_PLACE),
         Cashier(read.text(Tag.CASHIER), read.text(Tag.CASHIER_INN)), read.number(1118), read.number(1111),
         read.number(1097), since.replace(tzinfo=zone) if since else None,
-        {kind: _read_counted(counters.inside(tag)) for kind, tag in COUNTERS.items() if tag in counters},
-        frozenset(name for name, tag in _FLAGS.items() if read.number(tag)))
+        _read_counters(read, SHIFT_COUNTERS), frozenset(name for name, tag in _FLAGS.items() if read.number(tag)),
+        _read_counters(read, STORAGE_COUNTERS))
+
+
+def _read_counters(read: Reading, tag: int) -> dict[Kind, Counted]:
+    counters = read.inside(tag)
+    return {kind: _read_counted(counters.inside(one)) for kind, one in COUNTERS.items() if one in counters}
 
 
 def _read_counted(read: Reading) -> Counted:

@@ -46,6 +46,7 @@ from hub.web import (
     receipts,
     registers,
     settings,
+    shifts,
     slips,
     today,
     tryit,
@@ -155,7 +156,7 @@ def _assets(app: Flask) -> None:
 def _pages(app: Flask, catalogue: Catalogue) -> None:
     for page in (auth.page, today.page, receipts.page, approval.page, registers.page, devices.page, documents.page,
                  queues.page, connectors.page, conditions.page, notifiers.page, watchers.page, editor.page, tryit.page,
-                 settings.page, public.page, slips.page, ops.page, access.page, apipage.page):
+                 settings.page, public.page, shifts.page, slips.page, ops.page, access.page, apipage.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():
         try:

@@ -140,7 +140,8 @@ def _form(kind: type[Driver], row: Register | None) -> Any:
     return render_template(
         "register_form.html", kind=kind, row=row, fields=fields, errors=errors, title=title, zone=zone, kept=kept,
         stray=forms.stray(fields, {name: text for name, text in errors.items() if name not in names}),
-        queues=queues, chosen=chosen, zones=ZONES), 422 if errors else 200
+        queues=queues, chosen=chosen, zones=ZONES,
+        locked=row is not None and office.shift_is_open(row) and office.answers(row)), 422 if errors else 200
 
 
 def _prefilled(kind: type[Driver]) -> dict[str, str]:
@@ -240,6 +241,11 @@ def lamp_row(public_id: str) -> str:
     return render_template("_lamps.html", row=row, lamps=lamps(row))
 
 
+def orders_of(row: Register) -> list[str]:
+    """What this person may order of that register."""
+    return _orders(the_hub().catalogue.drivers.get(row.driver))
+
+
 def _orders(kind: type[Driver] | None) -> list[str]:
     """What this person may order of a register of that model."""
     able = ["check"]
@@ -260,16 +266,21 @@ def order(public_id: str, command: str) -> Any:
     if command not in COMMANDS or command not in _orders(hub.catalogue.drivers.get(row.driver)):
         abort(403)
     errors: dict[str, Any] = {}
+    # What the register said a moment ago; whether it still holds, the worker asks it right before.
+    drawer = (row.status or {}).get("drawer") if office.answers(row) else None
     if request.method == "POST" and (command not in CONFIRMED or request.form.get("sure") == "1"):
         params: dict[str, Any] = {"cashier": user().full_name, "cashier_inn": user().inn}
         if command in ("cash_in", "cash_out"):
             params.update(_amount(errors))
+            if not errors and command == "cash_out" and drawer is not None and params["amount"] > drawer:
+                errors["amount"] = gettext("The drawer holds %(sum)s: no more can be taken out.",
+                                           sum=money(drawer, org.currency))
         if not errors:
             actions.order_register(hub.db, hub.bell, org.id, row.id, command, params, actor())
             flash(gettext("The register has the order: %(what)s.", what=str(COMMANDS[command])), "green")
             return redirect(url_for("registers.one", public_id=public_id))
-    return render_template("register_order.html", row=row, command=command, errors=errors,
-                           amount=request.form.get("amount", "")), 422 if errors else 200
+    return render_template("register_order.html", row=row, command=command, errors=errors, drawer=drawer,
+                           currency=org.currency, amount=request.form.get("amount", "")), 422 if errors else 200
 
 
 def _amount(errors: dict[str, Any]) -> dict[str, Any]:
@@ -290,7 +301,12 @@ def switch(public_id: str) -> Any:
     hub = the_hub()
     with hub.db.write() as session:
         row = _one(session, public_id)
-        office.switch_register(session, actor(), row, request.form.get("on") == "1")
+        on = request.form.get("on") == "1"
+        unclosed = not on and office.shift_is_open(row)
+        office.switch_register(session, actor(), row, on)
+    if unclosed:
+        flash(gettext("The shift of the register is open, and while it is paused the hub does not close it. Let it go "
+                      "on and print the Z report before 24 hours are over."), "amber")
     hub.bell.ring("registers", f"register:{row.id}")
     return redirect(url_for("registers.one", public_id=public_id))
 
@@ -302,8 +318,12 @@ def archive(public_id: str) -> Any:
     with the_hub().db.session() as session:
         row = _one(session, public_id)
     if request.method == "POST":
-        with the_hub().db.write() as session:
-            office.archive_register(session, actor(), session.get_one(Register, row.id))
+        try:
+            with the_hub().db.write() as session:
+                office.archive_register(session, actor(), session.get_one(Register, row.id))
+        except office.Wrong as wrong:
+            flash(say(wrong.fields["shift"]), "red")
+            return redirect(url_for("registers.one", public_id=public_id))
         flash(gettext("The register is taken away. Its receipts and shifts stay."), "green")
         return redirect(url_for("registers.listed"))
     return render_template(

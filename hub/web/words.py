@@ -141,9 +141,14 @@ DOCUMENTS: Mapping[str, LazyString] = {
     "cash_in": _("cash in"), "cash_out": _("cash out"), "report": _("report"), "correction": _("correction"),
     "other": _("another document"),
 }
+#: What a register printed beside receipts.
+SLIPS: Mapping[str, LazyString] = {
+    "shift_open": _("shift opened"), "z": _("Z report"), "x": _("X report"), "cash_in": _("cash in"),
+    "cash_out": _("cash out"),
+}
 COMMANDS: Mapping[str, LazyString] = {"x": _("X report"), "z": _("Z report, closes the shift"),
                                       "cash_in": _("cash in"), "cash_out": _("cash out"),
-                                      "check": _("reading of the state")}
+                                      "open": _("opening of a shift"), "check": _("reading of the state")}
 ROLES: Mapping[str, LazyString] = {"owner": _("owner"), "cashier": _("cashier")}
 COUNTRIES: Mapping[str, LazyString] = {"RU": _("Russia"), "KZ": _("Kazakhstan")}
 TAX_SYSTEMS: Mapping[str, LazyString] = {
@@ -186,6 +191,8 @@ AUDIT: Mapping[str, LazyString] = {
     "register.order.x": _("X report ordered"), "register.order.z": _("Z report ordered"),
     "register.order.cash_in": _("cash in ordered"), "register.order.cash_out": _("cash out ordered"),
     "register.order.check": _("reading of the state ordered"),
+    "register.open": _("shift opened"), "register.order.open": _("opening of a shift ordered"),
+    "register.rules": _("rules of a register’s shifts changed"),
     "receipt.cancel": _("receipt cancelled"), "receipt.pin": _("register of a receipt chosen"),
     "receipt.hurry": _("turn of a receipt changed"), "receipt.retry": _("receipt tried again"),
     "receipt.resolve": _("receipt bound to a document"),

@@ -292,6 +292,8 @@ NO_STEP = {
     "mark_misfits": "words on a card",
     "_account": "a high-water mark: without it documents are read once more",
     "_keep_opened": "a shift's opening, read from the register again",
+    "_look": "a shift that was opened past us, seen at the next look again",
+    "_x": "the copy of a report that is no document; dying before loses the copy, nothing else",
     "_audited": "the audit of a command that ran",
     "_claim": "its caller passes report_claimed and events_claimed",
     "_failed": "the same again, later: without the commit the claim ends by itself",

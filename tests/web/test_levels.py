@@ -155,7 +155,7 @@ def test_nothing_is_lost_when_a_connection_cannot_be_saved(shop: World) -> None:
 
 def test_a_connection_says_what_its_registers_overrule(shop: World) -> None:
     row, client = shop.source(), shop.client()
-    one, two = shop.register("Прилавок"), shop.register("Склад")
+    one, two = shop.register("Прилавок", shift_open=False), shop.register("Склад", shift_open=False)
     for till in (one, two):
         say(shop, Register, till.id, cashier=Cashier("Петров П. П."))
     page = client.get(f"/connectors/{row.public_id}").text
@@ -171,7 +171,7 @@ def test_a_connection_says_what_its_registers_overrule(shop: World) -> None:
 
 
 def test_a_register_says_where_it_stands_and_not_what_is_sold(shop: World) -> None:
-    row, client = shop.register(), shop.client()
+    row, client = shop.register(shift_open=False), shop.client()
     here = f"/registers/{row.public_id}"
     page = client.get(here).text
     assert 'name="settlement_place"' in page and 'name="cashier"' in page

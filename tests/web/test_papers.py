@@ -267,7 +267,10 @@ def test_a_shift_has_a_copy_of_its_slip(shop: World, closed: bool) -> None:
             report={"receipts": 14, "sales": 359_671, "returns": 0, "cash": 149_671, "document": 530,
                     "sign": "754674267"} if closed else None))
     client = shop.client()
-    page = client.get(f"/registers/{till.public_id}").text
+    card = client.get(f"/registers/{till.public_id}").text
+    shift = re.search(rf'href="(/registers/{till.public_id}/shifts/shf_\w+)"', card)
+    assert shift is not None
+    page = client.get(shift[1]).text
     link = re.search(rf'href="(/registers/{till.public_id}/shifts/\w+\.txt)"', page)
     assert link is not None
     answer = client.get(link[1])

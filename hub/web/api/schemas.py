@@ -342,9 +342,10 @@ class RegistersOut(Shown):
 
 class ZOut(Shown):
     receipts = fields.Integer(required=True)
-    sales = MoneyText(required=True)
-    returns = MoneyText(required=True)
-    cash = MoneyText(required=True)
+    sales = says(MoneyText(required=True, allow_none=True), "Null, as the others, when the register did not say: the "
+                 "report was found in its storage after its answer was lost.")
+    returns = MoneyText(required=True, allow_none=True)
+    cash = MoneyText(required=True, allow_none=True)
     cumulative = says(MoneyText(required=True, allow_none=True), "The total that is never reset.")
     document_number = fields.Integer(required=True)
     fiscal_sign = fields.String(required=True)

@@ -84,10 +84,12 @@ def fiscal_sign(serial: str, storage: str, number: int, at: str, total: int) -> 
 
 @dataclass(slots=True)
 class Shift:
-    """One shift and its counters; sums in minor units by kind (tag 1054)."""
+    """One shift and its counters; sums in minor units by kind (tag 1054). ``first_at``: its first document behind the
+    opening."""
 
     number: int
     opened_at: datetime
+    first_at: datetime | None = None
     open: bool = True
     receipts: int = 0
     documents: int = 1
@@ -156,6 +158,7 @@ class Books:
             self.passport = Passport.read(entry["passport"])
         if self.shift is not None and what != "shift_open":
             self.shift.documents += 1
+            self.shift.first_at = self.shift.first_at or at
 
     def _receipt(self, entry: dict[str, Any]) -> None:
         shift, kind, total = self.shift, str(entry["kind"]), entry["total"]

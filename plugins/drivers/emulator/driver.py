@@ -376,6 +376,9 @@ class EmulatorDriver(Hands):
         report = self._change({"c": "x_report"}, guard)
         return words.report(report, self._currency) if isinstance(report, dict) else report
 
+    def drawer(self) -> Money:
+        return Money(self._query("state")["drawer"], self._currency)
+
     def cash_move(self, amount: Money, cashier: Cashier, guard: Guard) -> Ended | None:
         if amount.currency != self._currency or not amount:
             return Refused(Text("Give an amount in {has}.", "Укажите сумму в валюте {has}.",

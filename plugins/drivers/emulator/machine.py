@@ -90,9 +90,11 @@ class Machine:
             raise DeviceError(errors.SHIFT_TOO_LONG)
 
     def shift_age(self, now: datetime) -> timedelta:
-        """How long the shift is open; zero when none is."""
+        """How long the shift is open; zero when none is. In Kazakhstan from its first document, zero before it
+        (webkassa §9)."""
         shift = self.books.shift
         if shift is None:
             return timedelta()
-        age = now - shift.opened_at
+        since = shift.first_at if self.books.passport.country == "KZ" else shift.opened_at
+        age = now - since if since is not None else timedelta()
         return age + LONGEST_SHIFT + timedelta(minutes=1) if "shift_old" in self.conditions else age

@@ -59,11 +59,12 @@ def has_tags(entry: dict[str, Any]) -> bool:
 
 def _shift(entry: dict[str, Any]) -> shift_document.ShiftDocument:
     sums = {Kind(int(kind)): shift_document.Counted(Money(total)) for kind, total in entry.get("sums", {}).items()}
+    totals = {Kind.SALE: shift_document.Counted(Money(entry["cumulative"]))} if "cumulative" in entry else {}
     return shift_document.ShiftDocument(
         SHIFTS[entry["what"]], entry["fn"], entry["n"], entry["fp"], datetime.fromisoformat(entry["at"]),
         entry["shift"], entry["reg"], Ffd(entry["ffd"]), seller_inn=entry["inn"], cashier=Cashier(entry["cashier"]),
         receipts=entry.get("receipts", 0), documents=entry.get("documents", 0), unsent=entry.get("unsent", 0),
-        sums=sums)
+        sums=sums, totals=totals)
 
 
 def _receipt(entry: dict[str, Any]) -> Receipt:

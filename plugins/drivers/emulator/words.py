@@ -90,7 +90,8 @@ def stored(entry: Answer, identity: Identity, currency: str) -> StoredDocument:
     what = _WHATS.get(entry["what"], "other")
     total = Money(entry["total"], currency) if "total" in entry else None
     if what not in ("receipt", "correction"):
-        return StoredDocument(None, entry["n"], what, None, total, None, entry.get("cashier", ""))
+        data = b64decode(entry["tlv"]) if what == "shift_close" and "tlv" in entry else b""
+        return StoredDocument(None, entry["n"], what, None, total, None, entry.get("cashier", ""), tlv=data)
     kind = _KINDS[entry["kind"]]
     fact = FiscalRecord(entry["fn"], entry["n"], entry["fp"], datetime.fromisoformat(entry["at"]),
                         Money(entry["total"], currency), kind, identity.serial, identity.registration_number,

@@ -277,6 +277,10 @@ class ShtrihDriver(Driver):
         self._open_session()
         return self.reports.x_report(guard)
 
+    def drawer(self) -> Money:
+        self._open_session()
+        return Money(self.reports.drawer())
+
     def cash_move(self, amount: Money, cashier: Cashier, guard: Guard) -> Ended | None:
         self._open_session()
         self._mark = None

@@ -16,7 +16,7 @@ from hub_plugins.drivers.shtrih_m.errors import Refusal
 from hub_plugins.drivers.shtrih_m.link import Lost
 from hub_plugins.drivers.shtrih_m.notes import Note, Notes
 from hub_plugins.drivers.shtrih_m.selling import Ended, ended, obstacle
-from hub_plugins.drivers.shtrih_m.session import LONG_PATIENCE, Session
+from hub_plugins.drivers.shtrih_m.session import REPORT_PATIENCE, Session
 
 from hub.contracts import Bookmark, Guard, Refused, RegisterGone, ShiftReport, StoredDocument, Text, Uncertain
 from hub.fiscal import Cashier, Kind, Money, tlv
@@ -81,7 +81,7 @@ class Reports:
             if cashier.name:
                 self._cashier(begin, cashier, guard)
             session.tell(command, guard, timeout, still=still)
-            session.to_rest(guard, LONG_PATIENCE)
+            session.to_rest(guard, REPORT_PATIENCE)
         except Lost as problem:
             return Uncertain(problem.reason, problem.code) if problem.sent else ended(problem)
         except Refusal as refusal:
@@ -184,7 +184,7 @@ class Reports:
             return hindered
         try:
             self.session.tell(command, guard, timeout, still=lambda: True)
-            self.session.to_rest(guard, LONG_PATIENCE)
+            self.session.to_rest(guard, REPORT_PATIENCE)
         except Lost as problem:
             return Uncertain(problem.reason, problem.code) if problem.sent else ended(problem)
         except Refusal as refusal:

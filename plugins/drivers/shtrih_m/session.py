@@ -23,8 +23,9 @@ from hub.registers.transports import Transport
 
 #: Seconds between two tries of a command that the register was too busy for, and between two looks at its state.
 PAUSE, LOOK = 0.3, 0.1
-#: Seconds of printing that a receipt or a command waits for; a report may print longer.
-PATIENCE, LONG_PATIENCE = 15.0, 90.0
+#: Seconds of printing that a receipt or a command waits for; after a restart, and for a report, which may print for a
+#: quarter of an hour while the driver shows that it is alive.
+PATIENCE, LONG_PATIENCE, REPORT_PATIENCE = 15.0, 90.0, 1200.0
 #: How often "continue printing" is sent before a person is asked (the vendor's drivers give up after three).
 CONTINUES = 3
 
