@@ -93,6 +93,8 @@ class SourceFacts:
     registers: Mapping[int, Settings] = field(default_factory=dict)
     #: Serial numbers and public ids of the registers that serve its queue -> their ids.
     names: Mapping[str, int] = field(default_factory=dict)
+    #: What was paid before makes no receipt; None when there was nothing before.
+    prints_from: datetime | None = None
 
 
 def facts(row: SourceRow, organisation: Organisation, vault: Vault,
@@ -108,7 +110,7 @@ def facts(row: SourceRow, organisation: Organisation, vault: Vault,
         row.template, row.queue_id, row.enabled and row.archived_at is None and organisation.archived_at is None,
         row.cursor, row.row_version, columns,
         ((Level.ORGANISATION, fiscal.of_organisation(columns)), (Level.SOURCE, fiscal.opened(row.fiscal))),
-        {number: fiscal.opened(one) for number, one in (registers or {}).items()}, dict(names or {}))
+        {number: fiscal.opened(one) for number, one in (registers or {}).items()}, dict(names or {}), row.prints_from)
 
 
 def serving(session: Session, queue_id: int) -> dict[int, dict[str, Any]]:

@@ -20,9 +20,10 @@ from hub import retry, steps
 from hub.bell import Bell
 from hub.contracts import Event, NeedsAttention, NoOrder, Source, TryLater, Withdrawn
 from hub.fiscal import Invalid, Order, Text
+from hub.intake import history
 from hub.intake.context import SourceFacts
 from hub.intake.doors import event_digest, put
-from hub.intake.orders import Stored, prepare, store, store_unbuilt
+from hub.intake.orders import Prepared, Stored, prepare, store, store_unbuilt
 from hub.intake.sources import Sources
 from hub.intake.withdrawing import withdraw
 from hub.store import Database, DatabaseAway, Inbox, SourceRow, leases, table, utcnow
@@ -180,22 +181,28 @@ class Drains:
         newest = group.row
         prepared = [prepare(source, order, self.sources.catalogue, utcnow()) for order in orders]
 
-        def work(connection: Connection) -> list[Stored]:
-            stored = [store(connection, source, one, actor=f"source:{source.plugin}", raw_id=newest["raw_id"],
-                            inbox_id=newest["id"], again=group.newest.again) for one in prepared]
-            _mark(connection, group, "done", None)
+        def work(connection: Connection) -> list[tuple[Prepared, Stored]]:
+            stored, reason = list[tuple[Prepared, Stored]](), None
+            for one in prepared:
+                left = history.order_left(connection, source, one.order)
+                reason = left or reason
+                if left is None:
+                    stored.append((one, store(
+                        connection, source, one, actor=f"source:{source.plugin}", raw_id=newest["raw_id"],
+                        inbox_id=newest["id"], again=group.newest.again)))
+            _mark(connection, group, "done" if stored else "ignored", None if stored else reason)
             _all_well(connection, source.id)
             return stored
 
         steps.at("built")
         results = self.db.submit(work)
         steps.at("accepted")
-        for order, one in zip(prepared, results, strict=True):
+        for order, one in results:
             log.info("order_stored", receipt=one.public_id, outcome=one.outcome, state=one.state,
                      problems=[problem.code for problem in order.problems])
-        if any(one.ring for one in results):
+        if any(one.ring for _, one in results):
             self.bell.ring("registers", f"queue:{source.queue_id}")
-        if any(one.outcome == "invalid" for one in results):
+        if any(one.outcome == "invalid" for _, one in results):
             self.bell.ring("jobs", f"delivery:{source.id}")
 
     def _invalid(self, source: SourceFacts, group: Claimed, problem: Invalid) -> None:
@@ -206,9 +213,11 @@ class Drains:
             return
 
         def work(connection: Connection) -> None:
-            store_unbuilt(connection, source, problem, actor=f"source:{source.plugin}", raw_id=newest["raw_id"],
-                          inbox_id=newest["id"])
-            _mark(connection, group, "done", None)
+            left = history.left_alone(connection, source, problem.key, problem.number, None)
+            if left is None:
+                store_unbuilt(connection, source, problem, actor=f"source:{source.plugin}", raw_id=newest["raw_id"],
+                              inbox_id=newest["id"])
+            _mark(connection, group, "done" if left is None else "ignored", left)
             _all_well(connection, source.id)
 
         self.db.submit(work)

@@ -21,14 +21,14 @@ from hub.store.receipt import (
     Snapshot,
 )
 from hub.store.register import FiscalStorage, QueueRegister, Register, Shift, Slip, SlipNotice, StoragePeriod
-from hub.store.source import Inbox, Memory, Queue, RawRequest, ShelfItem, SourceRow
+from hub.store.source import Inbox, KnownPayment, Memory, Queue, RawRequest, ShelfItem, SourceRow
 from hub.store.wire import WirePart
 
 __all__ = [
     "Alarm", "AlarmNotice", "ApiKey", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery",
     "DeviceReport", "DeviceSearch", "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation",
-    "KeyConflict", "Lease", "Memory", "NotifierRow", "OnceAnswer", "Organisation", "PaceRow", "Picture", "PrintJob",
-    "PrinterRow", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record", "Register",
-    "RegisterOrder", "ShelfItem", "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow", "StoragePeriod", "User",
-    "Watcher", "Webhook", "WebhookDelivery", "WirePart", "new_public_id", "table", "utcnow",
+    "KeyConflict", "KnownPayment", "Lease", "Memory", "NotifierRow", "OnceAnswer", "Organisation", "PaceRow",
+    "Picture", "PrintJob", "PrinterRow", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow",
+    "Record", "Register", "RegisterOrder", "ShelfItem", "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow",
+    "StoragePeriod", "User", "Watcher", "Webhook", "WebhookDelivery", "WirePart", "new_public_id", "table", "utcnow",
 ]

@@ -12,7 +12,8 @@ from hub.store.base import Base, Id, OrgRow, Row, org_args, utcnow
 
 
 class Organisation(Row, Base):
-    """One tax payer; owns everything below. ``fiscal`` holds what the columns do not: see hub.store.fiscal."""
+    """One tax payer; owns everything below. ``fiscal`` holds what the columns do not: see hub.store.fiscal.
+    ``keep_personal_days`` None: as long as the operator of the hub says (hub.store.personal)."""
 
     __tablename__ = "organisation"
     PREFIX = "org"
@@ -29,6 +30,7 @@ class Organisation(Row, Base):
     internet: Mapped[bool] = mapped_column(default=True)
     electronic_only: Mapped[bool] = mapped_column(default=False)
     ffd: Mapped[str] = mapped_column(String(4), default="1.05")
+    keep_personal_days: Mapped[int | None]
     fiscal: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     archived_at: Mapped[datetime | None]
 

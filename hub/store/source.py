@@ -25,7 +25,8 @@ class Queue(OrgRow, Base):
 
 class SourceRow(OrgRow, Base):
     """One enabled order source or gateway: plugin, settings, address. ``secrets`` holds the encrypted settings and
-    the token of its address; ``key_id`` names the key. ``fiscal`` is what it says of its receipts: hub.store.fiscal."""
+    the token of its address; ``key_id`` names the key. ``fiscal`` is what it says of its receipts: hub.store.fiscal.
+    What was paid before ``prints_from`` makes no receipt (hub.intake.history)."""
 
     __tablename__ = "source"
     PREFIX = "src"
@@ -49,6 +50,7 @@ class SourceRow(OrgRow, Base):
     failures: Mapped[int] = mapped_column(default=0)
     retry_at: Mapped[datetime | None]
     wrong_secrets: Mapped[int] = mapped_column(default=0)
+    prints_from: Mapped[datetime | None]
     archived_at: Mapped[datetime | None]
 
     __table_args__ = org_args(("queue_id", "queue"))
@@ -90,6 +92,20 @@ class ShelfItem(OrgRow, Base):
                Index("ix_shelf_item_register", "register_id", "shelf", "label",
                      sqlite_where=text("register_id IS NOT NULL"), postgresql_where=text("register_id IS NOT NULL")),
                Index("ix_shelf_item_erase_after", "erase_after")))
+
+
+class KnownPayment(OrgRow, Base):
+    """A payment from before the hub: its orders make no receipt, unless a person has ``released`` it. No word of who
+    paid what: only the key."""
+
+    __tablename__ = "known_payment"
+    PREFIX = "kno"
+
+    source_id: Mapped[int] = mapped_column(Id)
+    source_key: Mapped[str] = mapped_column(String(200))
+    released_at: Mapped[datetime | None]
+
+    __table_args__ = org_args(("source_id", "source"), extra=(UniqueConstraint("source_id", "source_key"),))
 
 
 class RawRequest(OrgRow, Base):

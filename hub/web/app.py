@@ -41,6 +41,7 @@ from hub.web import (
     filters,
     notifiers,
     ops,
+    payments,
     public,
     queues,
     receipts,
@@ -155,8 +156,9 @@ def _assets(app: Flask) -> None:
 
 def _pages(app: Flask, catalogue: Catalogue) -> None:
     for page in (auth.page, today.page, receipts.page, approval.page, registers.page, devices.page, documents.page,
-                 queues.page, connectors.page, conditions.page, notifiers.page, watchers.page, editor.page, tryit.page,
-                 settings.page, public.page, shifts.page, slips.page, ops.page, access.page, apipage.page):
+                 queues.page, connectors.page, conditions.page, payments.page, notifiers.page, watchers.page,
+                 editor.page, tryit.page, settings.page, public.page, shifts.page, slips.page, ops.page, access.page,
+                 apipage.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():
         try:

@@ -33,6 +33,47 @@ STATES: Mapping[str, StateLook] = {
     "cancelled": StateLook(_("cancelled"), "grey", "dash"),
 }
 
+@dataclass(frozen=True, slots=True)
+class PairLook:
+    """How a payment beside its receipt looks: colour, shape, words, and the button that leads to its receipt."""
+
+    word: LazyString
+    colour: str
+    shape: str
+    button: LazyString
+
+
+_OPEN = _("Open the receipt")
+#: What there is to say of a payment and its receipt (hub.intake.comparing.STATUSES).
+PAIRS: Mapping[str, PairLook] = {
+    "twice": PairLook(_("two receipts for one payment"), "red", "cross", _("Open and return one")),
+    "elsewhere_too": PairLook(_("printed here and by another system"), "red", "cross", _("Open and return it")),
+    "uncertain": PairLook(_("unknown whether printed"), "amber", "triangle", _("Compare with the register")),
+    "orphan": PairLook(_("a receipt without a payment"), "red", "cross", _("Open and return it")),
+    "withdrawn": PairLook(_("printed, and the payment was taken back"), "red", "cross", _("Open and return it")),
+    "other_sum": PairLook(_("printed with another sum"), "red", "cross", _("Open and correct it")),
+    "refused": PairLook(_("refused by the register"), "red", "cross", _("Look at the reason")),
+    "invalid": PairLook(_("error in the data"), "red", "cross", _("Look at the error")),
+    "failed": PairLook(_("could not be read yet"), "amber", "triangle", _OPEN),
+    "disputed": PairLook(_("changed after its receipt"), "amber", "triangle", _("Compare both")),
+    "cancelled": PairLook(_("its receipt was cancelled"), "amber", "triangle", _OPEN),
+    "ruled_out": PairLook(_("printed, and the rule leaves it out now"), "amber", "triangle", _OPEN),
+    "untold": PairLook(_("the hub has not heard of it yet"), "amber", "triangle", _OPEN),
+    "left": PairLook(_("the hub has left it"), "amber", "triangle", _OPEN),
+    "approval": PairLook(_("waits for approval"), "amber", "ring", _("Look and decide")),
+    "by_hand": PairLook(_("waits for a person to send it"), "amber", "ring", _OPEN),
+    "waits": PairLook(_("not yet printed"), "blue", "half", _OPEN),
+    "on_its_way": PairLook(_("being read"), "blue", "half", _OPEN),
+    "skipped": PairLook(_("needs no receipt"), "grey", "ring", _OPEN),
+    "known": PairLook(_("from before the hub"), "grey", "ring", _OPEN),
+    "made_here": PairLook(_("made by a person in the hub"), "grey", "ring", _OPEN),
+    "good": PairLook(_("has its receipt"), "green", "dot", _OPEN),
+}
+VERDICTS: Mapping[str, tuple[LazyString, str, str]] = {
+    "receipt": (_("become receipts"), "green", "dot"), "by_hand": (_("wait for a person"), "amber", "ring"),
+    "skip": (_("need no receipt"), "grey", "ring"),
+}
+
 #: Chips of the list of receipts: name -> (word, states).
 CHIPS: Mapping[str, tuple[LazyString, tuple[str, ...]]] = {
     "person": (_("need a person"), ("accepted", "invalid", "refused", "uncertain")),
@@ -135,7 +176,7 @@ INBOX: Mapping[str, tuple[LazyString, str, str]] = {
 }
 VIAS: Mapping[str, LazyString] = {"webhook": _("came in"), "poll": _("found by asking"),
                                   "spool": _("kept while the database was away"),
-                                  "again": _("received again")}
+                                  "again": _("received again"), "hand": _("sent by a person")}
 DOCUMENTS: Mapping[str, LazyString] = {
     "receipt": _("receipt"), "shift_open": _("shift opened"), "shift_close": _("shift closed"),
     "cash_in": _("cash in"), "cash_out": _("cash out"), "report": _("report"), "correction": _("correction"),

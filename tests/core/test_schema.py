@@ -32,6 +32,7 @@ from hub.store import (
     ForeignDocument,
     Inbox,
     KeyConflict,
+    KnownPayment,
     Memory,
     OnceAnswer,
     Organisation,
@@ -268,7 +269,8 @@ def test_one_living_register_for_a_serial(rows: Rows) -> None:
 
 #: table -> the columns through which a row points at rows of its organisation.
 POINTERS: tuple[tuple[Any, str], ...] = (
-    (SourceRow, "queue_id"), (Memory, "source_id"), (RawRequest, "source_id"), (Inbox, "source_id"),
+    (SourceRow, "queue_id"), (Memory, "source_id"), (KnownPayment, "source_id"), (RawRequest, "source_id"),
+    (Inbox, "source_id"),
     (Inbox, "raw_id"), (ReceiptRow, "source_id"), (ReceiptRow, "queue_id"), (ReceiptRow, "snapshot_id"),
     (ReceiptRow, "raw_id"), (ReceiptRow, "inbox_id"), (ReceiptRow, "base_id"), (ReceiptRow, "depends_on_id"),
     (ReceiptRow, "pinned_register_id"), (Buyer, "receipt_id"), (ReceiptEvent, "receipt_id"),
