@@ -21,8 +21,9 @@ from hub.store import Database, Delivery, ReceiptRow, Record
 #: The file that a played scenario leaves for its judge.
 PLAYED = "played.json"
 PRINTED, REFUSED = ("recorded", "confirmed"), ("invalid", "refused")
+CANCELLED = "cancelled"
 #: States of a receipt after which nothing happens by itself.
-ENDS = (*PRINTED, *REFUSED)
+ENDS = (*PRINTED, *REFUSED, CANCELLED)
 #: The journal's kinds of a receipt (tag 1054) and ours.
 _KINDS = {1: "SALE", 2: "SALE_RETURN", 3: "PURCHASE", 4: "PURCHASE_RETURN"}
 #: (kind, total): what a document is, beside its number.
@@ -119,8 +120,12 @@ def _one(expected: list[dict[str, Any]], receipts: list[Printed], told: Mapping[
     faults += [f"{count} × {_said(shape)} expected and not printed" for shape, count in (wanted - have).items()]
     faults += [f"{count} × {_said(shape)} printed and not expected" for shape, count in (have - wanted).items()]
     refused = [one for one in receipts if one.state in REFUSED]
-    if len(refused) != sum(not row["printed"] for row in expected):
-        faults.append(f"{len(refused)} refused receipts, {sum(not row['printed'] for row in expected)} expected")
+    if len(refused) != sum(not row["printed"] and not row["cancelled"] for row in expected):
+        faults.append(f"{len(refused)} refused receipts, "
+                      f"{sum(not row['printed'] and not row['cancelled'] for row in expected)} expected")
+    taken_back = sum(one.state == CANCELLED for one in receipts)
+    if taken_back != sum(row["cancelled"] for row in expected):
+        faults.append(f"{taken_back} cancelled receipts, {sum(row['cancelled'] for row in expected)} expected")
     faults += [f"refused without a reason ({one.state})" for one in refused if not one.why]
     faults += [f"left {one.state}" for one in receipts if one.state not in ENDS]
     documents = {one.document[1] for one in printed if one.document}
@@ -128,7 +133,7 @@ def _one(expected: list[dict[str, Any]], receipts: list[Printed], told: Mapping[
     hears = all(row["told"] for row in expected if row["printed"])
     if heard - documents or (hears and heard != documents):
         faults.append(f"the other side was told of documents {sorted(heard)}, printed are {sorted(documents)}")
-    deaf = [row for row in expected if not row["told"]]
+    deaf = [row for row in expected if not row["told"] and not row["cancelled"]]
     if any(not row["printed"] and row["told"] for row in expected) and not told.get("refused"):
         faults.append("the other side was not told why nothing is printed")
     given_up = sum("given_up" in one.telling for one in receipts)
@@ -142,7 +147,7 @@ def _one(expected: list[dict[str, Any]], receipts: list[Printed], told: Mapping[
         if row["printed"] and left[shape] > 0:
             left[shape] -= 1
             count["printed"] += 1
-        count["refused"] += int(not row["printed"] and bool(refused))
+        count["refused"] += int(not row["printed"] and bool(taken_back if row["cancelled"] else refused))
         count["told"] += int(row["told"] and bool(heard if row["printed"] else told.get("refused")))
     return faults
 

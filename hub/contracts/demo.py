@@ -64,8 +64,8 @@ class Expected:
     """What one thing that happened over there must come to. ``case`` is its line in the report, ``role`` the source,
     ``number`` what the receipt calls ``order_number``; several may share it (a prepayment and its settlement).
 
-    ``printed`` False: refused with a reason. ``told`` False: the other side has no way to take the answer any more (its
-    order is gone); then the owner is told why."""
+    ``printed`` False: refused with a reason, or, with ``cancelled``, taken back before it was printed. ``told`` False:
+    the other side has no way to take the answer any more (its order is gone); then the owner is told why."""
 
     case: str
     role: str
@@ -74,6 +74,7 @@ class Expected:
     back: bool = False
     printed: bool = True
     told: bool = True
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hub_plugins.alfacrm.source import AlfaCrmSource
 
 from hub import hookimpl
-from hub.contracts import Demo, Source, TortureSource
+from hub.contracts import Demo, Scenario, Source, TortureSource
 
 
 @hookimpl
@@ -32,11 +32,12 @@ __all__ = ["AlfaCrmSource", "hub_simulators", "hub_sources"]
 
 
 @hookimpl
-def hub_demos() -> Iterable[type[Demo]]:
-    """Its part in ``hub demo``."""
+def hub_demos() -> Iterable[type[Demo] | type[Scenario]]:
+    """Its part in ``hub demo``, and ``hub demo school``."""
     from hub_plugins.alfacrm.demo import AlfaCrmDemo
+    from hub_plugins.alfacrm.demo_school import SchoolDay
 
-    return [AlfaCrmDemo]
+    return [AlfaCrmDemo, SchoolDay]
 
 
 @hookimpl

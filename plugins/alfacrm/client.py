@@ -242,8 +242,17 @@ class AlfaClient:
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self.rules.headers}
         if token:
             headers[TOKEN_HEADER] = token
-        return self.context.client().call("POST", f"{self.rules.origin}/v2api/{path}", json=dict(body),
-                                          headers=headers, params=dict(query) or None)
+        account, now = self.account, time.monotonic()
+        # Turns are booked by the clock; this process also keeps what really went out apart.
+        if 0 < (left := account.sent + self.rules.read_pause - now) <= self.rules.read_pause:
+            self.sleep(left)
+        started = time.monotonic()
+        try:
+            return self.context.client().call("POST", f"{self.rules.origin}/v2api/{path}", json=dict(body),
+                                              headers=headers, params=dict(query) or None)
+        finally:
+            # It may have arrived as late as it was answered: the next one must not come too soon after it.
+            account.sent = started + account.late(time.monotonic() - started)
 
 
 # -- reading answers ---------------------------------------------------------------------------------------------

@@ -84,6 +84,10 @@ class Account:
         #: Requests of this process stand in line here before they ask the database's lock, which is no fair one.
         self.line = threading.Lock()
         self.readers = 0
+        #: What a request takes at best, in seconds; grows slowly, so that a change of ways is learned.
+        self.usual: float | None = None
+        #: When the last one went out, by a clock that never jumps; later by what it took too long.
+        self.sent = 0.0
         #: Names of things by list: until when they are good, and number -> name. One entry a list or tariff.
         self.names: dict[str, tuple[float, dict[str, str]]] = {}
         self._shelves: dict[str, Shelf] = {}
@@ -93,6 +97,12 @@ class Account:
         """Counts who waits to read or reads."""
         with self._guard:
             self.readers += change
+
+    def late(self, seconds: float) -> float:
+        """By how many seconds more than usual a request took. Called in line."""
+        usual = self.usual
+        self.usual = seconds if usual is None else min(seconds, usual * 1.05)
+        return 0.0 if usual is None else max(0.0, seconds - usual)
 
     def shelf(self, entity: str) -> Shelf:
         """The rows of an entity (a path segment)."""

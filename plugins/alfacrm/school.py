@@ -44,6 +44,7 @@ class Options:
     token_ttl: float = 3600.0
     login_status: int = 403
     app_key: str = ""                   # X-APP-KEY that every call must carry
+    away: bool = False                  # the API answers nothing but 503
     rate: int = 4                       # requests per second, 0 for no limit
     retry_after: int = 0                # seconds in a 429's Retry-After, 0 for no such header
     forbidden: list[str] = field(default_factory=list)

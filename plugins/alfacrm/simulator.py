@@ -70,6 +70,9 @@ class AlfaSimulator(HttpSimulator):
         if request.method != "POST":
             return _framework(405, "Method Not Allowed", "Допустим только POST.")
         with self.lock:
+            if self.options.away:
+                self.missed += 1
+                return Answer(503, b"<html><body>Service Unavailable</body></html>", "text/html")
             if not self._within_rate():
                 asked = {"Retry-After": str(self.options.retry_after)} if self.options.retry_after else {}
                 return replace(_framework(429, "Too Many Requests", "Превышен лимит запросов."), headers=asked)
@@ -215,7 +218,7 @@ class AlfaSimulator(HttpSimulator):
             self.webhooks: list[dict[str, Any]] = []
             self._recent: deque[float] = deque()
             self._tripped: set[int] = set()
-            self._to_lose = self.logins = self.limited = 0
+            self._to_lose = self.logins = self.limited = self.missed = 0
             self.requests.clear()
             self.faults = []
         return {}
@@ -309,8 +312,8 @@ class AlfaSimulator(HttpSimulator):
         with self.lock:
             paid = [{name: value for name, value in one.items() if name not in ("_created", "_updated")}
                     for one in self.school.tables["pay"].values()]
-            return {"payments": paid, "webhooks": self.webhooks,
-                    "logins": self.logins, "limited": self.limited, "log": len(self.school.tables["log"])}
+            return {"payments": paid, "webhooks": self.webhooks, "logins": self.logins, "limited": self.limited,
+                    "missed": self.missed, "log": len(self.school.tables["log"])}
 
 
 def told(change: Change, options: Options) -> dict[str, Any]:

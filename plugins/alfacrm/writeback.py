@@ -51,6 +51,15 @@ def record_words(receipt: ReceiptView) -> str:
 
 
 def write(client: AlfaClient, reader: Reader, receipt: ReceiptView, again: bool = False) -> None:
+    """:func:`_write`; but that the receipt of a payment was cancelled needs not be told to one that is gone."""
+    try:
+        _write(client, reader, receipt, again)
+    except Lost:
+        if receipt.state != "cancelled":
+            raise
+
+
+def _write(client: AlfaClient, reader: Reader, receipt: ReceiptView, again: bool) -> None:
     """Writes what is not there yet. ``again``: an earlier try may have been heard, so the payment is read first; else
     a payment's fields are written without asking what is in them, which only the hub writes anyway.
 
@@ -82,10 +91,14 @@ def write(client: AlfaClient, reader: Reader, receipt: ReceiptView, again: bool 
         client.update(pay.branch or 0, "pay", pay.id, {"note": wanted})
 
 
+class Lost(NeedsAttention):
+    """The payment is there no more."""
+
+
 def _read(reader: Reader, number: int, branch: int | None, kind: int | None, since: float | None) -> Pay:
     pay = reader.payment(number, branch, kind, since=since)
     if pay is None:
-        raise NeedsAttention(Text("Payment {id} is no longer in AlfaCRM, so the result cannot be written to it. If "
+        raise Lost(Text("Payment {id} is no longer in AlfaCRM, so the result cannot be written to it. If "
                                   "its receipt was printed, a return may be due.",
                                   "Платежа {id} больше нет в АльфаCRM, записать результат некуда. Если чек пробит, "
                                   "возможно, нужен возврат.", params={"id": number}))
