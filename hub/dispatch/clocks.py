@@ -2,8 +2,8 @@
 
 Identity never depends on time, but waiting does: what was put off while the clock was an hour ahead would wait for that
 hour after it was set right, and what was claimed then would be held so long. Seen by the monotonic clock, which does
-not jump; what was missed (a process that was not up then) is seen by a due time that lies further ahead than anything
-is ever put off.
+not jump; what was missed (a process that was not up then) is seen by what happened at a time that has not come yet, or
+by a due time that lies further ahead than anything is ever put off.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Table, update
+from sqlalchemy import ColumnElement, Connection, Table, or_, select, update
 
 from hub import retry
 from hub.dispatch.claims import ATTEMPT, REGISTER
-from hub.store import AlarmNotice, Database, Inbox, SlipNotice, SourceRow, table, utcnow
+from hub.store import AlarmNotice, Database, Inbox, ReceiptEvent, SlipNotice, SourceRow, table, utcnow
 from hub.store.organisation import Lease
 from hub.store.receipts import DELIVERY, RECEIPT
 
@@ -30,6 +30,10 @@ LONGEST_WAIT = timedelta(seconds=max(retry.CEILING * 1.25, 3600.0) + 60.0)
 #: No lease and no claim lasts longer (hub.dispatch.lease, hub.intake.drain, hub.delivery.rounds).
 LONGEST_HOLD = timedelta(seconds=120.0)
 
+#: Events that are looked through for one of a time that has not come yet.
+NEWEST = 1000
+
+EVENT = table(ReceiptEvent)
 _inbox, _source, _notice, _lease = table(Inbox), table(SourceRow), table(AlarmNotice), table(Lease)
 _slip = table(SlipNotice)
 #: (table, column of its due time, which rows wait)
@@ -67,12 +71,24 @@ class ClockWatch:
         first, before = self._apart is None, self._apart
         jumped = before is not None and apart < before - JUMP
         if jumped or first:
-            changed = set_right(self.db, self._now(), timedelta(0) if jumped else LONGEST_WAIT)
+            now = self._now()
+            changed = set_right(self.db, now, timedelta(0) if jumped or from_the_future(self.db, now) else LONGEST_WAIT)
             if jumped or changed:
                 log.warning("clock_set_back", seconds=round((before or apart) - apart), rows=changed)
         # Only now: while the database is away, it is seen again at the next look.
         self._apart = apart
         return jumped
+
+
+def from_the_future(db: Database, now: datetime) -> bool:
+    """Whether something happened later than now: the clock was ahead while nobody watched it. Dues may be of then."""
+    limit = now + timedelta(seconds=JUMP)
+    newest = select(EVENT.c.at).order_by(EVENT.c.id.desc()).limit(NEWEST).subquery()
+    with db.read() as connection:
+        return connection.execute(select(newest.c.at).where(newest.c.at > limit).limit(1)).first() is not None or \
+            connection.execute(select(_source.c.id).where(or_(
+                _source.c.last_event_at > limit, _source.c.last_ok_at > limit, _source.c.last_error_at > limit))
+                .limit(1)).first() is not None
 
 
 def set_right(db: Database, now: datetime, ahead: timedelta) -> int:

@@ -1,4 +1,4 @@
-"""One process of the hub under torture: ``python -m hub.torture.child FOLDER HOST ROLE web|worker [BREAK]``.
+"""One process of the hub under torture: arguments FOLDER HOST ROLE web|worker [BREAK], started by hub.torture.nursery.
 
 It is the ordinary process, started through the ordinary functions, after this module has put its hands on it from
 outside. Nothing in the product looks for a switch: a hub that is started by ``hub up``, ``hub web`` or ``hub worker``
@@ -21,10 +21,10 @@ import secrets
 import signal
 import socket
 import struct
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def name_host(host: str) -> None:
 
 
 def shift_clock(folder: Path) -> None:
-    """The two places where the hub asks for the time in UTC get a clock that can jump."""
+    """The two places where the hub asks for the time get a clock that can jump."""
     from hub.store import base, database
 
     with (folder / CLOCK).open("r+b") as file:
@@ -66,8 +66,9 @@ def shift_clock(folder: Path) -> None:
         def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
             return datetime.now(tz) + timedelta(seconds=OFFSET.unpack_from(shared)[0])
 
-    for module in (base, database):
-        module.datetime = Clock  # type: ignore[attr-defined]
+    base.clock = partial(Clock.now, UTC)
+    # On SQLite the database's clock is the host's.
+    database.datetime = Clock  # type: ignore[attr-defined]
 
 
 def watch_steps(folder: Path, role: str) -> None:
@@ -196,7 +197,3 @@ def main(argv: list[str]) -> int:
     from hub import config, serve, worker
 
     return serve.run(config.load()) if what == "web" else worker.run(config.load())
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -375,7 +375,7 @@ def restored(stage: Stage, log: Log, quiet: threading.Lock, buyers: Buyers) -> b
     if not stage.store.back_up():
         return False
     known = int(stage.store.rows("SELECT count(*) FROM record")[0][0])
-    _until(lambda: int(stage.store.rows("SELECT count(*) FROM record")[0][0]) >= known + LOST_RECORDS, 10.0,
+    _until(lambda: int(stage.store.rows("SELECT count(*) FROM record")[0][0]) >= known + LOST_RECORDS, 30.0,
            buyers.over)
     with quiet:
         fault = log.new("restored")

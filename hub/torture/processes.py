@@ -12,7 +12,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.bell import server_binary, server_command
+from hub.torture.nursery import Forked, Nursery
 
 #: Seconds until a process that died is started again.
 PAUSE = 0.2
@@ -30,26 +30,41 @@ FULL, NEARLY_FULL = 512, 65_536
 class Child:
     """One process of the hub. ``role`` is its name in the run: "web-a", "worker-b"."""
 
-    def __init__(self, role: str, command: list[str], environment: dict[str, str], log: Path) -> None:
-        self.role, self._command, self._environment, self._log = role, command, environment, log
-        self.process: subprocess.Popen[bytes] | None = None
+    def __init__(self, role: str, nursery: Nursery, arguments: list[str], environment: dict[str, str],
+                 log: Path) -> None:
+        self.role, self._log = role, log
+        self._nursery, self._arguments, self._environment = nursery, arguments, environment
+        self.process: Forked | None = None
+        self._lifeline = -1
         self.starts = 0
 
     def start(self) -> None:
         """Starts it; its words are appended to its log."""
-        if self.process is not None and self.process.stdin:
-            self.process.stdin.close()
+        self._forget()
         # Its standard input is its lifeline (hub.runtime.lifeline): it ends when we do, however that comes.
-        process = subprocess.Popen(self._command, env={**self._environment, "HUB_LIFELINE": "1"},
-                                   stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   start_new_session=True)
-        self.process, self.starts = process, self.starts + 1
-        threading.Thread(target=self._copy, args=(process,), daemon=True).start()
+        life, self._lifeline = os.pipe()
+        words, theirs = os.pipe()
+        try:
+            self.process = self._nursery.start(self._arguments, {**self._environment, "HUB_LIFELINE": "1"}, life,
+                                               theirs)
+        finally:
+            os.close(life)
+            os.close(theirs)
+        self.starts += 1
+        threading.Thread(target=self._copy, args=(words,), daemon=True).start()
 
-    def _copy(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stderr is not None
-        with self._log.open("ab", buffering=0) as log, process.stderr as words:
-            for line in words:
+    def _forget(self) -> None:
+        """Lets go of one that has ended."""
+        if self.process is not None:
+            self.process.close()
+            self.process = None
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+
+    def _copy(self, words: int) -> None:
+        with self._log.open("ab", buffering=0) as log, os.fdopen(words, "rb") as lines:
+            for line in lines:
                 log.write(line)
 
     @property
@@ -79,14 +94,12 @@ class Child:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-            if self.process.stdin:
-                self.process.stdin.close()
+            self._forget()
 
     def wait_dead(self, seconds: float) -> None:
         """Until the process that was told to kill itself has done so."""
         if self.process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(seconds)
+            self.process.wait(seconds)
 
     def limit(self, size: int | None) -> None:
         """No file that it writes may grow beyond ``size`` bytes; None takes the limit away. The system refuses the
@@ -111,10 +124,11 @@ class Hub:
         base = {**os.environ, **environment, "HUB_LOG_LEVEL": "WARNING", "HUB_LOG_FORMAT": "json",
                 "MALLOC_ARENA_MAX": "2", "PYTHONUNBUFFERED": "1",
                 "HUB_REDIS_URL": f"unix://{self._socket}" if self._binary else ""}
+        self.nursery = Nursery(base)
         roles = [("web-a", "a", "web")] + [(f"worker-{one}", one, "worker") for one in hosts]
         more = [broken] if broken else []
-        self.children = {role: Child(role, [sys.executable, "-m", "hub.torture.child", str(folder), f"host-{host}",
-                                            role, what, *more], base, folder / f"{role}.log")
+        self.children = {role: Child(role, self.nursery, [str(folder), f"host-{host}", role, what, *more], base,
+                                     folder / f"{role}.log")
                          for role, host, what in roles}
         self._stopping = threading.Event()
         self._paused = threading.Event()
@@ -156,6 +170,7 @@ class Hub:
             for child in self.children.values():
                 child.signal(signal.SIGCONT)
                 child.kill()
+        self.nursery.close()
         self.kill_redis()
         self._short.cleanup()
 

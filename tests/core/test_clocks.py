@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert, select, update
 
-from hub.dispatch.clocks import LONGEST_HOLD, ClockWatch
+from hub.dispatch.clocks import EVENT, LONGEST_HOLD, ClockWatch
 from hub.store import Inbox, SourceRow, leases, table, utcnow
 from hub.store.organisation import Lease
 from hub.store.receipts import RECEIPT
@@ -81,6 +81,14 @@ def test_a_process_that_was_not_up_then_sees_what_lies_too_far_ahead(shop: Shop)
     put_off(shop, SOON)
     Clocks().watch(shop).look()
     assert latest(shop) > SOON - timedelta(minutes=1), "a start is no reason to ask everybody at once"
+
+
+def test_a_process_that_was_not_up_then_sees_what_happened_at_a_time_that_has_not_come(shop: Shop) -> None:
+    """An hour ahead nobody is put off longer than others on any day: only what happened then tells."""
+    put_off(shop, SOON)
+    shop.db.submit(lambda connection: connection.execute(update(EVENT).values(at=utcnow() + SOON)))
+    Clocks().watch(shop).look()
+    assert latest(shop) < timedelta(seconds=10)
 
 
 def test_what_a_dead_process_held_under_a_clock_ahead_ends_soon(shop: Shop) -> None:
