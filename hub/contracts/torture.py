@@ -95,6 +95,10 @@ class TortureRegister(Tortured):
     def unplug(self) -> None:
         """Makes way for another host: cuts the connection that stands now, on models that talk to one host only."""
 
+    def share(self) -> bool:
+        """From the next start on it takes several hosts at once. False when the model does not."""
+        return False
+
     @abstractmethod
     def documents(self) -> list[dict[str, Any]]:
         """Every receipt that its storages ever wrote, read from what they keep and not from what the hub says, oldest

@@ -25,6 +25,8 @@ log = structlog.get_logger("hub.dispatch")
 
 #: A step back by more seconds than this is a jump: clocks are also slewed, and threads wait for their turn.
 JUMP = 2.0
+#: Seconds after a jump in which somebody may still write down what they began before it.
+WARY = 120.0
 #: Nothing is put off for longer: a retry with its jitter, an hour's rest of a source that does not poll.
 LONGEST_WAIT = timedelta(seconds=max(retry.CEILING * 1.25, 3600.0) + 60.0)
 #: No lease and no claim lasts longer (hub.dispatch.lease, hub.intake.drain, hub.delivery.rounds).
@@ -61,18 +63,22 @@ class ClockWatch:
                  steady: Callable[[], float] = time.monotonic) -> None:
         self.db, self._now, self._steady = db, now, steady
         self._apart: float | None = None
+        self._wary_until = 0.0
 
     def look(self) -> bool:
         """Sets right what an earlier clock left behind, when there is anything; True when the clock had jumped back.
 
         Dying in between leaves it to the next start, which sees what lies too far ahead. Raises DatabaseAway.
         """
-        apart = self._now().timestamp() - self._steady()
+        now, steady = self._now(), self._steady()
+        apart = now.timestamp() - steady
         first, before = self._apart is None, self._apart
         jumped = before is not None and apart < before - JUMP
-        if jumped or first:
-            now = self._now()
-            changed = set_right(self.db, now, timedelta(0) if jumped or from_the_future(self.db, now) else LONGEST_WAIT)
+        was_ahead = jumped or (first and from_the_future(self.db, now))
+        if was_ahead:
+            self._wary_until = steady + WARY
+        if was_ahead or first or steady < self._wary_until:
+            changed = set_right(self.db, now, timedelta(0) if was_ahead else LONGEST_WAIT)
             if jumped or changed:
                 log.warning("clock_set_back", seconds=round((before or apart) - apart), rows=changed)
         # Only now: while the database is away, it is seen again at the next look.
@@ -92,17 +98,23 @@ def from_the_future(db: Database, now: datetime) -> bool:
 
 
 def set_right(db: Database, now: datetime, ahead: timedelta) -> int:
-    """What is due later than ``ahead`` from now is due now; what is held longer than anything may be held ends with the
-    longest hold. How many rows. Early is harmless: a row that is due is looked at, not sent blindly."""
+    """What is due later than ``ahead`` from now, or was made at a time that has not come, is due now; what is held
+    longer than anything may be held ends with the longest hold. How many rows. Early is harmless: a row that is due is
+    looked at, not sent blindly."""
 
     def work(connection: Connection) -> int:
         changed = 0
         for rows, column, waits in _WAITING:
-            late = rows.c[column] > now + ahead
+            late = (rows.c[column] > now + ahead) | (
+                (rows.c[column] > now) & (rows.c.created_at > now + timedelta(seconds=JUMP)))
             changed += connection.execute(update(rows).where(late if waits is None else late & waits)
                                           .values({column: now})).rowcount
         changed += connection.execute(update(_notice).where(
             _QUIET, _notice.c.due_at > now + max(ahead, LONGEST_NIGHT)).values(due_at=now)).rowcount
+        # A spare counts from then how long a receipt has waited; nothing waits since a time that has not come.
+        changed += connection.execute(update(RECEIPT).where(
+            RECEIPT.c.state == "queued", RECEIPT.c.queued_at > now + timedelta(seconds=JUMP))
+            .values(queued_at=now)).rowcount
         # Leases are on the database's clock, which on SQLite is the host's.
         base = db.now(connection)
         for rows, column in _HELD:

@@ -89,10 +89,14 @@ def _let_finish(device: Wired, alive: Callable[[], bool]) -> None:
 
 class TcpLine:
     """Listens on a port; one client at a time, a second one gets the bytes ``busy`` and is closed. ``idle``: seconds
-    of silence after which a connection is dropped, 0 for never."""
+    of silence after which a connection is dropped, 0 for never. ``share``: it takes several clients at once, as some
+    models do, and answers whoever said something last."""
 
-    def __init__(self, device: Wired, host: str, port: int, idle: float = 0.0, busy: bytes = b"") -> None:
-        self.device, self._idle, self._busy = device, idle, busy
+    def __init__(self, device: Wired, host: str, port: int, idle: float = 0.0, busy: bytes = b"",
+                 share: bool = False) -> None:
+        self.device, self._idle, self._busy, self._share = device, idle, busy, share
+        self._turn = threading.Lock()
+        self._guests: set[socket.socket] = set()
         self._listener = socket.create_server((host, port), backlog=8)
         self.address = f"tcp://{host}:{self._listener.getsockname()[1]}"
         self._client: socket.socket | None = None
@@ -143,6 +147,10 @@ class TcpLine:
     def _welcome(self, client: socket.socket) -> None:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if self._share and self._session is not None and self._session.is_alive():
+            self._guests.add(client)
+            threading.Thread(target=self._serve, args=(client,), name="simulator serves a guest", daemon=True).start()
+            return
         if self._session is not None:
             self._session.join(HANDOVER)  # the last client may just be leaving
             if self._session.is_alive():
@@ -157,7 +165,9 @@ class TcpLine:
         self._session.start()
 
     def _serve(self, client: socket.socket) -> None:
-        self.device.connected()
+        with self._turn:
+            self._client = client
+            self.device.connected()
         heard = time.monotonic()
         while True:
             due = self.device.due()
@@ -167,9 +177,9 @@ class TcpLine:
                                   else max(min(due, left), 0.0005))
                 data = client.recv(65536)
             except TimeoutError:
-                due = self.device.due()
-                if due is not None:
-                    self.device.tick()
+                with self._turn:
+                    if self.device.due() is not None:
+                        self.device.tick()
                 if self._idle and time.monotonic() - heard >= self._idle:
                     break
                 continue
@@ -178,8 +188,12 @@ class TcpLine:
             if not data:
                 break
             heard = time.monotonic()
-            self.device.feed(data)
-        self._client = None
+            with self._turn:
+                self._client = client
+                self.device.feed(data)
+        self._guests.discard(client)
+        if self._client is client:
+            self._client = None
         self._left_at = time.monotonic()
         client.close()
 
@@ -197,11 +211,15 @@ class TcpLine:
 
     def _cut(self) -> None:
         client = self._client
-        if client is not None:
-            with contextlib.suppress(OSError):
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                client.shutdown(socket.SHUT_RD)  # wakes the thread that reads
-                client.close()
+        for one in (*self._guests, *([] if client is None else [client])):
+            self._reset(one)
+
+    @staticmethod
+    def _reset(client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            client.shutdown(socket.SHUT_RD)  # wakes the thread that reads
+            client.close()
 
 
 class PtyLine:

@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--parent-pipe", action="store_true", help="end when standard input closes")
     add("--leave-after", type=float, default=0.0, metavar="SECONDS", help="end when nobody was connected for so long")
     add("--lock-wait", type=float, default=LOCK_WAIT, metavar="SECONDS", help="how long to wait for the journal")
+    add("--share", action="store_true", help="TCP: take several hosts at once, as some models do")
     add("--no-sync", action="store_true", help="do not force each document to the disk")
 
 
@@ -73,7 +74,7 @@ def line(options: argparse.Namespace, device: Wired, idle: float = 0.0, busy: by
     """The line that the options name."""
     if options.pty:
         return PtyLine(device, options.link, options.baud)
-    return TcpLine(device, options.host, options.port, idle, busy)
+    return TcpLine(device, options.host, options.port, idle, busy, options.share)
 
 
 def serve(options: argparse.Namespace, wire: PtyLine | TcpLine, ready: Mapping[str, Any],

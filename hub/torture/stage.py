@@ -90,6 +90,8 @@ class Stage:
         registers = self._registers()
         sources = self._sources()
         everything: list[Any] = [*registers, *sources]
+        if self.options.broken == "fence" and not all(one.share() for one in registers):
+            raise ValueError("--break fence needs registers that take several hosts at once")
         for one in everything:
             self._stack.callback(one.stop)
         with ThreadPoolExecutor(4) as pool:

@@ -64,6 +64,27 @@ def test_what_was_put_off_while_the_clock_was_ahead_is_due_when_it_is_set_right(
     assert shop.states() == {"1": "queued", "2": "queued"}
 
 
+def test_what_was_begun_before_the_clock_was_set_right_is_seen_when_it_is_written_down(shop: Shop) -> None:
+    clocks = Clocks()
+    watch = clocks.watch(shop)
+    watch.look()
+    clocks.ahead = SOON
+    watch.look()
+    clocks.ahead = timedelta(0)
+    assert watch.look()
+    shop.accept(order("late"), order("put off"))
+    shop.db.submit(lambda connection: connection.execute(
+        update(RECEIPT).where(RECEIPT.c.source_key == "late")
+        .values(due_at=utcnow() + SOON, created_at=utcnow() + SOON, queued_at=utcnow() + SOON)))
+    shop.db.submit(lambda connection: connection.execute(
+        update(RECEIPT).where(RECEIPT.c.source_key == "put off").values(due_at=utcnow() + SOON)))
+    clocks.passed = 4.0
+    watch.look()
+    soon = {key: shop.receipt(key)["due_at"] < utcnow() + timedelta(seconds=10) for key in ("late", "put off")}
+    assert soon == {"late": True, "put off": False}
+    assert shop.receipt("late")["queued_at"] < utcnow() + timedelta(seconds=10), "a spare counts from then"
+
+
 def test_a_clock_that_only_runs_lets_what_waits_wait(shop: Shop) -> None:
     clocks = Clocks()
     watch = clocks.watch(shop)

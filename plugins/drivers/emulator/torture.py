@@ -64,13 +64,14 @@ class TorturedEmulator(TortureRegister):
         self._seen = 0
         #: A fiscal storage is to be replaced when the power returns.
         self._replace = False
+        self._more: list[str] = []
         #: Seconds that its clock must be ahead by now.
         self._offset = 0.0
 
     def start(self) -> None:
         process = subprocess.Popen(
             command(["--journal", str(self.journal), "--port", self._ports[0], "--control", self._ports[1],
-                     "--inn", self.inn, "--ofd-delay", "1", "--no-sync"]),
+                     "--inn", self.inn, "--ofd-delay", "1", "--no-sync", *self._more]),
             stdout=subprocess.PIPE, text=True, start_new_session=True)
         self._running = RunningEmulator(process, ready_line(process, 30.0))
         self._ports = (self._running.address.rpartition(":")[2], self._running.url.rpartition(":")[2])
@@ -152,6 +153,10 @@ class TorturedEmulator(TortureRegister):
 
     def unplug(self) -> None:
         self.running.do("unplug")
+
+    def share(self) -> bool:
+        self._more = ["--share"]
+        return True
 
     def _keep_hits(self) -> None:
         """What came to pass so far; it would be gone with the process."""
