@@ -13,10 +13,11 @@ from hub.api.shapes import Json, moment, say
 from hub.dispatch.commands import ORDERS
 from hub.fiscal import Kind, Money
 from hub.registers import health
-from hub.store import QueueRegister, Register, RegisterOrder, Shift, new_public_id, table, utcnow
+from hub.store import Organisation, QueueRegister, Register, RegisterOrder, Shift, new_public_id, table, utcnow
 from hub.store.audit import noted
 from hub.store.receipts import RECEIPT, RECORD
 
+ORGANISATION = table(Organisation)
 REGISTER, SERVED, SHIFT, ORDER = table(Register), table(QueueRegister), table(Shift), table(RegisterOrder)
 
 #: An order that its register has had for so long was cut off: nobody knows what came of it.
@@ -31,7 +32,10 @@ def mine(queue_id: int) -> Any:
 
 def registers(connection: Connection, condition: Any, language: str, most: int = 200) -> list[Json]:
     """Registers with their lamps, oldest first."""
-    rows = connection.execute(select(REGISTER).where(condition).order_by(REGISTER.c.id).limit(most)).mappings().all()
+    country = select(ORGANISATION.c.country).where(
+        ORGANISATION.c.id == REGISTER.c.organisation_id).scalar_subquery().label("country")
+    rows = connection.execute(select(REGISTER, country).where(condition).order_by(REGISTER.c.id).limit(most)) \
+        .mappings().all()
     return [_register(dict(row), language) for row in rows]
 
 
@@ -41,7 +45,7 @@ def _register(row: Mapping[str, Any], language: str) -> Json:
     except (TypeError, ValueError, KeyError):
         status = None
     now, identity = utcnow(), row["identity"] or {}
-    lamps = health.lamps(status, None if row["status_at"] is None else not row["trouble"], now)
+    lamps = health.lamps(status, None if row["status_at"] is None else not row["trouble"], now, row["country"])
     return {
         "id": row["public_id"], "title": row["title"], "enabled": bool(row["enabled"]), "zone": row["zone"],
         "model": str(identity.get("model") or ""), "serial": row["serial"] or str(identity.get("serial") or ""),

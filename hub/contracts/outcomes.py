@@ -122,7 +122,8 @@ class Status:
 
     ``shift_seconds`` is what counts towards the 24 hours as the register's law counts them: in Russia from the opening,
     in Kazakhstan from the first document of the shift, 0 before it. ``drawer`` is the cash in it in minor units; a
-    driver leaves it to :meth:`Driver.drawer`.
+    driver leaves it to :meth:`Driver.drawer`. ``warnings`` are those of the storage itself that stand (tags 1050 to
+    1053): ``resource_ending``, ``replace_now``, ``memory_full``, ``ofd_late``.
     """
 
     storage_number: str
@@ -143,6 +144,7 @@ class Status:
     clock: datetime | None = None
     blocked: Text | None = None
     drawer: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

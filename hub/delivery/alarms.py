@@ -1,35 +1,31 @@
 """Alarms: what stands wrong, told to people once when it is lost and once when it is back.
 
-The ticker looks every few seconds. What is wrong is computed from the rows, never remembered by whoever saw it
-happen: a process that dies between two looks has forgotten nothing. A condition must stand for a while before it is
-raised, so that a cable that is moved wakes nobody.
+The ticker looks every few seconds (hub.delivery.standing says what it sees). A condition must stand for a while before
+it is raised, so that a cable that is moved wakes nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, and_, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.bell import Bell
-from hub.fiscal import Text
-from hub.registers.health import status_of
-from hub.registers.shifts import LONGEST
+from hub.delivery.standing import KINDS, Standing, standing
+from hub.dispatch.paces import per_day
 from hub.store import (
     Alarm,
     AlarmNotice,
     Database,
     NotifierRow,
     Organisation,
-    ReceiptRow,
     Record,
     Register,
-    SourceRow,
     Watcher,
     new_public_id,
     table,
@@ -37,163 +33,14 @@ from hub.store import (
 )
 
 ALARM, NOTICE, WATCHER = table(Alarm), table(AlarmNotice), table(Watcher)
-_register, _receipt, _record, _source = table(Register), table(ReceiptRow), table(Record), table(SourceRow)
+_register, _record = table(Register), table(Record)
 _organisation, _notifier = table(Organisation), table(NotifierRow)
-
-Level = Literal["amber", "red"]
-
-#: Kinds a person may mute, with what the page calls them.
-KINDS: Mapping[str, Text] = {
-    "register_off": Text("The register does not answer", "Касса не отвечает"),
-    "register_stuck": Text("The register needs a person", "Кассе нужен человек"),
-    "register_alarm": Text("The register's figures contradict ours", "Цифры кассы расходятся с нашими"),
-    "no_paper": Text("No paper, or the cover is open", "Нет бумаги или открыта крышка"),
-    "shift_over": Text("A shift is longer than 24 hours", "Смена длиннее 24 часов"),
-    "ofd_queue": Text("Receipts do not reach the OFD", "Чеки не доходят до ОФД"),
-    "storage_life": Text("The fiscal storage comes to its end", "Фискальный накопитель кончается"),
-    "late": Text("A receipt is late", "Чек опаздывает"),
-    "uncertain": Text("It is unknown whether a receipt was printed", "Неизвестно, пробит ли чек"),
-    "refused": Text("A receipt was refused or has an error", "Чек отклонён или в нём ошибка"),
-    "source_failing": Text("A connection fails", "Подключение не работает"),
-    "no_receipts": Text("No receipts for three days", "Три дня нет чеков"),
-}
 
 #: How long a condition stands before people are told.
 GRACE = {"register_off": timedelta(minutes=2), "source_failing": timedelta(minutes=10),
-         "no_paper": timedelta(seconds=30), "register_stuck": timedelta(minutes=1), "late": timedelta(0)}
-SILENT = timedelta(hours=72)
-#: A failing source is an alarm after so many failures in a row.
-FAILURES = 3
-#: Days without the OFD: a storage blocks after 30 (fiscal-domain §8). Kazakhstan: 72 hours (webkassa §9, §11).
-OFD_DAYS = (3, 20, 25)
-OFD_HOURS_KZ = (24, 48, 66)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One condition that holds now. ``subject`` is a public id, with a step where a worsening is told again."""
-
-    organisation_id: int
-    kind: str
-    subject: str
-    level: Level
-    words: Text
-
-
-# -- what is wrong ---------------------------------------------------------------------------------------------------
-
-
-def standing(connection: Connection, now: datetime, last: Mapping[int, datetime]) -> list[Standing]:
-    """Every condition that holds now, of all organisations. ``last`` is each register's newest record's time."""
-    return [*_registers(connection, now, last), *_receipts(connection, now), *_sources(connection)]
-
-
-def _registers(connection: Connection, now: datetime, last: Mapping[int, datetime]) -> Iterator[Standing]:
-    rows = connection.execute(
-        select(_register, _organisation.c.country)
-        .join(_organisation, _organisation.c.id == _register.c.organisation_id)
-        .where(_register.c.archived_at.is_(None), _organisation.c.archived_at.is_(None),
-               _register.c.enabled.is_(True))).mappings().all()
-    for row in rows:
-        yield from _register_of(dict(row), now, last.get(row["id"]))
-
-
-def _register_of(row: Mapping[str, Any], now: datetime, last: datetime | None) -> Iterator[Standing]:
-    def one(kind: str, level: Level, en: str, ru: str, step: object = "", **params: Any) -> Standing:
-        subject = f"{row['public_id']}{f':{step}' if step != '' else ''}"
-        return Standing(row["organisation_id"], kind, subject, level,
-                        Text(en, ru, params={"title": row["title"], **params}))
-
-    status = status_of(row["status"])
-    stuck = status is not None and (status.paper is False or bool(status.cover_open))
-    if row["alarm"]:
-        yield one("register_alarm", "red", "Register “{title}”: {words}", "Касса «{title}»: {words}",
-                  words=Text.from_json(row["alarm"]))
-    if stuck:
-        yield one("no_paper", "red", "Register “{title}” has no paper or its cover is open. Receipts wait.",
-                  "В кассе «{title}» нет бумаги или открыта крышка. Чеки ждут.")
-    elif row["trouble"]:
-        kind = "register_stuck" if status is not None and status.blocked is not None else "register_off"
-        yield one(kind, "red", "Register “{title}”: {words}", "Касса «{title}»: {words}",
-                  words=Text.from_json(row["trouble"]))
-    if status is None:
-        return
-    if status.shift_open and (status.shift_seconds or 0) >= LONGEST:
-        yield one("shift_over", "red", "The shift of register “{title}” is over 24 hours old; it prints nothing until "
-                  "it is closed.", "Смене кассы «{title}» больше 24 часов: пока её не закроют, чеков не будет.")
-    yield from _ofd(row, status.ofd_unsent, status.ofd_oldest, now, one)
-    if status.storage_until is not None and (left := (status.storage_until - now).days) < 30:
-        yield one("storage_life", "red" if left < 3 else "amber",
-                  "The fiscal storage of register “{title}” has {days} days left. Order a new one.",
-                  "Накопителю кассы «{title}» осталось дней: {days}. Закажите новый.", days=max(left, 0),
-                  step="3" if left < 3 else "30")
-    if status.storage_documents and status.storage_capacity:
-        share = status.storage_documents * 100 // status.storage_capacity
-        if share >= 90:
-            yield one("storage_life", "red" if share >= 99 else "amber",
-                      "The fiscal storage of register “{title}” is {share} % full. Order a new one.",
-                      "Накопитель кассы «{title}» заполнен на {share} %. Закажите новый.", share=share,
-                      step="full" if share >= 99 else "filling")
-    if last is not None and now - last > SILENT:
-        yield one("no_receipts", "amber", "Register “{title}” has printed no receipt for {days} days. Are payments "
-                  "coming in?", "Касса «{title}» не пробивала чеков дней: {days}. Оплаты приходят?",
-                  days=(now - last).days)
-
-
-def _ofd(row: Mapping[str, Any], unsent: int | None, oldest: datetime | None, now: datetime,
-         one: Any) -> Iterator[Standing]:
-    if not unsent or oldest is None:
-        return
-    age = now - oldest
-    if row["country"] == "KZ":
-        passed = [hours for hours in OFD_HOURS_KZ if age >= timedelta(hours=hours)]
-        if passed:
-            yield one("ofd_queue", "amber" if passed[-1] == OFD_HOURS_KZ[0] else "red",
-                      "Register “{title}” has been without the OFD for {hours} h; after 72 h it stops. Unsent: {n}.",
-                      "Касса «{title}» без ОФД уже {hours} ч; через 72 ч она остановится. Не отправлено: {n}.",
-                      hours=int(age.total_seconds() // 3600), n=unsent, step=passed[-1])
-        return
-    passed = [days for days in OFD_DAYS if age >= timedelta(days=days)]
-    if passed:
-        yield one("ofd_queue", "amber" if passed[-1] == OFD_DAYS[0] else "red",
-                  "Register “{title}” has sent nothing to the OFD for {days} days; after 30 days it stops. "
-                  "Unsent: {n}.",
-                  "Касса «{title}» не передаёт чеки в ОФД дней: {days}; через 30 дней она остановится. "
-                  "Не отправлено: {n}.", days=age.days, n=unsent, step=passed[-1])
-
-
-def _receipts(connection: Connection, now: datetime) -> Iterator[Standing]:
-    late = connection.execute(
-        select(_receipt.c.organisation_id, func.count(), func.min(_receipt.c.deadline))
-        .where(_receipt.c.state.in_(("accepted", "queued", "printing")), _receipt.c.deadline < now)
-        .group_by(_receipt.c.organisation_id)).all()
-    for organisation_id, count, first in late:
-        yield Standing(organisation_id, "late", "receipts", "red", Text(
-            "Receipts that are late: {n}, the oldest by {minutes} min. Look whether the registers answer.",
-            "Опаздывают чеки: {n}, самый старый на {minutes} мин. Проверьте, отвечают ли кассы.",
-            params={"n": count, "minutes": int((now - first).total_seconds() // 60)}))
-    wrong = connection.execute(
-        select(_receipt.c.organisation_id, _receipt.c.public_id, _receipt.c.state, _receipt.c.order_number,
-               _receipt.c.source_key)
-        .where(_receipt.c.state.in_(("uncertain", "refused", "invalid"))).order_by(_receipt.c.id.desc())
-        .limit(200)).all()
-    for organisation_id, public_id, state, number, key in wrong:
-        doubt = state == "uncertain"
-        yield Standing(organisation_id, "uncertain" if doubt else "refused", public_id, "red", Text(
-            "It is unknown whether the receipt of order {order} was printed. Compare it with the register."
-            if doubt else "There is no receipt for order {order}: it needs a person.",
-            "Неизвестно, пробит ли чек заказа {order}. Сверьте его с кассой."
-            if doubt else "У заказа {order} нет чека: нужно решение человека.", params={"order": number or key}))
-
-
-def _sources(connection: Connection) -> Iterator[Standing]:
-    for row in connection.execute(select(
-            _source.c.organisation_id, _source.c.public_id, _source.c.title, _source.c.last_error)
-            .where(_source.c.enabled.is_(True), _source.c.archived_at.is_(None),
-                   _source.c.failures >= FAILURES)).all():
-        yield Standing(row.organisation_id, "source_failing", row.public_id, "red", Text(
-            "The connection “{title}” fails: {words}", "Подключение «{title}» не работает: {words}",
-            params={"title": row.title, "words": Text.from_json(row.last_error) if row.last_error else ""}))
+         "no_paper": timedelta(seconds=30), "register_stuck": timedelta(minutes=1)}
+#: A storage's pace changes slowly; it is read anew so often, in seconds.
+PACE_SECONDS = 3600.0
 
 
 # -- raising and clearing --------------------------------------------------------------------------------------------
@@ -207,6 +54,8 @@ class Watch:
         #: Each register's newest record, and the id up to which the records were read: each is read once.
         self._last: dict[int, datetime] = {}
         self._read = 0
+        self._paces: dict[int, float | None] = {}
+        self._paced: float | None = None
 
     def _newest(self, connection: Connection) -> Mapping[int, datetime]:
         for register_id, at, number in connection.execute(
@@ -216,11 +65,20 @@ class Watch:
             self._read = max(self._read, number)
         return self._last
 
+    def _pace(self, connection: Connection, now: datetime) -> Mapping[int, float | None]:
+        """Documents a day of each register's storage."""
+        if self._paced is None or time.monotonic() - self._paced >= PACE_SECONDS:
+            self._paced = time.monotonic()
+            rows = connection.execute(select(_register.c.id, _register.c.storage_number, _register.c.last_document)
+                                      .where(_register.c.archived_at.is_(None), _register.c.storage_number != "")).all()
+            self._paces = {row.id: per_day(connection, row.storage_number, row.last_document, now) for row in rows}
+        return self._paces
+
     def look(self) -> int:
         """One look; how many alarms changed. Dying before the commit: the next look sees the same and does it then."""
         now = utcnow()
         with self.db.read() as connection:
-            held = standing(connection, now, self._newest(connection))
+            held = standing(connection, now, self._newest(connection), self._pace(connection, now))
             open_ = [dict(row) for row in connection.execute(
                 select(ALARM).where(ALARM.c.cleared_at.is_(None))).mappings().all()]
             unwatched = not connection.execute(select(WATCHER.c.id).limit(1)).first()
@@ -241,9 +99,11 @@ class Watch:
             for one in fresh:
                 _open(connection, one, now)
             for row in ripe:
+                # As it stands now: figures have grown since it was first seen.
+                one = now_held[row["organisation_id"], row["kind"], row["subject"]]
                 raised = connection.execute(update(ALARM).where(
                     ALARM.c.id == row["id"], ALARM.c.raised_at.is_(None), ALARM.c.cleared_at.is_(None))
-                    .values(raised_at=now)).rowcount
+                    .values(raised_at=now, words=one.words.to_json(), level=one.level)).rowcount
                 if raised and not unwatched:
                     rung.update(_tell(connection, row, "raised", now))
             for row in over:
@@ -313,3 +173,6 @@ def after_quiet(now: datetime, begin: int, end: int, zone: ZoneInfo) -> datetime
     if over <= local:
         over += timedelta(days=1)
     return over.astimezone(now.tzinfo)
+
+
+__all__ = ["ALARM", "GRACE", "KINDS", "NOTICE", "WATCHER", "Standing", "Watch", "after_quiet", "standing"]

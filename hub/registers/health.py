@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from hub.contracts import Status
 from hub.registers.shifts import LONGEST
+from hub.registers.storage import OF_LIFE, STORAGE_NOW, STORAGE_SOON, ofd_step
 
 Lamp = Literal["green", "amber", "red", "unknown"]
 NAMES = ("link", "paper", "shift", "storage", "ofd")
 
 
-def lamps(status: Status | None, answers: bool | None, now: datetime) -> dict[str, Lamp]:
-    """Colour of each lamp. ``answers`` None: never asked."""
+def lamps(status: Status | None, answers: bool | None, now: datetime, country: str = "RU") -> dict[str, Lamp]:
+    """Colour of each lamp. ``answers`` None: never asked. ``country`` decides how long a register may work without the
+    OFD."""
     link: Lamp = "unknown" if answers is None else "green" if answers else "red"
     if status is None:
         return {"link": link, "paper": "unknown", "shift": "unknown", "storage": "unknown", "ofd": "unknown"}
     return {"link": link, "paper": _paper(status), "shift": _shift(status), "storage": _storage(status, now),
-            "ofd": _ofd(status, now)}
+            "ofd": _ofd(status, now, country)}
 
 
 def obstacle(status: Status) -> bool:
@@ -48,7 +50,8 @@ def _storage(status: Status, now: datetime) -> Lamp:
         colours.append("red" if share >= 0.99 else "amber" if share >= 0.9 else "green")
     if status.storage_until is not None:
         left = status.storage_until - now
-        colours.append("red" if left < timedelta(days=3) else "amber" if left < timedelta(days=30) else "green")
+        colours.append("red" if left < STORAGE_NOW else "amber" if left < STORAGE_SOON else "green")
+    colours += ["red" if one == "replace_now" else "amber" for one in status.warnings if one in OF_LIFE]
     if status.blocked is not None:
         colours.append("red")
     for colour in ("red", "amber", "green"):
@@ -57,14 +60,16 @@ def _storage(status: Status, now: datetime) -> Lamp:
     return "unknown"
 
 
-def _ofd(status: Status, now: datetime) -> Lamp:
-    """A storage blocks after 30 days without the OFD: alarm from day three (fiscal-domain §8)."""
+def _ofd(status: Status, now: datetime, country: str) -> Lamp:
+    """A register stops after a while without the OFD: alarm long before (hub.registers.storage)."""
+    if "ofd_late" in status.warnings:
+        return "red"
     if status.ofd_unsent is None:
         return "unknown"
     if status.ofd_oldest is None:
         return "green"
-    age = now - status.ofd_oldest
-    return "red" if age >= timedelta(days=20) else "amber" if age >= timedelta(days=3) else "green"
+    steps = ofd_step(country, now - status.ofd_oldest)
+    return "red" if steps > 1 else "amber" if steps else "green"
 
 
 def status_json(status: Status) -> dict[str, Any]:
@@ -87,6 +92,7 @@ def status_of(data: dict[str, Any]) -> Status | None:
     for name in ("shift_opened_at", "storage_until", "ofd_oldest", "clock"):
         if values.get(name):
             values[name] = datetime.fromisoformat(values[name])
+    values["warnings"] = tuple(values.get("warnings") or ())
     if values.get("blocked"):
         values["blocked"] = Text.from_json(values["blocked"])
     return Status(**values)

@@ -30,6 +30,7 @@ from hub.store import Database, DatabaseAway
 from hub.store.vault import Vault
 from hub.web import (
     access,
+    alarms,
     apipage,
     approval,
     auth,
@@ -155,10 +156,10 @@ def _assets(app: Flask) -> None:
 
 
 def _pages(app: Flask, catalogue: Catalogue) -> None:
-    for page in (auth.page, today.page, receipts.page, approval.page, registers.page, devices.page, documents.page,
-                 queues.page, connectors.page, conditions.page, payments.page, notifiers.page, watchers.page,
-                 editor.page, tryit.page, settings.page, public.page, shifts.page, slips.page, ops.page, access.page,
-                 apipage.page):
+    for page in (auth.page, today.page, alarms.page, receipts.page, approval.page, registers.page, devices.page,
+                 documents.page, queues.page, connectors.page, conditions.page, payments.page, notifiers.page,
+                 watchers.page, editor.page, tryit.page, settings.page, public.page, shifts.page, slips.page,
+                 ops.page, access.page, apipage.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():
         try:

@@ -84,9 +84,14 @@ def minutes_late(deadline: datetime | None) -> int:
     return 0 if deadline is None else max(0, int((utcnow() - deadline).total_seconds() // 60))
 
 
+def is_late(deadline: datetime) -> bool:
+    """Whether a deadline has passed."""
+    return deadline <= utcnow()
+
+
 def minutes_left(deadline: datetime | None) -> int:
     """Whole minutes until a deadline; 0 after it or without one."""
-    return 0 if deadline is None else max(0, -int((utcnow() - deadline).total_seconds() // 60))
+    return 0 if deadline is None else max(0, int((deadline - utcnow()).total_seconds() // 60))
 
 
 def say(value: Any) -> str:
@@ -136,7 +141,7 @@ def instant(value: Any) -> str:
 
 def register(app: Flask) -> None:
     """Makes the filters known to an application's templates."""
-    for one in (money, day, moment, clock, ago, minutes_late, minutes_left, say, state_mark, shape, quantity_text,
-                filled, instant):
+    for one in (money, day, moment, clock, ago, is_late, minutes_late, minutes_left, say, state_mark, shape,
+                quantity_text, filled, instant):
         app.template_filter(one.__name__)(one)
     app.jinja_env.globals.update(mark=mark, word=word, page_language=language, zip=zip)

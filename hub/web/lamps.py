@@ -6,17 +6,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flask import has_request_context
 from flask_babel import gettext, ngettext
+from flask_login import current_user
 
 from hub.contracts import Status
 from hub.registers import health
+from hub.registers.storage import OF_LIFE, OFD_LIMIT, WARNINGS, ofd_step
 from hub.store import Register, utcnow
 from hub.web.filters import day, moment, say, thousands
+from hub.web.state import organisation
 
 #: A status older than this says nothing about now.
 STALE = timedelta(minutes=3)
-#: A storage refuses receipts when the OFD was not reached for thirty days.
-OFD_LIMIT = timedelta(days=30)
 _RANK = {"green": 0, "unknown": 1, "amber": 2, "red": 3}
 
 
@@ -36,11 +38,16 @@ def lamps(row: Register) -> tuple[Lamp, ...]:
     except (TypeError, ValueError, KeyError):
         status = None
     now = utcnow()
-    colours = health.lamps(status, None if row.status_at is None else not row.trouble, now)
+    colours = health.lamps(status, None if row.status_at is None else not row.trouble, now, _country())
     return (_connection(row, now), Lamp(gettext("paper"), colours["paper"], _paper(status)),
             Lamp(gettext("shift"), colours["shift"], _shift(status, now)),
             Lamp(gettext("FN"), colours["storage"], _storage(status, now)),
             Lamp(gettext("OFD"), colours["ofd"], _ofd(status, now)))
+
+
+def _country() -> str:
+    """Whose law counts: that of the page's organisation."""
+    return organisation().country if has_request_context() and current_user.is_authenticated else "RU"
 
 
 def worst(found: tuple[Lamp, ...]) -> Lamp:
@@ -104,6 +111,8 @@ def _storage(status: Status | None, now: datetime) -> str:
         days = max(0, (status.storage_until - now).days)
         words.append(gettext("valid until %(day)s", day=day(status.storage_until)) + ", " +
                      ngettext("%(num)d day left", "%(num)d days left", days))
+    if status is not None:
+        words += [say(WARNINGS[one]).rstrip(".") for one in status.warnings if one in OF_LIFE]
     if status is not None and status.blocked is not None:
         words.insert(0, say(status.blocked))
     return "; ".join(words) or _silent()
@@ -118,8 +127,13 @@ def _ofd(status: Status | None, now: datetime) -> str:
     if status.ofd_oldest is None:
         return words
     words += ", " + gettext("the oldest of %(when)s", when=moment(status.ofd_oldest))
-    if now - status.ofd_oldest > timedelta(days=3):
-        left = max(0, (OFD_LIMIT - (now - status.ofd_oldest)).days)
-        words += "; " + ngettext("in %(num)d day the storage will refuse receipts",
-                                 "in %(num)d days the storage will refuse receipts", left)
+    country = _country()
+    if ofd_step(country, now - status.ofd_oldest):
+        left = max(timedelta(0), OFD_LIMIT[country] - (now - status.ofd_oldest))
+        hours = int(left.total_seconds() // 3600)
+        words += "; " + (ngettext(
+            "in %(num)d hour the register will stop", "in %(num)d hours the register will stop", hours)
+            if country == "KZ" else ngettext(
+            "in %(num)d day the storage will refuse receipts", "in %(num)d days the storage will refuse receipts",
+            left.days))
     return words

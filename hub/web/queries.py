@@ -52,6 +52,7 @@ class Filters:
 
     text: str = ""
     states: tuple[str, ...] = ()
+    due_before: datetime | None = None
     source_id: int | None = None
     since: datetime | None = None
     before: int | None = None
@@ -66,6 +67,8 @@ def receipts(session: Session, organisation_id: int, wanted: Filters, most: int 
         ReceiptRow.organisation_id == organisation_id)
     if wanted.states:
         query = query.where(ReceiptRow.state.in_(wanted.states))
+    if wanted.due_before is not None:
+        query = query.where(ReceiptRow.deadline < wanted.due_before)
     if wanted.source_id is not None:
         query = query.where(ReceiptRow.source_id == wanted.source_id)
     if wanted.since is not None:

@@ -20,6 +20,7 @@ from sqlalchemy import select
 
 from hub.contracts import split_secrets
 from hub.contracts.settings import MASK
+from hub.delivery.standing import SOON
 from hub.dispatch import actions
 from hub.fiscal import Form, Invalid, NotANumber, Problem, links, quantity
 from hub.fiscal import paper as papers
@@ -27,7 +28,7 @@ from hub.intake.doors import SEALED
 from hub.intake.orders import URGENT
 from hub.paper import as_html
 from hub.paper_a4 import a4_html
-from hub.store import QueueRegister, RawRequest, ReceiptRow, Register, SourceRow
+from hub.store import QueueRegister, RawRequest, ReceiptRow, Register, SourceRow, utcnow
 from hub.store.vault import KeyMissing
 from hub.web import documents, queries
 from hub.web.auth import owner_only
@@ -57,6 +58,7 @@ def listed() -> str:
         source = next((one for one in sources if one.public_id == request.args.get("source")), None)
         wanted = queries.Filters(
             text=request.args.get("q", ""), states=CHIPS[chosen][1] if chosen in CHIPS else (), since=since,
+            due_before=utcnow() + SOON if chosen == "late" else None,
             source_id=source.id if source else None, before=request.args.get("before", type=int))
         rows, more = queries.receipts(session, org.id, wanted)
     here = {name: value for name in ("q", "state", "source", "days") if (value := request.args.get(name, ""))}

@@ -14,6 +14,7 @@ from flask_login import login_required
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from hub.delivery.standing import SOON
 from hub.fiscal import Problem
 from hub.store import (
     Delivery,
@@ -40,6 +41,8 @@ page = Blueprint("today", __name__)
 GOOD = ("recorded", "confirmed")
 BAD = ("invalid", "refused", "uncertain")
 WAITING = ("queued", "printing")
+#: A receipt that waits for less than this is on its way, however little of its time is left.
+SETTLED = timedelta(seconds=20)
 #: Things of one kind that are shown one by one; the rest is one line with a link.
 EACH = 5
 
@@ -243,10 +246,14 @@ def _waiting(session: Session, organisation_id: int) -> Iterator[Need]:
                    url_for("queues.listed") if is_owner() else url_for("receipts.listed", state="waiting"))
     late = session.scalars(select(ReceiptRow).where(
         *mine, ReceiptRow.misfit.is_(None), ReceiptRow.queue_id.in_(served),
-        ReceiptRow.deadline < utcnow()).order_by(ReceiptRow.id).limit(1)).first()
-    if late is not None:
-        yield Need(2, "amber", gettext("The receipt of order %(order)s is %(n)d min late",
-                                       order=late.order_number or late.source_key, n=minutes_late(late.deadline)),
+        ReceiptRow.deadline < utcnow() + SOON, ReceiptRow.state_at < utcnow() - SETTLED)
+        .order_by(ReceiptRow.deadline).limit(1)).first()
+    if late is not None and late.deadline is not None:
+        order = late.order_number or late.source_key
+        missed = late.deadline <= utcnow()
+        yield Need(2, "amber", gettext("The receipt of order %(order)s is %(n)d min late", order=order,
+                                       n=minutes_late(late.deadline)) if missed else
+                   gettext("The receipt of order %(order)s will be late in a moment", order=order),
                    gettext("The buyer must get it within minutes. Look whether the registers answer."),
                    gettext("To the registers"), url_for("registers.listed"))
 

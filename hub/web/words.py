@@ -78,6 +78,7 @@ VERDICTS: Mapping[str, tuple[LazyString, str, str]] = {
 CHIPS: Mapping[str, tuple[LazyString, tuple[str, ...]]] = {
     "person": (_("need a person"), ("accepted", "invalid", "refused", "uncertain")),
     "waiting": (_("queued and printing"), ("queued", "printing")),
+    "late": (_("late or nearly"), ("accepted", "queued", "printing")),
     "recorded": (_("recorded"), ("recorded",)),
     "confirmed": (_("confirmed by OFD"), ("confirmed",)),
     "cancelled": (_("cancelled"), ("cancelled",)),

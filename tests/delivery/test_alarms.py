@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,16 +12,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hub_plugins.notifiers.email.notifier import EmailNotifier
+from hub_plugins.notifiers.telegram.notifier import TelegramNotifier
 from sqlalchemy import insert, select, update
 
 from hub import office
 from hub.contracts import Status
 from hub.delivery.alarm_notices import AlarmNotices
 from hub.delivery.alarms import ALARM, NOTICE, WATCHER, Watch, after_quiet
+from hub.dispatch import claims, clocks
 from hub.dispatch.workshop import due_targets
 from hub.fiscal import Text
-from hub.registers.health import status_json
-from hub.store import Database, Register, new_public_id, table, utcnow
+from hub.registers.health import status_json, status_of
+from hub.store import Database, Organisation, Register, new_public_id, table, utcnow
 from hub.testing.simulator import Running, running
 from tests.core.support import RECEIPT, Shop, device, order
 
@@ -222,3 +225,137 @@ def test_organisations_never_mix(watched: Watched) -> None:
     watched.db.submit(lambda connection: connection.execute(update(ALARM).values(since=utcnow() - timedelta(days=1))))
     watched.look()
     assert watched.letters() == []
+
+
+def test_the_days_without_the_ofd_are_told_at_3_20_and_25_and_the_hours_left_in_kazakhstan(watched: Watched) -> None:
+    watched.person()
+    now = utcnow()
+    for days in (2, 4, 21, 26):
+        watched.status(ofd_unsent=7, ofd_oldest=now - timedelta(days=days, hours=1))
+        watched.look()
+    texts = [text for _, text in watched.letters()]
+    assert [one.count("ОФД") > 0 for one in texts] == [True] * 3, "once at each step, and no all-clear between"
+    assert "дней: 4; через 25 дн." in texts[0] and "через 3 дн." in texts[2]
+    watched.db.submit(lambda connection: connection.execute(update(table(Organisation)).values(country="KZ")))
+    watched.status(ofd_unsent=2, ofd_oldest=now - timedelta(hours=49))
+    watched.look()
+    _, text = watched.letters()[-1]
+    assert "без ОФД уже 49 ч; через 22 ч" in text
+
+
+@pytest.mark.parametrize(("status", "words"), [
+    ({"warnings": ("replace_now",)}, "срочной замены"), ({"warnings": ("memory_full",)}, "почти заполнена"),
+    ({"warnings": ("resource_ending",)}, "30 дней"), ({"warnings": ("ofd_late",)}, "ответа ОФД")])
+def test_the_storages_own_warnings_are_told(watched: Watched, status: dict[str, Any], words: str) -> None:
+    watched.person()
+    watched.status(**status)
+    watched.look()
+    (_, text), = watched.letters()
+    assert words in text
+
+
+def test_a_storage_that_fills_too_fast_is_told_long_before(watched: Watched) -> None:
+    """Its term is far away and it is far from full, but at this pace it is full within a month."""
+    watched.person()
+    status = status_of(status_json(Status("9999", 1, True, storage_documents=1_000, storage_capacity=10_000,
+                                          storage_until=utcnow() + timedelta(days=400))))
+    watched.set(status=status_json(status) if status else {})
+    watched.watch._paces, watched.watch._paced = {watched.register: 450.0}, time.monotonic()
+    watched.look()
+    (_, text), = watched.letters()
+    assert "450" in text and ("через 19 дн." in text or "через 20 дн." in text)
+
+
+def test_a_receipt_is_told_before_it_is_late_and_again_when_it_is(watched: Watched) -> None:
+    watched.person()
+    now = utcnow()
+    watched.shop.accept(order("1"))
+
+    def due(left: timedelta, whole: timedelta = timedelta(minutes=5)) -> None:
+        watched.db.submit(lambda connection: connection.execute(update(RECEIPT).values(
+            deadline=now + left, queued_at=now + left - whole)))
+
+    due(timedelta(minutes=3))
+    watched.look()
+    due(timedelta(seconds=50), timedelta(seconds=60))
+    watched.look()
+    assert watched.letters() == [], "a short time has just begun"
+    due(timedelta(seconds=90))
+    watched.look()
+    (_, text), = watched.letters()
+    assert "Вот-вот опоздают чеки: 1" in text
+    due(-timedelta(minutes=3))
+    watched.look()
+    assert [text.startswith("Опаздывают чеки: 1") for _, text in watched.letters()] == [False, True]
+    watched.db.submit(lambda connection: connection.execute(update(RECEIPT).values(state="recorded")))
+    watched.look()
+    assert watched.letters()[2][1].startswith("Снова в порядке") and len(watched.letters()) == 3
+
+
+def test_a_shift_grows_old_while_its_register_is_silent(watched: Watched) -> None:
+    watched.person(muted=["register_off"])
+    watched.status(shift_open=True, shift_seconds=20 * 3600)
+    watched.set(status_at=utcnow() - timedelta(hours=3))
+    watched.look()
+    assert watched.letters() == []
+    watched.set(status_at=utcnow() - timedelta(hours=5))
+    watched.look()
+    (_, text), = watched.letters()
+    assert "больше 24 часов" in text
+
+
+def test_a_register_of_which_nobody_hears_is_told(watched: Watched) -> None:
+    """Its worker is gone, so nobody writes why; one that works on a long report has its owner and is well."""
+    watched.person()
+    watched.status()
+    watched.set(status_at=utcnow() - timedelta(minutes=9), lease_until=utcnow() + timedelta(seconds=40))
+    watched.look()
+    assert watched.letters() == []
+    watched.set(lease_until=utcnow() - timedelta(seconds=1))
+    watched.look()
+    (_, text), = watched.letters()
+    assert "ничего не слышно" in text
+
+
+def test_a_z_that_does_not_follow_is_told(watched: Watched) -> None:
+    watched.person()
+    watched.db.submit(lambda connection: claims.keep_evidence(
+        connection, watched.shop.organisation_id, watched.register, None, "cumulative_differs",
+        {"shift": 3, "expected": 1, "stated": 2}))
+    watched.look()
+    (_, text), = watched.letters()
+    assert "Z-отчёт кассы «Касса» не сходится" in text
+
+
+def test_a_restart_in_the_night_wakes_nobody(watched: Watched) -> None:
+    """What waits for the end of quiet hours waits for a time of the day: neither a start nor a clock that was set back
+    makes it due."""
+    here = utcnow().astimezone(ZoneInfo("Europe/Moscow"))
+    minute = here.hour * 60 + here.minute
+    watched.person(quiet_from=(minute - 60) % 1440, quiet_until=(minute + 480) % 1440)
+    watched.set(trouble=Text("x", "Порт пропал.").to_json())
+    watched.look()
+    for ahead in (timedelta(0), clocks.LONGEST_WAIT):
+        clocks.set_right(watched.db, utcnow(), ahead)
+    assert watched.drain(watched.notifier) == 0 and watched.letters() == []
+
+
+def test_alarms_reach_a_chat_too(watched: Watched) -> None:
+    with running([sys.executable, "-c", "import sys; from hub_plugins.notifiers.telegram.simulator import TelegramApi; "
+                                        "sys.exit(TelegramApi.main(sys.argv[1:]))", "--port", "0"]) as chats:
+        watched.shop.catalogue.notifiers["telegram"] = TelegramNotifier
+        with watched.db.write() as session:
+            teller = office.add_notifier(
+                session, watched.shop.vault, "test", watched.shop.organisation_id, "telegram", "Telegram",
+                TelegramNotifier.settings, {"token": "123456789:AAFakeFakeFakeFakeFakeFakeFakeFake",
+                                            "api": chats.url}, to_buyers=False)
+            office.add_watcher(session, "user:anna", teller, title="Анна", address="1001")
+        watched.status(paper=False)
+        watched.look()
+        assert watched.drain(teller.id) == 1
+        watched.status(paper=True)
+        watched.look()
+        assert watched.drain(teller.id) == 1
+        messages = chats.state()["messages"]
+    assert [one["chat"] for one in messages] == ["1001", "1001"]
+    assert "нет бумаги" in messages[0]["text"] and messages[1]["text"].startswith("Снова в порядке")

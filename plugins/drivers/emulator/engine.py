@@ -326,7 +326,7 @@ class Engine(Hands):
                 "cover": "cover_open" in self.conditions, "capacity": books.passport.capacity,
                 "until": self.storage_until.isoformat(), "unsent": books.ofd.unsent,
                 "oldest": oldest.isoformat() if oldest else "", "clock": now.isoformat(), "blocked": trouble,
-                "drawer": books.drawer, "cumulative": books.cumulative}
+                "drawer": books.drawer, "cumulative": books.cumulative, "warnings": self.warnings(now)}
 
     def read(self, request: Mapping[str, Any]) -> Answer:
         """Documents ``from`` .. ``to`` of the storage in use, at most a batch; ``n`` is the last there is."""

@@ -76,6 +76,14 @@ class Machine:
             return errors.OFD_OVERDUE
         return errors.STORAGE_EXPIRED if now > self.storage_until else 0
 
+    def warnings(self, now: datetime) -> list[str]:
+        """The storage's own warnings (tags 1050 to 1053) that stand, by the contract's names."""
+        books, left = self.books, self.storage_until - now
+        found = {"replace_now": left <= timedelta(days=3), "resource_ending": left <= timedelta(days=30),
+                 "memory_full": books.last * 10 >= books.passport.capacity * 9,
+                 "ofd_late": books.ofd.oldest is not None and now - books.ofd.oldest > OFD_PATIENCE}
+        return [name for name, stands in found.items() if stands]
+
     @property
     def storage_until(self) -> datetime:
         """The last moment of the storage's life."""

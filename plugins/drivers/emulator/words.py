@@ -144,7 +144,8 @@ def status(answer: Answer) -> Status:
         shift_seconds=answer["age"] if answer["shift_open"] else None, paper=answer["paper"],
         cover_open=answer["cover"], storage_documents=answer["n"], storage_capacity=answer["capacity"],
         storage_until=_moment(answer["until"]), ofd_unsent=answer["unsent"], ofd_oldest=_moment(answer["oldest"]),
-        clock=_moment(answer["clock"]), blocked=errors.meaning(blocked, {}).text if blocked else None)
+        clock=_moment(answer["clock"]), blocked=errors.meaning(blocked, {}).text if blocked else None,
+        warnings=tuple(answer.get("warnings", ())))
 
 
 def identity(answer: Answer) -> Identity:

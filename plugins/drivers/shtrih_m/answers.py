@@ -200,6 +200,10 @@ def parameters(data: bytes) -> Parameters:
     return Parameters(flags, tail[0], tail[3], tail[4])
 
 
+#: Bits of a storage's warnings (FF01) by the contract's names (reference, below "Archive").
+WARNINGS = {1: "replace_now", 2: "resource_ending", 4: "memory_full", 8: "ofd_late"}
+
+
 @dataclass(frozen=True, slots=True)
 class StorageStatus:
     """The answer to FF01. ``document`` is 0 when none is open in the storage; ``last`` its last document's number."""

@@ -163,7 +163,8 @@ class ShtrihDriver(Driver):
             storage.number, storage.last, state.rests, state.document_open, shift.open, shift.number, opened,
             self._age(opened, clock, state), state.submode not in (1, 2), state.cover_open, storage.last, room, until,
             queue.waiting, queue.since.replace(tzinfo=self.zone) if queue.since else None, clock,
-            self._blocked(storage, state))
+            self._blocked(storage, state),
+            warnings=tuple(name for bit, name in answers.WARNINGS.items() if storage.warnings & bit))
 
     def _age(self, opened: datetime | None, clock: datetime | None, state: answers.State) -> int | None:
         """Seconds of the shift. Mode 3 says that it is too old, whatever the clocks say."""
