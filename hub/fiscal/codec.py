@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import Field, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 
 from hub import __version__
@@ -72,18 +73,31 @@ def _absent(one: Field[Any]) -> Any:
     return one.default if one.default is None or one.default == () or one.default is False else _STATED
 
 
+def _writer(parts: Sequence[tuple[str, Callable[[Any], Any], Any, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """What writes these fields of an object."""
+    # One that needs no writing is not called for: there are dozens in each receipt.
+    written = [(name, None if writer is _same else writer, absent) for name, writer, _, absent in parts]
+    look = attrgetter(*(name for name, *_ in parts)) if len(parts) > 1 else lambda value: (getattr(value, parts[0][0]),)
+
+    def write(value: Any) -> dict[str, Any]:
+        # Most of what a line may say it does not: only what is said is stored.
+        return {name: one if writer is None else writer(one)
+                for (name, writer, absent), one in zip(written, look(value), strict=True) if one is not absent}
+
+    return write
+
+
+@cache
+def _some(kind: Any, names: tuple[str, ...]) -> Callable[[Any], dict[str, Any]]:
+    """What writes only the named fields of a dataclass."""
+    hints = typing.get_type_hints(kind)
+    return _writer([(one.name, *_pair(hints[one.name]), _absent(one)) for one in fields(kind) if one.name in names])
+
+
 def _dataclass(kind: type) -> Pair:
     hints = typing.get_type_hints(kind)
     parts = [(one.name, *_pair(hints[one.name]), _absent(one)) for one in fields(kind)]
-
-    def write(value: Any) -> dict[str, Any]:
-        out = {}
-        for name, writer, _, absent in parts:
-            one = getattr(value, name)
-            # Most of what a line may say it does not: only what is said is stored.
-            if one is not absent:
-                out[name] = writer(one)
-        return out
+    write = _writer(parts)
 
     def read(data: Mapping[str, Any]) -> Any:
         return kind(**{name: reader(data[name]) for name, _, reader, _ in parts if name in data})
@@ -91,8 +105,10 @@ def _dataclass(kind: type) -> Pair:
     return write, read
 
 
-def to_json(value: Any) -> dict[str, Any]:
-    """A JSON object of any dataclass of :mod:`hub.fiscal`."""
+def to_json(value: Any, names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A JSON object of any dataclass of :mod:`hub.fiscal`, or of the fields that are named."""
+    if names:
+        return _some(cast(Hashable, type(value)), names)(value)
     result: dict[str, Any] = _pair(cast(Hashable, type(value)))[0](value)
     return result
 

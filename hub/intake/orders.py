@@ -141,12 +141,21 @@ CONTENT = ("kind", "currency", "lines", "payments", "discount", "discount_percen
 def content_hash(order: Order) -> str:
     """What makes two orders under one key the same: kind, currency, lines, payments, discount. Not the buyer's
     spelling, not the template's tags, not times."""
-    # What a line leaves to the settings is hashed as what it was before there were any: a repeat stays a repeat.
-    data = codec.to_json(replace(order, lines=tuple(
-        replace(line, tags={}, method=line.method or Method.FULL_PAYMENT, subject=line.subject or Subject.COMMODITY)
-        for line in order.lines)))
-    facts = {name: data.get(name) for name in CONTENT}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    data = codec.to_json(order, CONTENT)
+    for line in data["lines"]:
+        # What a line leaves to the settings is hashed as what it was before there were any: a repeat stays a repeat.
+        line["tags"] = {}
+        line.setdefault("method", Method.FULL_PAYMENT.name)
+        line.setdefault("subject", Subject.COMMODITY.name)
+    return digest_of({name: data.get(name) for name in CONTENT})
+
+
+_sorted = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """The same for the same content, whatever the order of its keys."""
+    return hashlib.sha256(_sorted(content).encode()).hexdigest()
 
 
 def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: datetime,
@@ -199,14 +208,11 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     It dies after: the receipt is queued and the ticker rings for it.
     """
     order = prepared.order
-    existing = _existing(connection, source, order.key, lock=True)
-    if existing is not None:
-        return _again(connection, source, prepared, existing, actor, raw_id, inbox_id, again)
     now = utcnow()
     state = _first_state(prepared)
     values = _columns(connection, source, prepared, now)
     public_id = new_public_id("rcp")
-    # ON CONFLICT, because on PostgreSQL another worker may store the same key between our look and our insert.
+    # Nearly every order is new: so it is not looked for first. Its key decides, also between two workers.
     made = _INSERT[connection.dialect.name == "sqlite"].run(connection, {
         **values, "organisation_id": source.organisation_id, "source_id": source.id, "source_key": order.key,
         "public_id": public_id, "state": state, "queue_id": source.queue_id, "raw_id": raw_id, "inbox_id": inbox_id,
@@ -316,7 +322,7 @@ def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, no
 
 
 def _snapshot_id(connection: Connection, source: SourceFacts, content: Mapping[str, Any], now: datetime) -> int:
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    digest = digest_of(content)
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     look = {"organisation": source.organisation_id, "digest": digest}
     found = _FIND_SNAPSHOT.run(connection, look).fetchone()

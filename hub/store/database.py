@@ -47,8 +47,8 @@ class DatabaseAway(Exception):
     """The database cannot be reached or written now; nothing of the transaction was kept."""
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+#: Made once: json.dumps with options makes an encoder for each value.
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Database:

@@ -62,11 +62,17 @@ class DoorsApp:
             return Answer.text("not found", 404)
         else:
             plugin, rest = parts[0], parts[3].lstrip("/") if len(parts) > 3 else ""
+        body, broken = b"", None
+        try:
+            body = _body(environ)
+        except Exception as problem:
+            broken = problem
         request = Request(environ["REQUEST_METHOD"], f"/{rest}" if rest else "", environ.get("QUERY_STRING", ""),
-                          _headers(environ), b"", environ.get("REMOTE_ADDR", ""),
+                          _headers(environ), body, environ.get("REMOTE_ADDR", ""),
                           environ.get("REQUEST_URI", ""), environ.get("wsgi.url_scheme", ""))
         try:
-            request = replace(request, body=_body(environ))
+            if broken is not None:
+                raise broken
             answer = self.doors.at_root(plugin, request) if at_root \
                 else self.doors.answer(plugin, parts[1], parts[2], request)
         except Exception as problem:

@@ -164,7 +164,8 @@ def _payments(check: Mapping[str, Any], lines: Sequence[OrderLine]) -> tuple[Pay
 
 
 def _rated(line: OrderLine, today: date) -> OrderLine:
-    return replace(line, vat=main_on(line.vat, today)) if line.vat else line
+    rate = main_on(line.vat, today) if line.vat else line.vat
+    return line if rate == line.vat else replace(line, vat=rate)
 
 
 def _correction(check: Mapping[str, Any], version: int) -> Correction:

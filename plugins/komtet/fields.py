@@ -49,7 +49,7 @@ def thing(data: Any, name: str) -> Mapping[str, Any]:
     value = data.get(name)
     if value is None or value == []:
         return {}
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise Fault(NO_OBJECT, place=name)
     return value
 
@@ -70,7 +70,7 @@ def objects(data: Mapping[str, Any], name: str, most: int = MOST_LINES) -> Seque
     """A list of objects."""
     found = things(data, name, most)
     for index, one in enumerate(found):
-        if not isinstance(one, Mapping):
+        if type(one) is not dict and not isinstance(one, Mapping):
             raise Fault(NO_OBJECT, place=f"{name}[{index}]")
     return found
 
@@ -83,7 +83,7 @@ def text(data: Mapping[str, Any], name: str, required: bool = False, longest: in
         if required:
             raise Fault(MISSING, place=name)
         return ""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:
         value = str(value) if abs(value) < 10 ** 30 else ""
     if not isinstance(value, str):
         raise Fault(NO_TEXT, place=name)

@@ -49,7 +49,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "internet": st.booleans(), "electronic_only": st.booleans(), "settlement_place": words,
     "settlement_address": words, "sender_email": words,
     "cashier": st.builds(Cashier, words, st.sampled_from(["", "500100732259"])), "approve_returns": st.booleans(),
-    "advertising": words}
+    "advertising": words, "record_within": st.integers(1, 1440), "urgent": st.booleans()}
 settings_ = st.builds(Settings, **{name: st.none() | value for name, value in VALUES.items()})
 ladders = st.sets(st.sampled_from(list(Level)[1:])).flatmap(lambda levels: st.tuples(
     *(st.tuples(st.just(level), settings_) for level in Level if level in levels)))
