@@ -271,8 +271,9 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def fetch(self, event: Event) -> Order | tuple[Order, ...] | NoOrder | Withdrawn:
-        """Asks the other system for what the event did not carry and makes orders of it.
+    def fetch(self, event: Event) -> Order | tuple[Order | Withdrawn, ...] | NoOrder | Withdrawn:
+        """Asks the other system for what the event did not carry and makes orders of it. A tuple may hold orders and
+        what was taken back, when one event tells of both.
 
         Raises TryLater, NeedsAttention, or hub.fiscal.Invalid when what it read cannot become a receipt.
         """
@@ -329,8 +330,8 @@ class Source(ABC):
         return type(self).tell_person is not Source.tell_person
 
     def tell_person(self, report: Report) -> None:
-        """Tells whoever is responsible over there that a receipt failed (``invalid``, ``refused``, ``uncertain``): a
-        notice or a task where they look every day. Like :meth:`report` it may be called again after a lost answer."""
+        """Tells whoever is responsible over there that a receipt failed (``invalid``, ``refused``): a notice or a task
+        where they look every day. Like :meth:`report` it may be called again after a lost answer."""
         raise NotImplementedError(f"{self.name} has no way to tell a person")
 
     def serves(self) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import and_, update
 
 from hub import retry, steps
 from hub.bell import Bell
-from hub.contracts import Gateway, NeedsAttention, Report, Source, TryLater
+from hub.contracts import Gateway, NeedsAttention, ReceiptView, Report, Source, TryLater
 from hub.delivery.rounds import Rounds, Row
 from hub.dispatch.actions import MANUAL
 from hub.fiscal import Text
@@ -25,7 +25,7 @@ from hub.intake.doors import Doors, SourceIntake
 from hub.intake.exchange import still_true
 from hub.intake.sources import Sources
 from hub.store import DatabaseAway, utcnow
-from hub.store.receipts import DELIVERY, view
+from hub.store.receipts import DELIVERY, tell, view
 from hub.store.vault import KeyMissing
 
 #: So long a source is remembered as one whose reports travel in its conversation.
@@ -34,6 +34,9 @@ CONVERSATION_SECONDS = 5.0
 #: moment: it is down. Fewer may be the reports' own fault, and the others must not wait behind them.
 MOST_MISSES, SLOW_MISS = 5, 2.0
 
+#: The target of a notice to whoever is responsible over there, and the failures that they hear of.
+PERSON, FAILURES = "person", frozenset({"invalid", "refused"})
+
 log = structlog.get_logger("hub.delivery")
 
 
@@ -41,7 +44,7 @@ class Deliveries(Rounds):
     """Reports to sources: "delivery:<source id>"."""
 
     kind = "delivery"
-    wanted = (*Rounds.wanted, "created_at")
+    wanted = (*Rounds.wanted, "created_at", "target", "organisation_id")
 
     def __init__(self, sources: Sources, bell: Bell, doors: Doors) -> None:
         super().__init__(sources.db, bell)
@@ -69,7 +72,7 @@ class Deliveries(Rounds):
         return seen[1]
 
     def _mine(self, number: int) -> Any:
-        return and_(DELIVERY.c.source_id == number, DELIVERY.c.target == "source")
+        return and_(DELIVERY.c.source_id == number, DELIVERY.c.target.in_(("source", PERSON)))
 
     def _teller(self, number: int) -> Callable[[Row], bool] | None:
         source = self.sources.by_id(number)
@@ -98,6 +101,13 @@ class Deliveries(Rounds):
                 if about == "recorded":
                     self.sources.catalogue.settled(seen)
                 plugin = self._plugin(source)
+                if row["target"] == PERSON:
+                    return self._tell_person(row, seen, about, plugin)
+                if about in FAILURES and isinstance(plugin, Source) and plugin.tells_person():
+                    # Before the report: a person hears of it even if the report is put off. Planned once (its key).
+                    self.db.submit(lambda connection: tell(
+                        connection, row["organisation_id"], row["receipt_id"], source.id, str(row["about"]), PERSON))
+                    self.bell.ring("jobs", f"delivery:{source.id}")
                 if about not in plugin.reports or not still_true(about, seen.state):
                     self._end(row, "skipped", f"{about}: not reported")
                     return True
@@ -122,6 +132,17 @@ class Deliveries(Rounds):
             self._end(row, "done", "")
             log.info("reported", about=about, tries=row["tries"])
             return True
+
+    def _tell_person(self, row: Row, seen: ReceiptView, about: str, plugin: Source | Gateway) -> bool:
+        """The notice over there. It raises as a report does; what is mended meanwhile is nobody's worry any more."""
+        if not isinstance(plugin, Source) or not plugin.tells_person() or not still_true(about, seen.state):
+            self._end(row, "skipped", f"{about}: nobody needs to be told")
+            return True
+        plugin.tell_person(Report(seen, row["public_id"], int(row["tries"])))
+        steps.at("reported")
+        self._end(row, "done", "")
+        log.info("person_told", about=about, tries=row["tries"])
+        return True
 
     def _later(self, row: Row, reason: Text, after: float | None) -> None:
         tries = int(row["tries"])

@@ -155,10 +155,14 @@ class Drains:
                 fetched = self.sources.instance(source).fetch(group.newest)
                 if isinstance(fetched, NoOrder):
                     self._settle(source, group, "ignored", fetched.reason)
-                elif isinstance(fetched, Withdrawn):
-                    self._withdraw(source, group, fetched)
                 else:
-                    self._store(source, group, fetched if isinstance(fetched, tuple) else (fetched,))
+                    found = fetched if isinstance(fetched, tuple) else (fetched,)
+                    back = [one for one in found if isinstance(one, Withdrawn)]
+                    orders = [one for one in found if isinstance(one, Order)]
+                    if orders:
+                        self._store(source, group, orders, back)
+                    else:
+                        self._withdraw(source, group, back)
             except TryLater as problem:
                 self._later(source, group, problem.reason, problem.after)
                 return False
@@ -177,12 +181,15 @@ class Drains:
                     "Плагин не справился с чтением заказа: {error}", params={"error": repr(problem)[:200]}), None)
             return True
 
-    def _store(self, source: SourceFacts, group: Claimed, orders: Sequence[Order]) -> None:
+    def _store(self, source: SourceFacts, group: Claimed, orders: Sequence[Order],
+               back: Sequence[Withdrawn] = ()) -> None:
         newest = group.row
         prepared = [prepare(source, order, self.sources.catalogue, utcnow()) for order in orders]
 
         def work(connection: Connection) -> list[tuple[Prepared, Stored]]:
             stored, reason = list[tuple[Prepared, Stored]](), None
+            for gone in back:
+                withdraw(connection, source, gone.keys, gone.reason, f"source:{source.plugin}")
             for one in prepared:
                 left = history.order_left(connection, source, one.order)
                 reason = left or reason
@@ -224,17 +231,18 @@ class Drains:
         steps.at("accepted")
         self.bell.ring("jobs", f"delivery:{source.id}")
 
-    def _withdraw(self, source: SourceFacts, group: Claimed, fetched: Withdrawn) -> None:
+    def _withdraw(self, source: SourceFacts, group: Claimed, back: Sequence[Withdrawn]) -> None:
         """Marks, cancels and settles in one transaction."""
 
         def work(connection: Connection) -> int:
-            cancelled = withdraw(connection, source, fetched.keys, fetched.reason, f"source:{source.plugin}")
-            _mark(connection, group, "ignored", fetched.reason)
+            cancelled = sum(withdraw(connection, source, one.keys, one.reason, f"source:{source.plugin}")
+                            for one in back)
+            _mark(connection, group, "ignored", back[0].reason if back else None)
             _all_well(connection, source.id)
             return cancelled
 
         cancelled = self.db.submit(work)
-        log.info("order_withdrawn", keys=list(fetched.keys), cancelled=cancelled)
+        log.info("order_withdrawn", keys=[key for one in back for key in one.keys], cancelled=cancelled)
 
     def _settle(self, source: SourceFacts, group: Claimed, state: str, reason: Text) -> None:
         def work(connection: Connection) -> None:

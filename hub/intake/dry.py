@@ -125,7 +125,7 @@ def run(sources: Sources, source: SourceFacts, plugin: Source, payment: SourcePa
                             "Плагин не справился с чтением заказа: {error}", params={"error": repr(problem)[:200]}))
     if isinstance(made, (NoOrder, Withdrawn)):
         return Dry(why=made.reason)
-    orders: tuple[Order, ...] = made if isinstance(made, tuple) else (made,)
+    orders = [one for one in (made if isinstance(made, tuple) else (made,)) if isinstance(one, Order)]
     return Dry(tuple(prepare(source, one, sources.catalogue, utcnow()) for one in orders))
 
 

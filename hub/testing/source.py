@@ -109,6 +109,21 @@ class SourceContract:
     def ready(self, context: MemoryContext, other: HttpSimulator) -> None:
         """Prepares what good settings take for granted (a token in ``context.remember``)."""
 
+    def edit(self, other: HttpSimulator) -> bool:
+        """Changes the sum of the good order over there, as a person does after its receipt. False: this cannot happen
+        (the other side sends each order once, whole)."""
+        return False
+
+    def take_back(self, other: HttpSimulator) -> Request | None:
+        """Takes the good order's payment back over there (deletes it, marks it unpaid); the request that tells of it,
+        or the good request when any look would find it. None: the other side has no such thing."""
+        return None
+
+    def without_right(self, other: HttpSimulator) -> str:
+        """Takes a right away that the settings need; its name, as a person finds it over there. Empty: there are no
+        rights to take."""
+        return ""
+
     def terms(self) -> Terms:
         """Ordinary terms under which the good order must become a receipt."""
         if self.currency == "KZT":
@@ -125,7 +140,7 @@ class SourceContract:
         if operation == "fetch" and trouble.name in ("404", "garbage", "empty"):
             ends += (Invalid,)
         if operation == "fetch" and trouble.name == "404":
-            ends += (NoOrder, Withdrawn)
+            ends += (NoOrder,)  # never Withdrawn: a wrong address must not cancel what waits
         if operation == "check":
             ends += (Check, TryLater, NeedsAttention)
         if operation == "setup":
@@ -222,6 +237,81 @@ class SourceContract:
             first = work.orders()
             again = work.fresh().fetch(work.event())
             assert orders_of(again) == first, "the same event gave another order the second time"
+
+    # -- one payment, one receipt --------------------------------------------------------------------------------
+
+    def test_the_same_payment_by_every_way_has_one_key(self) -> None:
+        """Told twice, found by a poll, taken from the list: whichever comes first, the keys are the same, so that the
+        core makes one receipt of all."""
+        with AtWork(self) as work:
+            told = work.orders()
+            keys, kinds = {order.key for order in told}, {order.key: order.kind for order in told}
+            ways = [("the request once more", work.fresh().receive(self.good_request()).events[0])]
+            if self.source.poll_every and work.source.polling():
+                subjects = {work.event().subject}
+                ways += [("a poll", event) for event in work.fresh().poll("").events if event.subject in subjects]
+            if work.source.lists_payments():
+                ways += [("the list", work.local().event_of(one.subject)) for one in work.payments()
+                         if set(one.keys) & keys and one.verdict == "receipt"]
+            for way, event in ways:
+                for order in orders_of(end_of(partial(work.fresh().fetch, stored(event)))):
+                    assert order.key in keys, f"{way} gave the payment another key: {order.key}, not {sorted(keys)}"
+                    assert order.kind is kinds[order.key]
+
+    def test_an_edit_after_printing_makes_no_second_receipt(self) -> None:
+        """The sum is changed over there after the receipt was printed: the same key with other content (the core shows
+        both and a person decides), or a reason; never a new key."""
+        with AtWork(self) as work:
+            before = work.orders()
+            if not self.edit(work.other):
+                return
+            for order in before:
+                work.context.receipts[order.key] = report_of(order.key, "recorded", order=order).receipt
+            end = end_of(partial(work.fresh().fetch, work.event()))
+            self._in_words("fetch", end, "the edited order")
+            keys, after = {order.key for order in before}, orders_of(end)
+            made = {order.key for order in after}
+            assert made <= keys, f"the edit made {sorted(made)}, the receipt's is {sorted(keys)}"
+            assert not after or after != before, "the edit is not to be seen: nobody would be told of it"
+
+    def test_what_is_taken_back_before_printing_is_withdrawn(self) -> None:
+        """Then the core cancels what waits."""
+        with AtWork(self) as work:
+            before, request = work.orders(), self.take_back(work.other)
+            if request is None:
+                return
+            for order in before:
+                work.context.receipts[order.key] = report_of(order.key, "queued", order=order).receipt
+            event = stored(work.fresh().receive(request).events[0])
+            end = end_of(partial(work.fresh().fetch, event))
+            back = [one for one in (end if isinstance(end, tuple) else (end,)) if isinstance(one, Withdrawn)]
+            assert back, f"the payment was taken back, fetch() gave {end!r}"
+            assert {order.key for order in before} <= {key for one in back for key in one.keys}, f"{back!r}"
+            assert not orders_of(end), "what was taken back makes an order"
+
+    @pytest.mark.parametrize("name", list(TROUBLES))
+    def test_no_fault_looks_like_a_payment_that_was_taken_back(self, name: str) -> None:
+        """An error, half an answer, a wrong page: the receipt waits on, for it was paid."""
+        for call in range(self._calls("fetch")):
+            with AtWork(self) as work:
+                run = work.prepared("fetch")
+                for order in work.orders():
+                    work.context.receipts[order.key] = report_of(order.key, "queued", order=order).receipt
+                work.bench.calm()
+                work.bench.plan(TROUBLES[name], call)
+                end = end_of(run)
+                back = [one for one in (end if isinstance(end, tuple) else (end,)) if isinstance(one, Withdrawn)]
+                assert not back, f"fetch() met {TROUBLES[name]} at call {call + 1} and gave {back!r}"
+
+    def test_the_check_names_the_missing_right(self) -> None:
+        with AtWork(self) as work:
+            name = self.without_right(work.other)
+            if not name:
+                return
+            check = work.fresh().check()
+            assert not check.ok, f"check() says that all is well without {name}"
+            said = [one.say(language) for one in (*check.missing, check.message) for language in ("en", "ru")]
+            assert any(name in one for one in said), f"check() does not name {name}: {said}"
 
     # -- report, check, poll -------------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class AtWork:
         self.bench: Bench = suite.bench
 
     def __enter__(self) -> AtWork:
-        other = self.suite.other_side()
+        other = self.other = self.suite.other_side()
         self.context = MemoryContext(clock=lambda: NOW, currency=self.suite.currency)
         self._door = self.bench.connect(other)
         self._door.__enter__()

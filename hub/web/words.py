@@ -163,7 +163,8 @@ ATTEMPTS: Mapping[str, LazyString] = {
     "open": _("at work"), "submitted": _("taken by the cloud"), "uncertain": _("unknown whether printed"),
     "recorded": _("recorded"), "not_printed": _("not printed"), "given_up": _("given up"),
 }
-TARGETS: Mapping[str, LazyString] = {"source": _("to the source"), "buyer": _("to the buyer"),
+TARGETS: Mapping[str, LazyString] = {"source": _("to the source"), "person": _("to who is responsible over there"),
+                                     "buyer": _("to the buyer"),
                                      "owner": _("to the owner"), "plugins": _("to plugins")}
 DELIVERIES: Mapping[str, LazyString] = {
     "pending": _("waiting"), "claimed": _("on its way"), "done": _("told"), "failed": _("not told"),

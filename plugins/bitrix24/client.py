@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,14 +17,12 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from hub_plugins.bitrix24 import errors
 
-from hub.contracts import NeedsAttention, Reply, SourceContext, Text, TryLater
+from hub.contracts import NeedsAttention, Pace, Reply, SourceContext, Text, TryLater
 
 #: Page of every list method, and commands in one batch (bitrix24.md §2).
 PAGE = 50
 MOST_COMMANDS = 50
 _HOPS = 3
-#: Seconds that one call may wait for its turn; beyond it the whole piece of work comes back later.
-_LONGEST_PAUSE = 5.0
 
 _SECRET = re.compile(r"(/rest/(?:api/)?)[^/\s?#'\"]+/[^/\s?#'\"]+")
 
@@ -48,39 +45,10 @@ class _Masking(logging.Filter):
 logging.getLogger("urllib3.connectionpool").addFilter(_Masking())
 
 
-class Pace:
-    """The portal's leaky bucket seen from here: holds 50 and leaks 2 a second for all callers of one address (the
-    Enterprise plan: 250 and 5).
-
-    A little is left for others. All threads of a process share a portal's pace; what several processes send too fast
-    together the portal refuses with QUERY_LIMIT_EXCEEDED, and the core then waits.
-    """
-
-    def __init__(self, leak: float = 2.0, holds: int = 40) -> None:
-        self.leak, self.holds = leak, holds
-        self._level, self._at = 0.0, 0.0
-        self._lock = threading.Lock()
-
-    def wait(self, now: float) -> float:
-        """Counts one request at ``now`` (monotonic seconds) and says how long to wait before it is sent."""
-        with self._lock:
-            self._level = max(0.0, self._level - (now - self._at) * self.leak) + 1
-            self._at = now
-            return max(0.0, (self._level - self.holds) / self.leak)
-
-
-#: The paces of this process by the portal's host; a source lives only as long as one piece of work.
-PACES: dict[str, Pace] = {}
-_PACES_LOCK = threading.Lock()
-
-
-def pace_of(base: str, enterprise: bool) -> Pace:
-    """The pace that all who call this portal from this process share."""
-    leak, holds = (5.0, 200) if enterprise else (2.0, 40)
-    with _PACES_LOCK:
-        pace = PACES.setdefault(urlsplit(base).netloc, Pace(leak, holds))
-    pace.leak, pace.holds = leak, holds
-    return pace
+def pace_of(base: str, enterprise: bool) -> tuple[float, int]:
+    """What the portal's leaky bucket bears: it holds 50 and leaks 2 a second for all callers of one address (the
+    Enterprise plan: 250 and 5; bitrix24.md §2). A little is left for others."""
+    return (5.0, 200) if enterprise else (2.0, 40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +93,11 @@ class Batch:
 class Portal:
     """Calls one portal by its incoming webhook. ``base`` is ``https://portal/rest/1/secret/``."""
 
-    def __init__(self, base: str, context: SourceContext, pace: Pace | None = None,
-                 sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, base: str, context: SourceContext, enterprise: bool = False,
+                 sleep: Callable[[float], None] = time.sleep) -> None:
         self.base, self.context = base, context
-        self._sleep, self._clock, self._pace = sleep, clock, pace or Pace()
+        # By host: all sources and workers share what one portal bears.
+        self._pace = Pace(context, urlsplit(base).netloc, *pace_of(base, enterprise), sleep=sleep)
         self._at = ""
 
     @property
@@ -160,7 +129,7 @@ class Portal:
         for _ in range(_HOPS):
             reply = self._send(address + method + ".json", body)
             if not 300 <= reply.status < 400:
-                envelope = _envelope(reply, method, self.context.now().timestamp())
+                envelope = self._read(reply, method)
                 if address != start:
                     self._at = address
                     self.context.remember(_MOVED + urlsplit(self.base).netloc, urlsplit(address).netloc)
@@ -168,13 +137,18 @@ class Portal:
             address = _moved(address, method, reply.headers.get("location", ""))
         raise errors.odd_answer(method)
 
+    def _read(self, reply: Reply, method: str) -> dict[str, Any]:
+        """The envelope; where the portal asks for quiet, everybody keeps it."""
+        try:
+            return _envelope(reply, method, self.context.now().timestamp())
+        except TryLater as problem:
+            if problem.after is not None:
+                self._pace.hold(problem.after)
+            raise
+
     def _send(self, url: str, body: Mapping[str, Any]) -> Reply:
         """One POST. The client's exception holds the address in its chain, so another one is raised outside."""
-        pause = self._pace.wait(self._clock())
-        if pause > _LONGEST_PAUSE:
-            raise errors.of_code("QUERY_LIMIT_EXCEEDED", "", "", after=pause)
-        if pause:
-            self._sleep(pause)
+        self._pace.wait()
         try:
             return self.context.client().call("POST", url, json=body, headers={"Accept": "application/json"})
         except TryLater as problem:

@@ -18,7 +18,8 @@ _RIGHTS = frozenset({"ACCESS_DENIED", "ACCESS_ERROR", "USER_ACCESS_ERROR", "ALLO
 #: Seconds to wait: the bucket of 50 leaks 2 a second; a method's time quota slides over ten minutes.
 BUCKET_WAIT, QUOTA_WAIT, MANUAL_WAIT = 5.0, 120.0, 600.0
 
-_SCOPES = (("sale.paysystem", "pay_system"), ("crm.", "crm"), ("sale.", "sale"), ("catalog.", "catalog"))
+_SCOPES = (("sale.paysystem", "pay_system"), ("crm.", "crm"), ("sale.", "sale"), ("catalog.", "catalog"),
+           ("im.", "im"))
 
 _SENTENCES: Mapping[str, Text] = {
     "QUERY_LIMIT_EXCEEDED": Text(

@@ -19,7 +19,7 @@ from hub_plugins.bitrix24.buyers import customer_of, tags_of
 from hub_plugins.bitrix24.client import as_int, as_text
 from hub_plugins.bitrix24.deals import Deal
 
-from hub.contracts import NoOrder, ReceiptView, SourceContext, Text
+from hub.contracts import NoOrder, ReceiptView, SourceContext, Text, Withdrawn
 from hub.fiscal import Form, Invalid, Method, Money, Order, OrderLine, Payment, Subject
 from hub.fiscal import vat as vat_rates
 from hub.fiscal.codec import to_json
@@ -37,6 +37,12 @@ _MOST = Decimal(10) ** 13
 _FORMS = {"cash": Form.CASH, "electronic": Form.ELECTRONIC}
 
 _NOT_PAID = Text("Deal {deal} is not paid yet: stage {stage}.", "Сделка {deal} ещё не оплачена: стадия {stage}.")
+#: The code that a pipeline's failed stage has from the start (``LOSE``, ``C3:LOSE``). A failed stage of the owner's own
+#: has another one and takes nothing back: the page of payments shows its receipt as one without a payment.
+_LOST = "LOSE"
+_UNPAID = Text("A payment of deal {deal} is marked as unpaid again.",
+               "Оплата в сделке {deal} снова отмечена неоплаченной.")
+_IS_LOST = Text("Deal {deal} is lost: nothing is paid any more.", "Сделка {deal} провалена: оплаты больше нет.")
 _NO_PAYMENT = Text("Deal {deal} has no paid payment.", "В сделке {deal} нет оплаченной оплаты.")
 _OTHERS = Text("The receipt for deal {deal} is printed by another system, as the settings say.",
                "Чек по сделке {deal} пробивает другая система: так указано в настройках.")
@@ -56,8 +62,8 @@ class OrderMaker:
         self.zone = ZoneInfo(context.zone)
         self._key = ""
 
-    def orders(self) -> tuple[Order, ...] | NoOrder:
-        """The orders that the deal means now, or why there are none.
+    def orders(self) -> tuple[Order | Withdrawn, ...] | NoOrder:
+        """The orders that the deal means now and what was taken back, or why there is nothing.
 
         :class:`Invalid`, with the key of the receipt that it would have been, when a number is none or sums differ.
         """
@@ -66,7 +72,25 @@ class OrderMaker:
         except Invalid as problem:
             raise Invalid(problem.problems, self._key, str(self.deal.id)) from problem
 
-    def _orders(self) -> tuple[Order, ...] | NoOrder:
+    def _orders(self) -> tuple[Order | Withdrawn, ...] | NoOrder:
+        made, back = self._made(), self._taken_back()
+        if not back:
+            return made
+        return (*made, *back) if isinstance(made, tuple) else back
+
+    def _taken_back(self) -> tuple[Withdrawn, ...]:
+        """Payments that are marked unpaid again, and a deal that is lost, of which a receipt is known. A deal that only
+        moves on to a stage that is not named as paid takes nothing back; nor does a payment of a deal whose stage says
+        that it is paid."""
+        paid = self.deal.stage in self.config["paid_stages"]
+        unpaid = [self.payment_key(one) for one in self.deal.payments if as_text(one.get("paid")) == "N" and not paid]
+        keys = tuple(key for key in unpaid if self.live(key))
+        back = (Withdrawn(keys, _UNPAID.with_(deal=self.deal.id)),) if keys else ()
+        if self.deal.stage.rpartition(":")[2] == _LOST and self.live(self.whole_key):
+            back += (Withdrawn((self.whole_key,), _IS_LOST.with_(deal=self.deal.id)),)
+        return back
+
+    def _made(self) -> tuple[Order, ...] | NoOrder:
         deal, stages = self.deal, self.config["paid_stages"]
         whole = self.live(self.whole_key)
         paid = [one for one in deal.payments if as_text(one.get("paid")) == "Y"]

@@ -34,9 +34,10 @@ def check(portal: Portal, config: Mapping[str, Any]) -> Check:
     try:
         batch = portal.batch(_questions(config))
         scopes = sorted(as_text(one) for one in as_map(batch.get("scope")).values())
-        for needed in ("crm", "sale") if config["paid_by_payment"] else ("crm",):
-            if needed not in scopes:
-                return Check(False, _LACKS.with_(scope=needed), "webhook")
+        missing = tuple(one for one in _needed(config) if one not in scopes)
+        if missing:
+            return Check(False, _LACKS.with_(scope="», «".join(missing)), "webhook",
+                         missing=tuple(Text(one, one) for one in missing))
         batch.get("deal")
         wrong = _field(batch, config["result_field"]) or _stages(batch, config["paid_stages"])
         if wrong is not None:
@@ -53,6 +54,11 @@ def check(portal: Portal, config: Mapping[str, Any]) -> Check:
     stages = ", ".join(f"{names[one]} ({one})" if names.get(one) else one for one in config["paid_stages"])
     facts = [(_PORTAL, portal.host), (_USER, name or as_text(person.get("ID")) or "—"), (_SCOPES, ", ".join(scopes))]
     return Check(True, _GOOD, facts=tuple([*facts, (_STAGES, stages)] if stages else facts))
+
+
+def _needed(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The webhook's rights that the settings ask for, as Bitrix24 calls them."""
+    return ("crm", *(("sale",) if config["paid_by_payment"] else ()), *(("im",) if config["notify"] else ()))
 
 
 def _questions(config: Mapping[str, Any]) -> dict[str, tuple[str, Mapping[str, Any]]]:

@@ -171,6 +171,14 @@ class Bitrix24Settings(PluginSettings):
     comments = setting(
         fields.Boolean(load_default=True),
         label=Text("Comment in the deal's timeline", "Комментарий в ленте сделки"), group=_BACK)
+    notify = setting(
+        fields.Boolean(load_default=False),
+        label=Text("Notice to the responsible employee when a receipt fails",
+                   "Уведомлять ответственного, если чек не пробит"),
+        help=Text("A notice in Bitrix24 to whoever is responsible for the deal. The webhook needs the right «im» (Chat "
+                  "and notifications).",
+                  "Уведомление в Битрикс24 ответственному за сделку. Вебхуку нужно право «im» (чат и уведомления)."),
+        group=_BACK)
     language = setting(
         fields.String(load_default="ru"), label=Text("Language of comments", "Язык комментариев"),
         choices={"ru": Text("Russian", "русский"), "en": Text("English", "английский"),

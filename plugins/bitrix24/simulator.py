@@ -235,7 +235,8 @@ class Bitrix24Simulator(HttpSimulator):
             known = {"webhook": f"{self.url}/rest/1/{self.secret}/",
                      "tls": f"{self.tls}/rest/1/{self.secret}/" if self.tls else "",
                      "deals": {str(number): self.portal.story(number) for number in self.portal.deals},
-                     "events": {"sent": self.sender.sent, "pending": self.sender.pending}, "calls": self.calls}
+                     "events": {"sent": self.sender.sent, "pending": self.sender.pending}, "calls": self.calls,
+                     "notices": self.portal.notices}
             return json.loads(json.dumps(known, default=_plain))
 
 

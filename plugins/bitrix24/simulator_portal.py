@@ -34,6 +34,7 @@ class PortalState:
         self.payments: dict[int, Json] = {}
         self.comments: dict[int, Json] = {}
         self.history: list[Json] = []
+        self.notices: list[Json] = []
         self.fields: dict[str, Json] = {}
         self.products: dict[int, Json] = {}
         self._numbers: dict[str, int] = {}

@@ -10,7 +10,8 @@ from typing import Any
 from hub_plugins.bitrix24.simulator_portal import PAY_SYSTEMS, STAGES, Json, PortalState
 from hub_plugins.bitrix24.simulator_wire import Listed, RestError, matches, ordered
 
-_SCOPES = (("sale.paysystem.", "pay_system"), ("sale.", "sale"), ("crm.", "crm"), ("catalog.", "catalog"))
+_SCOPES = (("sale.paysystem.", "pay_system"), ("sale.", "sale"), ("crm.", "crm"), ("catalog.", "catalog"),
+           ("im.", "im"))
 _STANDARD = {"id": "integer", "title": "string", "stageId": "crm_status", "opportunity": "double",
              "currencyId": "crm_currency", "contactId": "crm_contact", "companyId": "crm_company",
              "createdTime": "datetime", "updatedTime": "datetime", "movedTime": "datetime", "comments": "text"}
@@ -24,7 +25,7 @@ class Rest:
 
     def __init__(self, portal: PortalState) -> None:
         self.portal = portal
-        self.scopes = ["crm", "sale", "pay_system", "catalog"]
+        self.scopes = ["crm", "sale", "pay_system", "catalog", "im"]
         self.denied: set[str] = set()
         self.missing: set[str] = set()
         #: A field written with useOriginalUfNames=N comes back in camelCase.
@@ -44,6 +45,7 @@ class Rest:
             "crm.orderentity.list": self.order_owner, "sale.payment.get": self.sale_payment,
             "sale.payment.list": self.sale_payments, "sale.paysystem.list": self.pay_systems,
             "catalog.vat.list": self.vats, "catalog.product.get": self.product_get,
+            "im.notify.system.add": self.notify_add,
         }
 
     def call(self, method: str, params: Json) -> Any:
@@ -190,6 +192,14 @@ class Rest:
         rows = [one for one in self.portal.comments.values()
                 if one["ENTITY_ID"] == str(wanted["ENTITY_ID"]) and one["ENTITY_TYPE"] == wanted["ENTITY_TYPE"]]
         return Listed(ordered(rows, params.get("order") or {"ID": "ASC"}), params)
+
+    def notify_add(self, params: Json) -> int:
+        if params.get("TAG") and not params.get("CLIENT_ID"):
+            raise RestError(400, "ACCESS_ERROR", "CLIENT_ID is required")
+        if not str(params.get("MESSAGE") or "").strip():
+            raise RestError(400, "100", "Could not find value for parameter {MESSAGE}")
+        self.portal.notices.append({"user": _number(params, "USER_ID"), "message": str(params["MESSAGE"])})
+        return len(self.portal.notices)
 
     # -- classic methods: flat, upper case, numbers as text ------------------------------------------------------
 

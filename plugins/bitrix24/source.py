@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from hub_plugins.bitrix24 import listing, probe
 from hub_plugins.bitrix24.buyers import PREFIX, TAGS
-from hub_plugins.bitrix24.client import Portal, as_int, pace_of
+from hub_plugins.bitrix24.client import Portal, as_int
 from hub_plugins.bitrix24.deals import deal_of_payment, read_deal
 from hub_plugins.bitrix24.events import read_event
 from hub_plugins.bitrix24.orders import OrderMaker
 from hub_plugins.bitrix24.poll import look
 from hub_plugins.bitrix24.settings import Bitrix24Settings
-from hub_plugins.bitrix24.writeback import own, tell
+from hub_plugins.bitrix24.writeback import notify, own, tell
 
 from hub.contracts import (
     Check,
@@ -29,6 +29,7 @@ from hub.contracts import (
     SourcePayment,
     Step,
     Text,
+    Withdrawn,
 )
 from hub.fiscal import Order
 
@@ -54,13 +55,13 @@ class Bitrix24Source(Source):
 
     def __init__(self, settings: Mapping[str, Any], context: SourceContext) -> None:
         super().__init__(settings, context)
-        self.portal = Portal(settings["webhook"], context, pace_of(settings["webhook"], settings["enterprise"]))
+        self.portal = Portal(settings["webhook"], context, settings["enterprise"])
 
     def receive(self, request: Request) -> Reception:
         """Events of the outgoing webhook; those that say nothing about payment are ignored with a reason."""
         return read_event(request, self.config["application_token"], self.config["paid_by_payment"])
 
-    def fetch(self, event: Event) -> Order | tuple[Order, ...] | NoOrder:
+    def fetch(self, event: Event) -> Order | tuple[Order | Withdrawn, ...] | NoOrder:
         """Reads the deal and makes its orders; the same deal gives the same keys however often it changes.
 
         A change that is only our own write-back gives none. That is said only when the deal was last changed by our
@@ -82,7 +83,9 @@ class Bitrix24Source(Source):
             return NoOrder(_OWN.with_(deal=deal))
         return orders
 
-    def _known(self, order: Order) -> bool:
+    def _known(self, order: Order | Withdrawn) -> bool:
+        if isinstance(order, Withdrawn):
+            return False
         view = self.context.receipt(order.key)
         return view is not None and view.origin.get("print") == order.origin["print"]
 
@@ -101,6 +104,14 @@ class Bitrix24Source(Source):
     def report(self, report: Report) -> None:
         """A comment in the deal's timeline and the deal's field, each once however often this is called."""
         tell(self.portal, report, self.config, self.context)
+
+    def tells_person(self) -> bool:
+        """When the owner wants it: it needs the right ``im``."""
+        return bool(self.config["notify"])
+
+    def tell_person(self, report: Report) -> None:
+        """A notice to the employee who is responsible for the deal."""
+        notify(self.portal, report, self.config, self.context)
 
     def check(self) -> Check:
         """Calls the portal: key, rights, stages, field."""

@@ -74,6 +74,31 @@ def tell(portal: Portal, report: Report, config: Mapping[str, Any], context: Sou
         raise NeedsAttention(_NO_FIELD.with_(field=field), "result_field")
 
 
+def notify(portal: Portal, report: Report, config: Mapping[str, Any], context: SourceContext) -> None:
+    """A notice to whoever is responsible for the deal (bitrix24.md §6, ``im.notify.system.add``).
+
+    A notice cannot be read back, and a webhook cannot replace it by its TAG. So it is noted before it is sent: after a
+    lost answer nobody is told a second time, and the timeline, which is read back, has the reason all the same.
+    """
+    deal, sent = _deal_of(report.receipt), f"notice:{mark_of(report.delivery)}"
+    if deal is None or context.recall(sent):
+        return
+    item = as_map(portal.call("crm.item.get", {"entityTypeId": DEAL, "id": deal}).result).get("item")
+    user = as_int(as_map(item).get("assignedById"))
+    if not user:
+        return  # nobody is responsible; the timeline tells whoever looks
+    context.remember(sent, "1", _OWN_SECONDS)
+    try:
+        portal.call("im.notify.system.add", {"USER_ID": user, "MESSAGE": comment(report.receipt, config["language"])})
+    except TryLater as problem:
+        if problem.after is not None:  # refused before anything was done: the next try sends it
+            context.remember(sent, "")
+        raise
+    except NeedsAttention:
+        context.remember(sent, "")
+        raise
+
+
 def _deal_of(view: ReceiptView) -> int | None:
     """The deal's number. An order that could not even be read has no origin, only its key."""
     found = re.match(r"deal:(\d{1,18}):", view.key)

@@ -84,6 +84,8 @@ class OtherSide:
         self.pages: dict[str, Polled | Exception] = {}
         self.polled: list[str] = []
         self.report_problem: Exception | None = None
+        #: What whoever is responsible over there was told.
+        self.notices: list[Report] = []
         #: Keys whose report fails when it comes.
         self.trips: set[str] = set()
 

@@ -299,7 +299,6 @@ NO_STEP = {
     "_failed": "the same again, later: without the commit the claim ends by itself",
     "_hold": "a note on a card",
     "_renew": "a note on a card",
-    "_run": "the slip of an X report: without it the report is on the register's paper alone",
     "_reports": "a report that is no longer true ends",
     "_withdraw": "mark, cancellation and event are one commit; without it the event is worked on again",
 }

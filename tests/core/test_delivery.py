@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import select, update
 
 from hub import retry
-from hub.contracts import NeedsAttention, TryLater
+from hub.contracts import NeedsAttention, Report, TryLater
 from hub.delivery.drain import MOST_MISSES
 from hub.dispatch.workshop import due_targets
 from hub.fiscal import Text
 from hub.store import Delivery, leases, table, utcnow
 from hub.store.receipts import tell
-from tests.core.support import RECEIPT, Shop, at_once, broken, device, order
+from tests.core.support import RECEIPT, Shop, ToySource, at_once, broken, device, order
 
 DELIVERY = table(Delivery)
 
@@ -176,3 +176,63 @@ def test_claims_of_workers_that_died_do_not_put_a_report_off(recorded: Shop) -> 
     shop.deliveries.drain(shop.source_id)
     first, = rows(shop)
     assert first.due_at - utcnow() < timedelta(seconds=14), "no longer than it has waited already, and a quarter"
+
+
+# -- a person over there -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def office(shop: Shop) -> Shop:
+    """A shop whose system has a way to tell whoever is responsible."""
+    shop.other.notices = []
+
+    class Telling(ToySource):
+        def tell_person(self, report: Report) -> None:
+            self.other.notices.append(report)
+            if self.other.report_problem is not None:
+                raise self.other.report_problem
+
+    shop.catalogue.sources["toy"] = Telling
+    return shop
+
+
+def test_a_failure_is_told_to_a_person_once(office: Shop) -> None:
+    shop = office
+    shop.accept(broken("1"), order("2"))
+    for _ in range(3):
+        shop.deliveries.drain(shop.source_id)
+    notice, = shop.other.notices
+    assert notice.receipt.key == "1" and notice.receipt.problems and notice.receipt.url
+    assert [(row.target, row.state) for row in rows(shop)] == [("source", "done"), ("person", "done")]
+    assert notice.delivery != shop.other.told[0].delivery
+
+
+def test_a_person_hears_of_it_although_the_report_fails(office: Shop) -> None:
+    shop = office
+    shop.accept(broken("1"))
+    shop.other.report_problem = TryLater(Text("Down.", "Не отвечает."), after=30.0)
+    shop.deliveries.drain(shop.source_id)
+    assert [(row.target, row.state) for row in rows(shop)] == [("source", "pending"), ("person", "pending")]
+    shop.other.report_problem = None
+    due_now(shop)
+    shop.deliveries.drain(shop.source_id)
+    assert {row.state for row in rows(shop)} == {"done"} and len(shop.other.notices) == 1
+
+
+def test_what_is_mended_meanwhile_is_nobodys_worry(office: Shop) -> None:
+    shop = office
+    shop.accept(broken("1"))
+    shop.other.report_problem = NeedsAttention(Text("Wrong key.", "Ключ не подходит."))
+    shop.deliveries.drain(shop.source_id)
+    shop.accept(order("1"))
+    shop.other.report_problem = None
+    due_now(shop)
+    shop.other.notices.clear()
+    shop.deliveries.drain(shop.source_id)
+    assert not shop.other.notices and "skipped" in {row.state for row in rows(shop)}
+
+
+def test_a_source_without_a_way_has_nobody_to_tell(shop: Shop) -> None:
+    shop.accept(broken("1"))
+    shop.deliveries.drain(shop.source_id)
+    assert [row.target for row in rows(shop)] == ["source"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hub_plugins.bitrix24.client import PACES
 
 from hub.testing.simulator import Running
 from tests.plugins.bitrix24 import support
@@ -20,5 +19,4 @@ def program() -> Iterator[Running]:
 @pytest.fixture
 def sim(program: Running) -> Running:
     program.do("reset")
-    PACES.clear()
     return program

@@ -74,7 +74,8 @@ def test_a_good_portal_with_its_facts(sim: Running) -> None:
     check = here.source.check()
     facts = {name.ru: value for name, value in check.facts}
     assert check.ok, check.message.ru
-    assert facts["Действует от имени"] == "Анна Смирнова" and facts["Права вебхука"] == "catalog, crm, pay_system, sale"
+    assert facts["Действует от имени"] == "Анна Смирнова"
+    assert facts["Права вебхука"] == "catalog, crm, im, pay_system, sale"
     assert facts["Стадии оплаты"] == "Сделка успешна (WON), Успешна (C3:WON)"
     assert here.requests() == 1
 
@@ -82,6 +83,8 @@ def test_a_good_portal_with_its_facts(sim: Running) -> None:
 @pytest.mark.parametrize(("switches", "settings", "field", "words"), [
     ({"scopes": ["sale"]}, {}, "webhook", "«crm»"),
     ({"scopes": ["crm"]}, {"paid_by_payment": True}, "webhook", "«sale»"),
+    ({"scopes": ["crm"]}, {"notify": True}, "webhook", "«im»"),
+    ({"scopes": []}, {"paid_by_payment": True, "notify": True}, "webhook", "«crm», «sale», «im»"),
     ({"denied": ["crm.item.list"]}, {}, "webhook", "crm.item.list"),
     ({}, {"paid_stages": ["WON", "C7:PAID"]}, "paid_stages", "C7:PAID"),
     ({}, {"paid_stages": ["PAID"]}, "paid_stages", "WON (Сделка успешна)"),

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from hub_plugins.bitrix24 import errors
-from hub_plugins.bitrix24.client import Pace, Portal, as_int, as_map, as_text, mask, pace_of, php_query
+from hub_plugins.bitrix24.client import Portal, as_int, as_map, as_text, mask, php_query
 
-from hub.contracts import Client, NeedsAttention, NoOrder, Reply, TryLater
+from hub.contracts import Client, NeedsAttention, NoOrder, Reply, Report, Text, TryLater
 from hub.testing.context import MemoryContext
 from hub.testing.simulator import Fault, Running
 from tests.plugins.bitrix24.support import Desk, desk
@@ -247,43 +247,36 @@ def test_redirects_have_an_end() -> None:
 # -- pace and small parts ------------------------------------------------------------------------------------------
 
 
-def test_pace() -> None:
-    pace = Pace(2.0, 3)
-    assert [pace.wait(100.0) for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
-    assert pace.wait(200.0) == 0
+def test_the_pace_is_the_portals_and_of_its_plan() -> None:
+    """Two webhooks of one portal share what it bears; a portal of the Enterprise plan bears more."""
+    asked: list[tuple[str, float, int]] = []
 
+    class Counting(MemoryContext):
+        def turn(self, name: str, per_second: float, burst: int = 1, at_most: float = 5.0) -> float:
+            asked.append((name, per_second, burst))
+            raise TryLater(Text("Stop here.", "Стоп."))
 
-def test_the_pace_is_the_portals_not_the_instances() -> None:
-    first = pace_of("https://pace.example/rest/1/abcdef123456/", False)
-    assert pace_of("https://pace.example/rest/2/other0secret/", False) is first and first.holds == 40
-    assert pace_of("https://pace.example/rest/1/abcdef123456/", True).holds == 200
-    assert pace_of("https://other.example/rest/1/abcdef123456/", False) is not first
+    for user, plan in ((1, False), (2, False), (1, True)):
+        with pytest.raises(TryLater):
+            Portal(f"https://pace.example/rest/{user}/abcdef123456/", Counting(), plan).call("profile")
+    assert asked == [("pace.example", 2.0, 40), ("pace.example", 2.0, 40), ("pace.example", 5.0, 200)]
 
 
 def test_a_long_queue_comes_back_later() -> None:
-    pace = Pace(2.0, 1)
-    for _ in range(12):
-        pace.wait(100.0)
-    portal = Portal("https://a.bitrix24.ru/rest/1/abcdef123456/", MemoryContext(), pace, clock=lambda: 100.0)
+    portal = Portal("https://a.bitrix24.ru/rest/1/abcdef123456/", MemoryContext(pause=6.0))
     with pytest.raises(TryLater) as caught:
         portal.call("profile")
     assert caught.value.after == 6.0
 
 
-def test_the_pace_keeps_the_portal_from_refusing(sim: Running) -> None:
-    """60 calls in a row: the portal's bucket of 50 would overflow without waiting."""
-    slept: list[float] = []
-    now = [0.0]
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        now[0] += seconds
-
-    portal = Portal(sim.state()["webhook"], MemoryContext(), Pace(), sleep, lambda: now[0])
-    sim.do("configure", rate=1e6)
-    for _ in range(60):
-        portal.call("profile")
-    assert len(slept) == 20 and all(0 < one <= 0.5 for one in slept)
+def test_when_the_portal_asks_for_quiet_everybody_keeps_it(sim: Running) -> None:
+    context = MemoryContext()
+    portal = Portal(sim.state()["webhook"], context)
+    sim.do("configure", rate=0.001, burst=1)
+    with pytest.raises(TryLater):
+        for _ in range(3):
+            portal.call("profile")
+    assert list(context.quieted.values()) == [5.0]
 
 
 def test_query_strings_as_php_writes_them() -> None:
@@ -313,3 +306,39 @@ def test_not_an_event_of_ours(sim: Running) -> None:
     from hub.contracts import Event
 
     assert isinstance(desk(sim).source.fetch(Event("x", "y", {})), NoOrder)
+
+
+# -- a notice to the responsible employee --------------------------------------------------------------------------
+
+
+def test_the_responsible_employee_hears_of_a_failure_once(sim: Running) -> None:
+    here = desk(sim, notify=True, comments=False)
+    order = here.order(here.deal())
+    report = Report(here.keep(order, "refused"), "dlv_7", 1)
+    for _ in range(3):
+        here.source.tell_person(report)
+    assert [(one["user"], "Нет бумаги." in one["message"]) for one in sim.state()["notices"]] == [(1, True)]
+    here.source.tell_person(Report(report.receipt, "dlv_8", 1))
+    assert len(sim.state()["notices"]) == 2, "another failure is another notice"
+
+
+def test_a_notice_whose_answer_is_lost_is_not_sent_twice(sim: Running) -> None:
+    here = desk(sim, notify=True)
+    report = Report(here.keep(here.order(here.deal()), "refused"), "dlv_7", 1)
+    sim.faults(Fault("lost_answer", path=".*im.notify.*"))
+    with pytest.raises(TryLater):
+        here.source.tell_person(report)
+    here.source.tell_person(report)
+    assert len(sim.state()["notices"]) == 1
+
+
+def test_a_notice_that_was_refused_is_sent_by_the_next_try(sim: Running) -> None:
+    here = desk(sim, notify=True)
+    report = Report(here.keep(here.order(here.deal()), "refused"), "dlv_7", 1)
+    sim.do("configure", scopes=["crm"])
+    with pytest.raises(NeedsAttention, match="im"):
+        here.source.tell_person(report)
+    assert not sim.state()["notices"]
+    sim.do("configure", scopes=["crm", "im"])
+    here.source.tell_person(report)
+    assert len(sim.state()["notices"]) == 1
