@@ -85,7 +85,7 @@ class OrderMaker:
         paid = self.deal.stage in self.config["paid_stages"]
         unpaid = [self.payment_key(one) for one in self.deal.payments if as_text(one.get("paid")) == "N" and not paid]
         keys = tuple(key for key in unpaid if self.live(key))
-        back = (Withdrawn(keys, _UNPAID.with_(deal=self.deal.id)),) if keys else ()
+        back: tuple[Withdrawn, ...] = (Withdrawn(keys, _UNPAID.with_(deal=self.deal.id)),) if keys else ()
         if self.deal.stage.rpartition(":")[2] == _LOST and self.live(self.whole_key):
             back += (Withdrawn((self.whole_key,), _IS_LOST.with_(deal=self.deal.id)),)
         return back
