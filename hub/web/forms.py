@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,6 +19,9 @@ from hub.store.vault import KeyMissing, Vault
 
 #: Seconds for which secrets of a form that could not be saved are kept, sealed, in the form itself.
 KEPT = 3600
+
+#: A whole number as a person types it; no setting has more digits.
+_WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,9 @@ def read(schema: type[PluginSettings], form: MultiDict[str, str]) -> dict[str, A
             given[spec.name] = _map(text)
         elif spec.kind == "list":
             given[spec.name] = _list(text, declared[spec.name])
+        elif spec.kind == "integer" and _WHOLE.fullmatch(text):
+            # A form knows only text; a schema may ask for a real number (``strict``).
+            given[spec.name] = int(text)
         elif text or (not spec.required and _takes_empty(spec)):
             given[spec.name] = text
     return given
