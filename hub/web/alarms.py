@@ -101,4 +101,4 @@ def pace_words(per_day_: float | None) -> str:
     """``about 120 a day`` in words."""
     if per_day_ is None:
         return gettext("not known yet: it needs a day of receipts")
-    return gettext("about %(n)s a day", n=f"{per_day_:.0f}" if per_day_ >= 1.5 else f"{per_day_:.1f}".replace(".", ","))
+    return gettext("about %(n)s", n=f"{per_day_:.0f}" if per_day_ >= 1.5 else f"{per_day_:.1f}".replace(".", ","))

@@ -142,6 +142,6 @@ def instant(value: Any) -> str:
 def register(app: Flask) -> None:
     """Makes the filters known to an application's templates."""
     for one in (money, day, moment, clock, ago, is_late, minutes_late, minutes_left, say, state_mark, shape,
-                quantity_text, filled, instant):
+                thousands, quantity_text, filled, instant):
         app.template_filter(one.__name__)(one)
     app.jinja_env.globals.update(mark=mark, word=word, page_language=language, zip=zip)

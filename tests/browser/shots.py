@@ -22,6 +22,7 @@ from hub.store import Alarm, Delivery, Evidence, Register, SourceRow, table, utc
 from hub.store.receipts import RECEIPT
 from hub.web.today import midnight
 from tests.browser.live import browsing, chromium_path, serving
+from tests.web.test_shifts import closed_shift
 from tests.web.world import PASSWORD, World, make
 
 LONG = ("Набор для опытов по химии «Юный исследователь» с защитными очками, перчатками, подставкой и подробной "
@@ -78,6 +79,8 @@ def fill(world: World) -> dict[str, str]:
         ids["teller"] = teller.public_id
         session.execute(update(table(Delivery)).where(table(Delivery).c.receipt_id == world.ids[ids["invalid"]]).values(
             state="given_up", tries=12, error=Text("HTTP 502", "HTTP 502").to_json()))
+    for number, (fits, who, why) in enumerate(((None, "hub", "age"), (True, "hub", "time"), (False, "user:anna", ""))):
+        ids["shift"] = closed_shift(world, till, number + 1, fits, who, why)
     ids.update(shop=shop.public_id, crm=crm.public_id, gate=gate.public_id, till=till.public_id, cloud=cloud.public_id)
     return ids
 
@@ -132,6 +135,8 @@ def pages(ids: dict[str, str]) -> dict[str, str]:
             "register": f"/registers/{ids['till']}", "register-cloud": f"/registers/{ids['cloud']}",
             "register-z": f"/registers/{ids['till']}/order/z",
             "register-cash": f"/registers/{ids['till']}/order/cash_in",
+            "shifts": f"/registers/{ids['till']}/shifts", "shift": f"/registers/{ids['till']}/shifts/{ids['shift']}",
+            "alarms": "/alarms", "receipts-late": "/receipts?state=late",
             "watchers": f"/notifiers/{ids['teller']}/people",
             "connector": f"/connectors/{ids['shop']}", "connector-crm": f"/connectors/{ids['crm']}",
             "connector-settings": f"/connectors/{ids['shop']}/settings",
