@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Table, and_, or_, select, update
 from hub import steps
 from hub.bell import Bell
 from hub.fiscal import Text
-from hub.store import Database, leases, utcnow
+from hub.store import Database, DatabaseAway, leases, utcnow
 from hub.store.receipts import DELIVERY
 from hub.store.vault import KeyMissing
 
@@ -44,6 +44,8 @@ class Rounds(ABC):
     def __init__(self, db: Database, bell: Bell) -> None:
         self.db, self.bell = db, bell
         self.holder = leases.process()
+        #: Target -> what a turn of this process had claimed when the database broke it off.
+        self._left: dict[int, list[Row]] = {}
 
     @abstractmethod
     def _mine(self, number: int) -> Any:
@@ -63,24 +65,32 @@ class Rounds(ABC):
                 .values(claimed_until=self.db.now(connection))).close()) is None:
             return 0
         done, started, more = 0, self.clock(), False
+        held = self._left.pop(number, [])
         try:
+            self._release(held)
             tell = self._teller(number)
             if tell is None:
                 return 0
             while done < MOST_ROWS and self.clock() - started < MOST_SECONDS:
-                rows = self._claim(number)
+                held = rows = self._claim(number)
                 if not rows:
                     return done
                 steps.at("report_claimed")
                 for position, row in enumerate(rows):
-                    if not tell(row):
-                        self._release(rows[position + 1:])
+                    well = tell(row)
+                    held = rows[position + 1:]
+                    if not well:
+                        self._release(held)
                         return done
                     done += 1
                     if self.clock() - started >= MOST_SECONDS:
-                        self._release(rows[position + 1:])
+                        self._release(held)
                         break
             more = True
+        except DatabaseAway:
+            # Given back by the next turn: nobody else would touch them until their claims end.
+            self._left[number] = held
+            raise
         except KeyMissing as problem:
             log.warning("secrets_closed", target=target, error=str(problem))
         finally:

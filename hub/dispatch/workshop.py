@@ -66,6 +66,8 @@ class Workshop:
         self._waiting: OrderedDict[str, None] = OrderedDict()
         self._running: set[str] = set()
         self._again: set[str] = set()
+        #: Targets whose drains the database broke off: they may hold claims that nobody else sees.
+        self._broken_off: set[str] = set()
         self._condition = threading.Condition()
         self._stopping = False
         self._threads = [threading.Thread(target=self._run, name=f"jobs-{number}", daemon=True)
@@ -114,6 +116,8 @@ class Workshop:
                 self.handlers[kind](int(number))
             except DatabaseAway as problem:
                 log.warning("database_away", target=target, error=str(problem))
+                with self._condition:
+                    self._broken_off.add(target)
             except Exception:
                 log.exception("drain_failed", target=target)
             finally:
@@ -132,7 +136,10 @@ class Workshop:
                 if self._stopping:
                     return
             try:
-                for target in [*due_targets(self.db), *leases.orphans(self.db)]:
+                due = [*due_targets(self.db), *leases.orphans(self.db)]
+                with self._condition:
+                    due, self._broken_off = [*due, *self._broken_off], set()
+                for target in due:
                     self.ring(target)
             except DatabaseAway as problem:
                 log.warning("database_away", error=str(problem))

@@ -70,6 +70,8 @@ class Drains:
         self.sources, self.bell = sources, bell
         self.db: Database = sources.db
         self.holder = leases.process()
+        #: Source -> what a drain of this process had claimed when the database broke it off.
+        self._left: dict[int, Sequence[Claimed]] = {}
 
     # -- draining ------------------------------------------------------------------------------------------------
 
@@ -82,26 +84,34 @@ class Drains:
                 .values(claimed_until=self.db.now(connection))).close()) is None:
             return 0
         done, more = 0, False
+        held = self._left.pop(source_id, [])
         try:
+            self._release(held)
             source = self.sources.by_id(source_id)
             if source is None or not source.enabled or self._waits(source_id):
                 return 0
             started = time.monotonic()
             while done < MOST_ROWS and time.monotonic() - started < MOST_SECONDS:
-                groups = self._claim(source_id)
+                held = groups = self._claim(source_id)
                 if not groups:
                     return done
                 steps.at("events_claimed")
                 for position, group in enumerate(groups):
-                    if not self._work(source, group):
-                        self._release(groups[position + 1:])
+                    well = self._work(source, group)
+                    held = groups[position + 1:]
+                    if not well:
+                        self._release(held)
                         return done
                     done += len(group.rows)
                     if time.monotonic() - started >= MOST_SECONDS:
                         # A slow system: what is left is given back, so that the turn ends within its lease.
-                        self._release(groups[position + 1:])
+                        self._release(held)
                         break
             more = True
+        except DatabaseAway:
+            # Given back by the next turn: nobody else would touch them until their claims end.
+            self._left[source_id] = held
+            raise
         except KeyMissing as problem:
             self._trouble(source_id, Text("The source's secrets cannot be opened: {words}.",
                                           "Секреты источника не открыть: {words}.", params={"words": str(problem)}))

@@ -20,6 +20,8 @@ _pace = table(PaceRow)
 SECOND = 1_000_000
 #: Quiet that is asked for is never believed beyond this: a wrong header must not silence a source for a day.
 LONGEST_QUIET = 3600.0
+#: Seconds by which no booking is ever ahead beside what it may be: then it is of a clock that was ahead itself.
+AHEAD = 30.0
 
 
 def named(plugin: str, name: str) -> str:
@@ -36,6 +38,11 @@ def book(db: Database, name: str, per_second: float, burst: int, at_most: float,
 
     def work(connection: Connection) -> float:
         now, (due, quiet) = _now(db, connection), _row(connection, name)
+        if due > now + burst * interval + int((at_most + AHEAD) * SECOND):
+            due = now
+        if quiet > now + int((LONGEST_QUIET + AHEAD) * SECOND):
+            quiet = now
+            connection.execute(update(_pace).where(_pace.c.name == name).values(quiet_us=now))
         pause = max(0, due - (burst - 1) * interval - now, quiet - now) / SECOND
         if pause <= at_most:
             connection.execute(update(_pace).where(_pace.c.name == name).values(due_us=max(due, now, quiet) + interval))

@@ -174,20 +174,23 @@ class Deaths(Lane):
         self.deck, self.quiet, self.seldom = deck, quiet, () if stage.options.broken else SELDOM
         #: Step -> how often a process died there.
         self.died: dict[str, int] = {}
+        self._card: str | None = None
 
     def step(self) -> bool:
         if not self.deck:
             return False
-        self.pause(0.2, 0.8)
+        self.pause(0.1, 0.4)
         with self.quiet:
-            step = self.deck.deal()
-            worker = self.chance.choice(self.stage.hub.workers)
-            if not self._ready(worker):
+            worker = self._ready()
+            if worker is None:
                 return True
-            if step:
-                self._at(worker, step)
-            else:
+            if self._card is None:
+                self._card = str(self.deck.deal())
+            if not self._card:
+                self._card = None
                 self._kill(worker)
+            elif self._at(self._card):
+                self._card = None
         return True
 
     def _kill(self, worker: Child) -> None:
@@ -196,12 +199,13 @@ class Deaths(Lane):
         worker.kill()
         self._back(worker, fault)
 
-    def _at(self, worker: Child, step: str) -> None:
-        """Tells a worker, and the web process in case it is one of its steps, where to die."""
+    def _at(self, step: str) -> bool:
+        """Tells every process where to die. False when it is to be tried once more: one died at a step that comes
+        seldom before any came to this one."""
         if step in ORDERED:
             for one in self.chance.sample(self.stage.registers, min(3, len(self.stage.registers))):
                 self.stage.store.write("UPDATE register SET command = 'z' WHERE id = ?", one.id)
-        told = {one: order(self.stage.folder, one.role) for one in (worker, self.stage.hub.children["web-a"])}
+        told = {one: order(self.stage.folder, one.role) for one in self.stage.hub.children.values()}
         # Steps that come seldom are waited for all the time.
         wanted = " ".join(dict.fromkeys([step, *(one for one in self.seldom if one not in self.died)]))
         for file in told.values():
@@ -220,19 +224,20 @@ class Deaths(Lane):
         for dead, where in found:
             self.died[where] = self.died.get(where, 0) + 1
             self._back(dead, self.log.new("killed_at_step", role=dead.role, step=where))
+        return not found or any(where == step for _, where in found)
 
     def _back(self, child: Child, fault: dict[str, Any]) -> None:
         child.wait_dead(2.0)
         _until(lambda: child.alive, BACK, self.over)
         self.log.keep(fault)
 
-    def _ready(self, worker: Child) -> bool:
-        """Whether a worker has come so far that it holds something."""
-        for one in self.stage.store.rows("SELECT lease_holder FROM register"):
-            if worker.alive and f"|{worker.pid}." in str(one[0]):
-                return True
-        self.over.wait(0.3)
-        return False
+    def _ready(self) -> Child | None:
+        """A worker that has come so far that it holds something, if there is one."""
+        holders = " ".join(str(one[0]) for one in self.stage.store.rows("SELECT lease_holder FROM register"))
+        ready = [one for one in self.stage.hub.workers if one.alive and f"|{one.pid}." in holders]
+        if not ready:
+            self.over.wait(0.2)
+        return self.chance.choice(ready) if ready else None
 
 
 class Disasters(Lane):

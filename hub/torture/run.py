@@ -171,7 +171,8 @@ class Run:
         if answer.returncode not in (0, 1):
             raise RuntimeError(f"the judge failed: {answer.stderr}")
         verdict: dict[str, Any] = json.loads(answer.stdout)
-        return {**verdict, "steps": self.died, "steps_never_passed": sorted(set(steps.STEPS) - set(self.died))}
+        never = sorted(set(steps.STEPS) - plan.NOT_HERE - set(self.died))
+        return {**verdict, "steps": self.died, "steps_never_died_at": never}
 
 
 def _dump(file: Path, value: Any) -> None:

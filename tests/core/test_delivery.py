@@ -13,7 +13,7 @@ from hub.contracts import NeedsAttention, Report, TryLater
 from hub.delivery.drain import MOST_MISSES
 from hub.dispatch.workshop import due_targets
 from hub.fiscal import Text
-from hub.store import Delivery, leases, table, utcnow
+from hub.store import DatabaseAway, Delivery, leases, table, utcnow
 from hub.store.receipts import tell
 from tests.core.support import RECEIPT, Shop, ToySource, at_once, broken, device, order
 
@@ -236,3 +236,13 @@ def test_a_source_without_a_way_has_nobody_to_tell(shop: Shop) -> None:
     shop.accept(broken("1"))
     shop.deliveries.drain(shop.source_id)
     assert [row.target for row in rows(shop)] == ["source"]
+def test_a_turn_that_the_database_breaks_off_gives_its_claims_back(recorded: Shop) -> None:
+    shop = recorded
+    shop.accept(broken("2"))
+    shop.other.report_problem = DatabaseAway("for a moment")
+    with pytest.raises(DatabaseAway):
+        shop.deliveries.drain(shop.source_id)
+    assert [row.state for row in rows(shop)] == ["claimed", "claimed"]
+    shop.other.report_problem = None
+    assert shop.deliveries.drain(shop.source_id) == 2, "not only when the claims end"
+    assert [row.state for row in rows(shop)] == ["done", "done"]

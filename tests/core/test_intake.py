@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import select, text, update
 
 from hub import office
+from hub.bell import Bell
 from hub.contracts import Answer, NeedsAttention, Polled, ReceiptView, Reception, Request, TryLater
 from hub.contracts.source import Event
 from hub.dispatch.actions import settle_contradiction
-from hub.dispatch.workshop import due_targets
+from hub.dispatch.workshop import Workshop, due_targets
 from hub.fiscal import Invalid, Problem, Text
 from hub.intake.doors import Doors
 from hub.intake.orders import prepare, store
@@ -638,6 +639,27 @@ def test_one_order_that_cannot_be_stored_does_not_stop_the_others(
         assert later(shop).state == "failed" and "RecursionError" in str(Text.from_json(later(shop).reason))
 
 
+def test_what_a_drain_had_claimed_when_the_database_broke_it_off_is_worked_on_when_it_answers(
+        shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.other.orders |= {"deal:1": order("1"), "deal:2": order("2")}
+    shop.post("deal:1")
+    shop.post("deal:2")
+    fetch, calls = ToySource.fetch, iter((True, False, False))
+
+    def away_at_first(self: ToySource, event: Event) -> Any:
+        if next(calls, False):
+            raise DatabaseAway("for a moment")
+        return fetch(self, event)
+
+    monkeypatch.setattr(ToySource, "fetch", away_at_first)
+    workshop = Workshop(shop.db, Bell(), {"source": shop.drains.drain}, threads=1)
+    workshop.start()
+    try:
+        wait_until(lambda: shop.states() == {"1": "queued", "2": "queued"}, words="waits until the claims end")
+    finally:
+        assert workshop.stop(15)
+
+
 # -- polls -----------------------------------------------------------------------------------------------------------
 
 
@@ -796,9 +818,6 @@ def test_personal_data_is_erased_when_its_time_has_come(shop: Shop) -> None:
 
 
 def test_the_workshop_drains_without_any_bell(shop: Shop, hurry: None) -> None:
-    from hub.bell import Bell
-    from hub.dispatch.workshop import Workshop
-
     polling = shop.add_source("polling")
     shop.other.orders |= {"deal:1": order("1"), "deal:2": broken("2")}
     shop.other.pages = {"": Polled((Event("deal:2", "paid"),), "c1")}

@@ -6,11 +6,15 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from hub.contracts import Pace, TryLater
-from hub.store import Database, paces
+from hub.store import Database, paces, table
+from hub.store.organisation import PaceRow
 from hub.testing.context import MemoryContext
 from tests.core.support import Shop
+
+PACE = table(PaceRow)
 
 
 def booked(db: Database, count: int, at_most: float = 1000.0, **more: Any) -> list[float]:
@@ -40,6 +44,14 @@ def test_quiet_is_kept_by_everybody_and_never_for_a_day(db: Database) -> None:
     assert booked(db, 1, at_most=5.0)[0] > 59.0, "a shorter wish does not end a longer one"
     paces.hold(db, "toy:three", 10.0**9, 4.0)
     assert paces.book(db, "toy:three", 1.0, 1, 0.0, 4.0) <= paces.LONGEST_QUIET
+
+
+def test_what_a_clock_that_was_ahead_booked_is_forgotten(db: Database) -> None:
+    paces.book(db, "toy:one", 1.0, 1, 5.0, 4.0)
+    db.submit(lambda connection: connection.execute(update(PACE).values(
+        due_us=PACE.c.due_us + 2000 * paces.SECOND, quiet_us=PACE.c.due_us + 9000 * paces.SECOND)))
+    assert paces.book(db, "toy:one", 1.0, 1, 5.0, 4.0) == 0.0
+    assert 0.5 < paces.book(db, "toy:one", 1.0, 1, 5.0, 4.0) <= 1.0
 
 
 def test_workers_that_ask_together_share_the_turns(db: Database) -> None:
