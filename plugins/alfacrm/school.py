@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 #: Class names in webhooks and in the change log, by path segment (§3.4).
@@ -102,10 +103,15 @@ def money(value: object) -> str:
 
 def to_date(value: object, forms: Iterable[str]) -> date | None:
     """A date in one of the forms ``dmy`` (DD.MM.YYYY), ``iso``, ``ymd`` (YYYY.MM.DD)."""
+    return _to_date(str(value), tuple(forms))
+
+
+@lru_cache(maxsize=4096)
+def _to_date(value: str, forms: tuple[str, ...]) -> date | None:
     shapes = {"dmy": "%d.%m.%Y", "iso": "%Y-%m-%d", "ymd": "%Y.%m.%d"}
     for one in forms:
         try:
-            return datetime.strptime(str(value), shapes[one]).date()
+            return datetime.strptime(value, shapes[one]).date()
         except ValueError:
             continue
     return None
