@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 NAMES = ("templates", "domain", "accept", "bitrix", "api", "gateway", "pipeline", "wire", "farm", "latency",
-         "recovery", "footprint")
+         "recovery", "sources", "footprint")
 
 
 def main() -> int:

@@ -29,8 +29,8 @@ MOST_PAGES = 400
 #: Times a list is read again because its length changed meanwhile: a row that was taken away moved another one over
 #: the edge of two pages.
 MOST_AGAIN = 2
-#: A write waits so long for a moment without readers, in seconds, looking so often.
-WRITE_BEHIND, WRITE_LOOK = 8.0, 0.1
+#: A write waits so long for a moment without readers, in seconds, and a poll's page so long; looking so often.
+WRITE_BEHIND, POLL_BEHIND, LOOK = 8.0, 2.0, 0.05
 #: Quiet after a 429 that does not say how long.
 QUIET_SECONDS = 2.0
 #: A sentence of the other side is cut here.
@@ -130,7 +130,7 @@ class AlfaClient:
     def update(self, branch: int, entity: str, number: int, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Changes fields of a record; the ``model`` of the answer, if it has one. Raises :class:`Refused`,
         :class:`Gone`, :class:`Forbidden` or TryLater."""
-        self._behind_the_reads()
+        self.after_others()
         data = self._call(f"{branch}/{entity}/update", changes, {"id": str(number)}, write=True)
         self.account.shelf(entity).drop(number)
         _not_refused(data)
@@ -140,19 +140,20 @@ class AlfaClient:
 
     def create(self, branch: int, entity: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """A new record; its ``model``. Raises as :meth:`update`."""
-        self._behind_the_reads()
+        self.after_others()
         data = self._call(f"{branch}/{entity}/create", fields, {}, write=True)
         _not_refused(data)
         if data.get("success") is not True:
             raise _strange(entity)
         return values.mapping(data.get("model"))
 
-    def _behind_the_reads(self) -> None:
-        """Lets this process's readers go first for a while: a receipt is more urgent than word of it."""
+    def after_others(self, most: float = WRITE_BEHIND) -> None:
+        """Lets this process's readers go first for a while: a receipt is more urgent than word of it, and than looking
+        for more."""
         waited = 0.0
-        while self.account.readers and waited < WRITE_BEHIND:
-            self.sleep(WRITE_LOOK)
-            waited += WRITE_LOOK
+        while self.account.readers and waited < most:
+            self.sleep(LOOK)
+            waited += LOOK
 
     # -- one answer ----------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 from hub_plugins.alfacrm import values
@@ -88,6 +89,8 @@ class Account:
         self.usual: float | None = None
         #: When the last one went out, by a clock that never jumps; later by what it took too long.
         self.sent = 0.0
+        #: The first day of the hub's receipts, once it was asked for.
+        self.since: date | None = None
         #: Names of things by list: until when they are good, and number -> name. One entry a list or tariff.
         self.names: dict[str, tuple[float, dict[str, str]]] = {}
         self._shelves: dict[str, Shelf] = {}

@@ -17,6 +17,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from hub_plugins.alfacrm import values
+from hub_plugins.alfacrm.client import POLL_BEHIND
 from hub_plugins.alfacrm.orders import Pay
 from hub_plugins.alfacrm.reader import Reader
 
@@ -162,6 +163,7 @@ class Poller:
         """One page of the list at hand, and whether it was the last."""
         name = walk.lists[walk.at]
         branch, kind = (int(one) for one in name.split("/"))
+        self.reader.client.after_others(POLL_BEHIND)
         rows, total = self.reader.page_of_payments(branch, kind, walk.start, walk.until, walk.page)
         if walk.page == 0:
             walk.total = total

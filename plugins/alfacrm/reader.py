@@ -36,6 +36,8 @@ AFTER_EVENT = 1.0
 PAGE_EVERY = 1.0
 #: Pages of the newest payments that are looked through for one, before it is looked up by itself.
 PAGES_BACK = 6
+#: Pages of cards or subscriptions that are read on for one of a crowd, before it is looked up by itself.
+PAGES_ON = 3
 #: Days before and after today among which a crowd's payments are looked for.
 CROWD_DAYS = timedelta(days=3)
 #: Archived and active, clients before leads: the default list hides half of the people (§2.7).
@@ -182,8 +184,7 @@ class Reader:
         if known is not None and any(contact(known[0])):
             return dict(known[0])
         if pay.branch is not None and shelf.crowd(now):
-            self._next_page("customer", pay.branch, _PEOPLE[0])
-            known = shelf.get(pay.customer, now)
+            known = self._in_pages("customer", pay.branch, _PEOPLE[0], pay.customer, now)
             if known is not None:
                 return dict(known[0])
         found = self._anywhere("customer", pay.customer, pay.branch, _PEOPLE)
@@ -200,8 +201,8 @@ class Reader:
         shelf, now = self._shelf("customer-tariff"), self._now()
         known = shelf.get(pay.subscription, now - CARD_SECONDS)
         if known is None and pay.branch is not None and shelf.crowd(now):
-            self._optional(lambda: self._next_page("customer-tariff", pay.branch or 0, {}), None)
-            known = shelf.get(pay.subscription, now)
+            known = self._optional(lambda: self._in_pages("customer-tariff", pay.branch or 0, {},
+                                                          pay.subscription or 0, now), None)
         if known is not None:
             return dict(known[0])
         found = self._anywhere("customer-tariff", pay.subscription, pay.branch, [{}],
@@ -210,6 +211,16 @@ class Reader:
             return None
         shelf.put(found[1], [found[0]], now)
         return found[0]
+
+    def _in_pages(self, entity: str, branch: int, filters: Mapping[str, Any], number: int,
+                  since: float) -> tuple[Mapping[str, Any], int] | None:
+        """The row, if it stands on one of the next few pages."""
+        shelf = self._shelf(entity)
+        for _ in range(PAGES_ON):
+            self._next_page(entity, branch, filters)
+            if (found := shelf.get(number, since)) is not None:
+                return found
+        return None
 
     def _next_page(self, entity: str, branch: int, filters: Mapping[str, Any]) -> None:
         """Reads on in the list of all, page by page and round again: after a few, most of a crowd are known."""

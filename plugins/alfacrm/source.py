@@ -28,6 +28,7 @@ from hub.contracts import (
     Malformed,
     NoOrder,
     Polled,
+    ReceiptView,
     Reception,
     Report,
     Request,
@@ -72,6 +73,7 @@ class AlfaCrmSource(Source):
         self.rules = Rules.read(AlfaCrmSettings, settings, context.zone)
         self.client = AlfaClient(self.rules, context, sleep)
         self.reader = Reader(self.client)
+        self._looked: tuple[int, tuple[ReceiptView, ...]] = (0, ())
 
     # -- what comes in -------------------------------------------------------------------------------------------
 
@@ -116,6 +118,7 @@ class AlfaCrmSource(Source):
     def fetch(self, event: Event) -> Order | NoOrder | Withdrawn:
         """Reads the payment anew and makes its order, or says in words why it gets no receipt."""
         number, data = int(event.data["id"]), event.data
+        self._looked = (0, ())
         deleted = data.get("event") == "delete"
         branch = values.whole(data.get("branch"))
         if self.rules.branches and branch not in self.rules.branches:
@@ -178,8 +181,7 @@ class AlfaCrmSource(Source):
 
     def _none(self, pay: orders.Pay, reason: Text, code: str) -> NoOrder | Withdrawn:
         """No receipt, and what that means for one that was made before the payment changed."""
-        receipts = [view for one in orders.keys(pay.id) if (view := self.context.receipt(one)) is not None
-                    and view.state not in UNDONE]
+        receipts = [view for view in self._views(pay.id) if view.state not in UNDONE]
         if not receipts:
             return NoOrder(reason)
         if code in TAKEN_BACK or all(view.state in WAITING for view in receipts):
@@ -208,7 +210,7 @@ class AlfaCrmSource(Source):
     def _refreshed(self, pay: orders.Pay) -> NoOrder:
         """Somebody emptied our field over there, which asks for it anew: the other way round of «Обновить
         состояние» (§4.3)."""
-        told = [view for one in orders.keys(pay.id) if (view := self.context.receipt(one)) is not None]
+        told = self._views(pay.id)
         for view in told:
             writeback.write(self.client, self.reader, view, again=True)
         if told:
@@ -220,8 +222,8 @@ class AlfaCrmSource(Source):
 
     def _done(self, number: int, kind: Kind) -> str:
         """The number of the payment's receipt of that kind, unless it came to nothing."""
-        receipt = self.context.receipt(orders.key(number, kind))
-        return (receipt.number or "№ —") if receipt is not None and receipt.state not in UNDONE else ""
+        return next((view.number or "№ —" for view in self._views(number)
+                     if view.key == orders.key(number, kind) and view.state not in UNDONE), "")
 
     def _has_receipt(self, number: int) -> bool:
         return bool(self._done(number, Kind.SALE))
@@ -229,22 +231,27 @@ class AlfaCrmSource(Source):
     def _sent(self, number: int) -> str:
         """The button with which a person sent the payment, if one did: it goes on counting when the payment is read
         again."""
-        for one in orders.keys(number):
-            view = self.context.receipt(one)
-            if view is not None and (word := values.text(view.origin.get("button"))):
-                return word
-        return ""
+        return next((word for view in self._views(number) if (word := values.text(view.origin.get("button")))), "")
+
+    def _views(self, number: int) -> tuple[ReceiptView, ...]:
+        """The payment's receipts, in whatever state; looked up once while one payment is worked on."""
+        if self._looked[0] != number:
+            views = (self.context.receipt(one) for one in orders.keys(number))
+            self._looked = (number, tuple(view for view in views if view is not None))
+        return self._looked[1]
 
     def _since(self) -> date:
         """The first day whose payments get receipts: of the settings, or when this source was first at work.
         Without it the first poll would print what another system has printed before us."""
         if self.rules.start:
             return self.rules.start
-        known = values.day(self.context.recall("since"))
-        if known is None:
-            known = self._today()
-            self.context.remember("since", known.isoformat())
-        return known
+        account = self.client.account
+        if account.since is None:
+            account.since = values.day(self.context.recall("since"))
+        if account.since is None:
+            account.since = self._today()
+            self.context.remember("since", account.since.isoformat())
+        return account.since
 
     def _today(self) -> date:
         return self.context.now().astimezone(self.rules.zone).date()
@@ -261,7 +268,7 @@ class AlfaCrmSource(Source):
 
     def _begun(self, number: int) -> bool:
         """Whether a receipt of the payment exists, in whatever state."""
-        return any(self.context.receipt(one) for one in orders.keys(number))
+        return bool(self._views(number))
 
     # -- payments as a list --------------------------------------------------------------------------------------
 
