@@ -19,11 +19,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -38,7 +41,6 @@ from hub.plugins import discover
 from hub.store import Database, ReceiptRow, Record, schema, table
 from hub.store.vault import Vault
 from hub.testing.simulator import Running, running
-from hub.up import free_port
 
 RATE, SECONDS, PAUSE_MS, WRITE_MS = 4, 60.0, 260, 1000
 #: At most so many reading requests for a receipt, and so much longer than the limit allows.
@@ -57,7 +59,7 @@ def minute(payments: int, scale: float) -> dict[str, Any]:
     """1,000 payments in a minute, to the last printed receipt."""
     with _school(scale) as school, registers(2, 0.02) as tills, tempfile.TemporaryDirectory() as folder:
         _people(school, 600)
-        port = free_port("127.0.0.1", None)
+        port = _port()
         hub = _Hub(Path(folder), school, scale, tills, port)
         with hub.process("up"):
             _until(lambda: _answers(port), "the hub does not answer")
@@ -82,7 +84,7 @@ def catch_up(missed: int, scale: float) -> dict[str, Any]:
         _people(school, 2000)
         for first in range(0, missed, 1000):
             _quietly(school, first, min(1000, missed - first), 2000)
-        hub = _Hub(Path(folder), school, scale, (), free_port("127.0.0.1", None))
+        hub = _Hub(Path(folder), school, scale, (), _port())
         with hub.process("worker", "jobs") as process:
             _until(lambda: _counted(school, 0) != (0, 0), "the hub does not ask")
             started = time.monotonic()
@@ -170,7 +172,6 @@ class _Hub:
         schema.upgrade(self.db)
         vault, catalogue = Vault.open(settings.key_file), discover()
         kind, driver = catalogue.sources["alfacrm"], catalogue.drivers["emulator"]
-        state = school.state()
         with self.db.write() as session:
             organisation = office.create_organisation(
                 session, "bench", name="ООО Ромашка", country="RU", tax_id=INN, tax_system="OSN", default_vat="vat22",
@@ -185,7 +186,6 @@ class _Hub:
                  "write_pause_ms": round(WRITE_MS / scale)}, template=kind.template)
             self.address = (f"http://127.0.0.1:{port}/in/alfacrm/{row.public_id}/"
                             f"{vault.unseal(row.secrets, row.key_id)['']}")
-        assert not state["payments"] or tills == (), "the school was not empty"
 
     @contextmanager
     def process(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
@@ -210,10 +210,14 @@ class _Hub:
 EMAIL, KEY = "api@school.example", "3f0c2b1e-0000-4000-8000-5c1ee9a0a1fa"
 
 
-def _answers(port: int) -> bool:
-    import urllib.error
-    import urllib.request
+def _port() -> int:
+    """A free port that no neighbour looks for."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
+
+def _answers(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
             return bool(answer.status == 200)
