@@ -136,8 +136,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
              "По настройкам платёж {id} отправляет на кассу человек."),
 }
 _ELSEWHERE: Mapping[str, tuple[str, str]] = {
-    "fiscal": ("AlfaCRM's own register integration", "встроенная онлайн-касса АльфаCRM"),
-    "bank": ("the bank's acquiring", "эквайринг банка"),
+    "fiscal": ("AlfaCRM's own register integration has printed it.", "Чек пробила встроенная онлайн-касса АльфаCRM."),
+    "bank": ("The bank's acquiring prints it.", "Чек печатает эквайринг банка."),
 }
 
 

@@ -63,15 +63,16 @@ def morning(world: World, school: AlfaSimulator, row: SourceRow) -> None:
     till, source = world.register("Касса на входе"), plugin(world, row)
     days: tuple[tuple[str, Mapping[str, Any]], ...] = (
         ("confirmed", {"note": "за октябрь"}), ("confirmed", {"income": 6000, "ctt_id": 88}),
-        ("recorded", {"income": 1200, "pay_account_id": 1, "customer_id": 146}), ("refused", {"income": 2500}))
+        ("recorded", {"income": 1200, "pay_account_id": 1, "customer_id": 146, "payer_name": "Лисицына Ольга"}),
+        ("refused", {"income": 2500, "payer_name": "Зайцева Инна"}))
     for state, given in days:
         number = school.do_create_pay(quiet=True, **given)["id"]
         order = source.fetch(source.event_of(f"pay:{number}"))
         assert isinstance(order, Order), order
         world.receipt(row, state, order, till)
-    school.do_create_pay(quiet=True, income=4800, pay_account_id=4, custom_md_order="b-30917")
-    school.do_create_pay(quiet=True, income=3600, is_confirmed=0)
-    school.do_create_pay(quiet=True, income=950, pay_type_id=9, commodity_id=14)
+    school.do_create_pay(quiet=True, income=4800, pay_account_id=4, custom_md_order="b-30917", payer_name="Белкин Лев")
+    school.do_create_pay(quiet=True, income=3600, is_confirmed=0, payer_name="Волкова Дарья")
+    school.do_create_pay(quiet=True, income=950, pay_type_id=9, commodity_id=14, payer_name="Барсукова Лия")
 
 
 def pictures(page: Any, address: str, folder: Path, good: SourceRow, bare: SourceRow, hand: SourceRow) -> None:
