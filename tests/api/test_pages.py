@@ -110,3 +110,15 @@ def test_the_page_to_try_it_shows_every_call_and_asks_no_other_host(shop: Shop) 
 def test_who_made_a_receipt_stands_in_its_story(shop: Shop) -> None:
     made = shop.post("/receipts", body()).json["id"]
     assert "Свой сайт" in shop.world.client().get(f"/receipts/{made}").text
+
+
+def test_the_page_to_try_it_speaks_the_readers_language(shop: Shop) -> None:
+    """The document is English for programs; what a Russian owner reads of it is Russian."""
+    russian = shop.world.client().get("/api/").text
+    assert "Создать чек" in russian and "Создать чек</span>" in russian
+    text = re.sub(r"<(script|style|svg|head|textarea|code|label)\b.*?</\1>", " ", russian, flags=re.S)
+    words = [one.strip() for one in re.sub(r"<[^<>]*>", "\n", text).split("\n") if one.strip()]
+    left = [one for one in words if not re.search(r"[А-Яа-яЁё]", one) and re.search(r"[A-Za-z]{2}", one)]
+    assert set(left) <= {"kassahub", "English", "API", "openapi.json"}, left
+    english = shop.world.client(language="en").get("/api/").text
+    assert "Create a receipt" in english and "Создать" not in english

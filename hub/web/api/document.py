@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from apispec.ext.marshmallow import MarshmallowPlugin
@@ -27,6 +27,8 @@ times are ISO 8601 with a zone; errors are problem details (RFC 9457) whose `err
 an `Idempotency-Key`: repeated with the same body it gives the same answer for 24 hours. A receipt's own `key` does the
 same for ever.
 """
+#: Before the scope of an operation, in its description.
+SCOPE = "Scope: "
 #: Every call with a key may end so.
 ALWAYS = ("unauthorised", "forbidden", "rate_limited", "unavailable")
 RATE_HEADERS = {name: {"description": words, "schema": {"type": "integer"}} for name, words in (
@@ -117,6 +119,37 @@ def document(app: Flask) -> dict[str, Any]:
     return made
 
 
+def prose(made: dict[str, Any]) -> Iterator[str]:
+    """The sentences of a document that the page to try it shows in the reader's language. Problems and scopes are not
+    among them: they have both languages in the code."""
+    yield from (one["description"] for one in made["tags"])
+    for methods in made["paths"].values():
+        yield from _described(methods.get("parameters", ()))
+        for method, operation in methods.items():
+            if method != "parameters":
+                yield operation["summary"]
+                yield from paragraphs(operation)
+                yield from _described(operation.get("parameters", ()))
+                yield from _described(one for one in operation["responses"].values()
+                                      if MEDIA not in one.get("content", ()))
+
+
+def _described(found: Iterable[dict[str, Any]]) -> Iterator[str]:
+    yield from (one["description"] for one in found if one.get("description"))
+
+
+def paragraphs(operation: dict[str, Any]) -> list[str]:
+    """What an operation's description says, a line each, without its scope."""
+    found = [" ".join(one.split()) for one in operation.get("description", "").split("\n\n")]
+    return [one for one in found if one and not one.startswith(SCOPE)]
+
+
+def operation_scope(operation: dict[str, Any]) -> str:
+    """The scope that an operation needs; empty when any key will do."""
+    _, said, name = operation.get("description", "").rpartition(SCOPE)
+    return name.strip("`.") if said else ""
+
+
 def _views(app: Flask) -> list[tuple[str, str, Any]]:
     found = []
     for rule in app.url_map.iter_rules():
@@ -154,7 +187,7 @@ def _complete(made: dict[str, Any], operation: dict[str, Any], view: Any) -> Non
     if scope is not None:
         operation["security"] = [{"key": []}]
         if scope:
-            operation["description"] = (operation.get("description", "") + f"\n\nScope: `{scope}`.").strip()
+            operation["description"] = (operation.get("description", "") + f"\n\n{SCOPE}`{scope}`.").strip()
         for status, one in responses.items():
             if status not in ("401", "503"):
                 one.setdefault("headers", {}).update(RATE_HEADERS)

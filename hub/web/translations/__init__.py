@@ -18,6 +18,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
+from flask import Flask
 from jinja2 import Environment, nodes
 from jinja2.ext import babel_extract
 
@@ -50,7 +51,17 @@ def extracted() -> Catalog:
     options = {"silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}
     for path in templates():
         _collect(catalog, extract(_EXTRACT, io.BytesIO(path.read_bytes()), DEFAULT_KEYWORDS, options=options))
+    for words in of_the_api():
+        catalog.add(words)
     return catalog
+
+
+def of_the_api() -> Iterator[str]:
+    """What the page to try the API shows of its document: that is English, as programs and their authors read it."""
+    from hub.web.api import document
+    from hub.web.api.app import described
+
+    yield from document.prose(document.document(described(Flask("words"))))
 
 
 def _collect(catalog: Catalog, found: Any) -> None:
