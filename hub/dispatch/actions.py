@@ -340,6 +340,23 @@ def order_register(db: Database, bell: Bell, organisation_id: int, register_id: 
     bell.ring("registers", f"register:{register_id}")
 
 
+def withdraw_order(db: Database, organisation_id: int, register_id: int, actor: str) -> bool:
+    """Takes back what was ordered of a register and has not begun; False when there is nothing, or it has begun."""
+    def work(connection: Connection) -> bool:
+        row = connection.execute(select(REGISTER.c.command, REGISTER.c.command_params).where(
+            REGISTER.c.id == register_id, REGISTER.c.organisation_id == organisation_id).with_for_update()).first()
+        if row is None or not row.command:
+            return False
+        connection.execute(update(REGISTER).where(REGISTER.c.id == register_id, REGISTER.c.command == row.command)
+                           .values(command="", command_params={}))
+        connection.execute(update(ORDER).where(ORDER.c.register_id == register_id, ORDER.c.state == "waiting").values(
+            state="refused", ended_at=utcnow(), result={"refused": REPLACED.to_json()}))
+        noted(connection, organisation_id, actor, "register.withdraw", str(register_id), command=row.command)
+        return True
+
+    return db.submit(work)
+
+
 def manual_source(connection: Connection, organisation_id: int, queue_id: int) -> int:
     """The organisation's own source for receipts that people make on the page."""
     source = table(SourceRow)

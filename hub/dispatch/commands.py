@@ -27,7 +27,7 @@ from hub.dispatch.claims import ATTEMPT, REGISTER, Owner
 from hub.dispatch.inventory import new_checks
 from hub.dispatch.lease import RegisterLease
 from hub.dispatch.slips import Wish
-from hub.fiscal import Cashier, Country, Money
+from hub.fiscal import Cashier, Country, Money, Text
 from hub.fiscal.rules import check_cash_move
 from hub.registers.rules import ShiftRules
 from hub.registers.shifts import Why, age, looked_after, must_close, must_open, why_close
@@ -44,7 +44,10 @@ NEED = Wish(why="need")
 
 #: What pages and programs may order of a register: command -> the document it leaves in the storage.
 ORDERS: Mapping[str, str] = {"x": "report", "z": "shift_close", "open": "shift_open", "cash_in": "cash_in",
-                             "cash_out": "cash_out", "check": "", "copy": "", "cut": "", "drawer": "", "clock": ""}
+                             "cash_out": "cash_out", "check": "", "copy": "", "cut": "", "drawer": "", "clock": "",
+                             "cancel": ""}
+NOT_OURS = Text("The document at the register is not the hub's. Finish or cancel it at the register itself.",
+                "Открытый документ начал не хаб. Завершите или отмените его на самой кассе.")
 
 
 class Commands:
@@ -197,6 +200,9 @@ class Commands:
             return self._cash(command, params, work, wish)
         if command in ("copy", "cut", "drawer", "clock"):
             return self._hand(command)
+        if command == "cancel":
+            # Between two receipts no attempt is open: what stands at the register belongs to none of ours.
+            return {"done": True} if self.driver.cancel_document(self.lease) else {"refused": NOT_OURS.to_json()}
         status = self.driver.status()
         new_checks(self.db, self.owner, self.driver)
         return {"done": True, "last_document": status.last_document}

@@ -19,6 +19,8 @@ from hub.web.state import organisation
 
 #: A status older than this says nothing about now.
 STALE = timedelta(minutes=3)
+#: A clock that differs by so much is told; at the limit a storage refuses receipts (fiscal-domain §8).
+CLOCK_WARN, CLOCK_LIMIT = timedelta(minutes=2), timedelta(minutes=5)
 _RANK = {"green": 0, "unknown": 1, "amber": 2, "red": 3}
 
 
@@ -48,6 +50,47 @@ def lamps(row: Register) -> tuple[Lamp, ...]:
 def _country() -> str:
     """Whose law counts: that of the page's organisation."""
     return organisation().country if has_request_context() and current_user.is_authenticated else "RU"
+
+
+def facts(row: Register) -> tuple[Lamp, ...]:
+    """What else a register says of its state: what it does, its clock, and how old all this is."""
+    try:
+        status = health.status_of(row.status or {})
+    except (TypeError, ValueError, KeyError):
+        status = None
+    return (_mode(status), _clock(row, status))
+
+
+def _mode(status: Status | None) -> Lamp:
+    name = gettext("mode")
+    if status is None:
+        return Lamp(name, "unknown", _silent())
+    if status.blocked is not None:
+        return Lamp(name, "red", say(status.blocked))
+    if status.document_open:
+        return Lamp(name, "amber", gettext("a document is open at the register"))
+    if not status.at_rest:
+        return Lamp(name, "blue", gettext("prints or is busy"))
+    return Lamp(name, "green", gettext("at rest, ready to print"))
+
+
+def _clock(row: Register, status: Status | None) -> Lamp:
+    """Held against our clock at the moment of reading; after a failure nobody knows when that was."""
+    name = gettext("clock")
+    if status is None or status.clock is None:
+        return Lamp(name, "unknown", _silent())
+    if row.trouble or row.status_at is None:
+        return Lamp(name, "unknown", gettext("was not read again"))
+    drift = status.clock - row.status_at
+    ahead = abs(drift)
+    colour = "red" if ahead >= CLOCK_LIMIT else "amber" if ahead >= CLOCK_WARN else "green"
+    if colour == "green":
+        return Lamp(name, colour, gettext("right"))
+    minutes = int(ahead.total_seconds() // 60)
+    words = ngettext("%(num)d minute fast", "%(num)d minutes fast", minutes) if drift > timedelta(0) else \
+        ngettext("%(num)d minute slow", "%(num)d minutes slow", minutes)
+    return Lamp(name, colour, words if colour == "amber" else
+                words + "; " + gettext("at five minutes the storage refuses receipts"))
 
 
 def worst(found: tuple[Lamp, ...]) -> Lamp:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_login import login_required
 from sqlalchemy import select
@@ -29,19 +29,15 @@ from hub.store import (
     utcnow,
 )
 from hub.store.vault import KeyMissing
-from hub.web import documents, forms, levels
+from hub.web import documents, forms, hands, levels, wire
 from hub.web.auth import owner_only
 from hub.web.filters import money, say
-from hub.web.lamps import lamps
+from hub.web.lamps import facts, lamps
 from hub.web.state import actor, found, is_owner, organisation, the_hub, user
 from hub.web.words import COMMANDS, ZONES
 
 page = Blueprint("registers", __name__, url_prefix="/registers")
 
-#: Commands that change money or end the shift are confirmed on a page of their own.
-CONFIRMED = ("z", "cash_in", "cash_out")
-#: What a cashier may order; the drawer's cash is the owner's.
-CASHIER = ("x", "z", "check")
 SHOWN = 20
 
 
@@ -223,52 +219,44 @@ def _page(public_id: str, wrong: dict[str, Any] | None = None) -> str:
         alarms = session.scalars(select(Evidence).where(
             Evidence.register_id == row.id, Evidence.settled_at.is_(None)).order_by(Evidence.id)).all()
         queues = _served(session).get(row.id, [])
+        ordered = hands.done(session, row, organisation().currency)
         section = levels.of_register(session, row, levels.form_values() if wrong else None, wrong)
     kind = the_hub().catalogue.drivers.get(row.driver)
     return render_template(
-        "register.html", row=row, kind=kind, lamps=lamps(row), shifts=shifts, storages=storages, documents=held,
-        alarms=[(one, evidence_words(one)) for one in alarms], queues=queues, orders=_orders(kind),
+        "register.html", row=row, kind=kind, lamps=lamps(row), facts=facts(row), shifts=shifts, storages=storages,
+        documents=held, alarms=[(one, evidence_words(one)) for one in alarms], queues=queues,
+        buttons=hands.buttons(row, kind), confirmed=hands.CONFIRMED, orders_done=ordered, checks=hands.checked(row),
+        wired=kind is not None and "address" in kind.settings().fields, wire_on=wire.is_on(row),
         currency=organisation().currency, section=section)
 
 
 @page.get("/<public_id>/lamps")
 @login_required
-def lamp_row(public_id: str) -> str:
-    """The lamps alone, for the page's own polling."""
+def lamp_row(public_id: str) -> Response:
+    """The lamps alone, for the page's own polling. When the register has answered for the first time, or has done what
+    was ordered, the whole page is another."""
     with the_hub().db.session() as session:
         row = _one(session, public_id)
     g.zone = ZoneInfo(row.zone)
-    return render_template("_lamps.html", row=row, lamps=lamps(row))
-
-
-def orders_of(row: Register) -> list[str]:
-    """What this person may order of that register."""
-    return _orders(the_hub().catalogue.drivers.get(row.driver))
-
-
-def _orders(kind: type[Driver] | None) -> list[str]:
-    """What this person may order of a register of that model."""
-    able = ["check"]
-    if kind is not None:
-        able += ["x"] if kind.capabilities.x_report else []
-        able += ["z"] if kind.capabilities.shifts else []
-        able += ["cash_in", "cash_out"] if kind.capabilities.cash_moves else []
-    return able if is_owner() else [one for one in able if one in CASHIER]
+    answer = Response(render_template("_lamps.html", row=row, lamps=lamps(row), facts=facts(row)))
+    if (request.args.get("known") == "0" and row.identity) or (request.args.get("ordered") and not row.command):
+        answer.headers["HX-Refresh"] = "true"
+    return answer
 
 
 @page.route("/<public_id>/order/<command>", methods=["GET", "POST"])
 @login_required
 def order(public_id: str, command: str) -> Any:
-    """Orders X, Z, cash in or out, or a reading of the state; the worker that owns the port carries it out."""
+    """Orders what the model can do (hub.web.hands); the worker that owns the port carries it out."""
     hub, org = the_hub(), organisation()
     with hub.db.session() as session:
         row = _one(session, public_id)
-    if command not in COMMANDS or command not in _orders(hub.catalogue.drivers.get(row.driver)):
+    if command not in COMMANDS or command not in hands.orders(row, hub.catalogue.drivers.get(row.driver)):
         abort(403)
     errors: dict[str, Any] = {}
     # What the register said a moment ago; whether it still holds, the worker asks it right before.
     drawer = (row.status or {}).get("drawer") if office.answers(row) else None
-    if request.method == "POST" and (command not in CONFIRMED or request.form.get("sure") == "1"):
+    if request.method == "POST" and (command not in hands.CONFIRMED or request.form.get("sure") == "1"):
         params: dict[str, Any] = {"cashier": user().full_name, "cashier_inn": user().inn}
         if command in ("cash_in", "cash_out"):
             params.update(_amount(errors))
@@ -281,6 +269,22 @@ def order(public_id: str, command: str) -> Any:
             return redirect(url_for("registers.one", public_id=public_id))
     return render_template("register_order.html", row=row, command=command, errors=errors, drawer=drawer,
                            currency=org.currency, amount=request.form.get("amount", "")), 422 if errors else 200
+
+
+@page.post("/<public_id>/withdraw")
+@login_required
+def withdraw(public_id: str) -> Any:
+    """Takes back an order that has not begun."""
+    hub, org = the_hub(), organisation()
+    with hub.db.session() as session:
+        row = _one(session, public_id)
+    if row.command and row.command not in hands.orders(row, hub.catalogue.drivers.get(row.driver)):
+        abort(403)
+    if actions.withdraw_order(hub.db, org.id, row.id, actor()):
+        flash(gettext("The order is taken back."), "green")
+    else:
+        flash(gettext("The register has begun it already."), "amber")
+    return redirect(url_for("registers.one", public_id=public_id))
 
 
 def _amount(errors: dict[str, Any]) -> dict[str, Any]:

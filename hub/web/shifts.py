@@ -23,17 +23,16 @@ from hub.paper import as_html
 from hub.registers.rules import MOST_ADDRESSES, ShiftRules
 from hub.store import Audit, NotifierRow, Register, Shift, Slip, SlipNotice, User
 from hub.store.vault import KeyMissing
-from hub.web import slips
+from hub.web import hands, slips
 from hub.web.auth import owner_only
 from hub.web.filters import mark, money
 from hub.web.papers import choice
-from hub.web.registers import orders_of
 from hub.web.state import actor, found, organisation, the_hub
 
 page = Blueprint("shifts", __name__, url_prefix="/registers")
 
 SHOWN = 30
-#: Orders to a register that are shown with what came of them.
+#: Orders to a register that have their place here, and how many are shown with what came of them.
 ORDERS, ORDERS_SHOWN = ("x", "z", "open", "cash_in", "cash_out"), 8
 
 
@@ -139,7 +138,8 @@ def _list(public_id: str, given: Mapping[str, Any] | None = None, errors: Mappin
         "shifts.html", row=row, lines=shown, more=len(rows) > SHOWN, ordered=ordered, notifiers=notifiers,
         choices=[("", gettext("to nobody")), *((one.public_id, gettext("through “%(title)s”", title=one.title))
                                                for one in notifiers)],
-        orders=orders_of(row), currency=organisation().currency, drawer=(row.status or {}).get("drawer"),
+        orders=[one for one in hands.buttons(row, hub.catalogue.drivers.get(row.driver)) if one in ORDERS],
+        confirmed=hands.CONFIRMED, currency=organisation().currency, drawer=(row.status or {}).get("drawer"),
         form=given or as_form(ShiftRules.read(row.rules), notifiers), errors=errors or {},
         moves=hub.catalogue.drivers[row.driver].capabilities.cash_moves if row.driver in hub.catalogue.drivers
         else False)

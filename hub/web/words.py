@@ -191,7 +191,17 @@ SLIPS: Mapping[str, LazyString] = {
 }
 COMMANDS: Mapping[str, LazyString] = {"x": _("X report"), "z": _("Z report, closes the shift"),
                                       "cash_in": _("cash in"), "cash_out": _("cash out"),
-                                      "open": _("opening of a shift"), "check": _("reading of the state")}
+                                      "open": _("opening of a shift"), "check": _("test of the connection"),
+                                      "copy": _("copy of the last receipt"), "cut": _("cut of the paper"),
+                                      "drawer": _("opening of the drawer"), "clock": _("setting of the clock"),
+                                      "cancel": _("cancelling of the open document")}
+#: The same as buttons.
+BUTTONS: Mapping[str, LazyString] = {
+    "check": _("Test the connection"), "open": _("Open the shift"), "x": _("X report"), "z": _("Z report"),
+    "cash_in": _("Cash in"), "cash_out": _("Cash out"), "copy": _("Copy of the last receipt"),
+    "cut": _("Cut the paper"), "drawer": _("Open the drawer"), "clock": _("Set the clock"),
+    "cancel": _("Cancel the open document"),
+}
 ROLES: Mapping[str, LazyString] = {"owner": _("owner"), "cashier": _("cashier")}
 COUNTRIES: Mapping[str, LazyString] = {"RU": _("Russia"), "KZ": _("Kazakhstan")}
 TAX_SYSTEMS: Mapping[str, LazyString] = {
@@ -228,12 +238,20 @@ AUDIT: Mapping[str, LazyString] = {
     "register.on": _("register goes on"), "register.off": _("register paused"),
     "register.archive": _("register taken away"), "register.command": _("order to a register"),
     "register.x": _("X report"), "register.z": _("Z report, closes the shift"),
-    "register.cash_in": _("cash in"), "register.cash_out": _("cash out"), "register.check": _("reading of the state"),
+    "register.cash_in": _("cash in"), "register.cash_out": _("cash out"), "register.check": _("test of the connection"),
+    "register.copy": _("copy of the last receipt"), "register.cut": _("cut of the paper"),
+    "register.drawer": _("opening of the drawer"), "register.clock": _("setting of the clock"),
+    "register.cancel": _("cancelling of the open document"), "register.withdraw": _("order to a register taken back"),
+    "register.wire": _("byte log of a register switched"), "register.wire_clear": _("byte log of a register deleted"),
     "register.search": _("search for registers"),
     "register.serve": _("queues of a register changed"), "register.alarm": _("alarm of a register seen"),
     "register.order.x": _("X report ordered"), "register.order.z": _("Z report ordered"),
     "register.order.cash_in": _("cash in ordered"), "register.order.cash_out": _("cash out ordered"),
-    "register.order.check": _("reading of the state ordered"),
+    "register.order.check": _("test of the connection ordered"),
+    "register.order.copy": _("copy of the last receipt ordered"), "register.order.cut": _("cut of the paper ordered"),
+    "register.order.drawer": _("opening of the drawer ordered"),
+    "register.order.clock": _("setting of the clock ordered"),
+    "register.order.cancel": _("cancelling of the open document ordered"),
     "register.open": _("shift opened"), "register.order.open": _("opening of a shift ordered"),
     "register.rules": _("rules of a register’s shifts changed"),
     "receipt.cancel": _("receipt cancelled"), "receipt.pin": _("register of a receipt chosen"),

@@ -78,6 +78,31 @@ def test_a_clock_that_is_behind_is_set(little_shop: Shop) -> None:
     assert checks[0]["level"] == "ok" and abs(one.engine.books.clock_offset) < timedelta(minutes=1)
 
 
+def test_a_document_left_open_is_cancelled_only_when_it_is_nobodys(
+        little_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the driver cannot cancel is said in words; a receipt of ours is never touched by it."""
+    one = device()
+    register = little_shop.add_register(one)
+    with little_shop.at_work():
+        assert ordered(little_shop, register, "cancel") == {"done": True}, "none is open"
+        monkeypatch.setattr(EmulatorDriver, "cancel_document", lambda self, guard: False)
+        refused = ordered(little_shop, register, "cancel")
+        assert "начал не хаб" in Text.from_json(refused["refused"]).say("ru")
+    little_shop.judge(one)
+
+
+def test_an_order_is_taken_back_until_it_begins(little_shop: Shop) -> None:
+    register = little_shop.add_register()
+    actions.order_register(little_shop.db, little_shop.bell, little_shop.organisation_id, register, "z", {}, "owner")
+    assert not actions.withdraw_order(little_shop.db, little_shop.organisation_id + 1, register, "stranger")
+    assert actions.withdraw_order(little_shop.db, little_shop.organisation_id, register, "owner")
+    assert not actions.withdraw_order(little_shop.db, little_shop.organisation_id, register, "owner")
+    with little_shop.at_work():
+        assert ordered(little_shop, register, "check")["done"] is True
+    said = [row.action for row in little_shop.read(select(AUDIT).order_by(AUDIT.c.id))]
+    assert "register.withdraw" in said and "register.z" not in said
+
+
 # -- the log ---------------------------------------------------------------------------------------------------------
 
 
