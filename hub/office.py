@@ -146,9 +146,28 @@ def create_organisation(session: Session, actor: str, **values: Any) -> Organisa
     return organisation
 
 
+#: Bounds of how long an owner may keep buyers' names and contacts: a month, so that a return or a complaint finds its
+#: buyer, and ten years.
+KEPT_DAYS = (30, 3650)
+
+
+def _days_kept(value: Any) -> int | None:
+    """Days from a form; None (as the operator says) when it is empty. Raises Wrong."""
+    text = str(value if value is not None else "").strip()
+    if not text:
+        return None
+    if not text.isdigit() or not KEPT_DAYS[0] <= int(text) <= KEPT_DAYS[1]:
+        words = Text("A number of days from {low} to {high}.", "Число дней от {low} до {high}.",
+                     params={"low": KEPT_DAYS[0], "high": KEPT_DAYS[1]})
+        raise Wrong({"keep_personal_days": words})
+    return int(text)
+
+
 def update_organisation(session: Session, actor: str, organisation: Organisation, **values: Any) -> None:
     """Changes a tax payer; its country and tax number stay. Raises Wrong. Invalid receipts are looked at again."""
     kept = {"country": organisation.country, "tax_id": organisation.tax_id}
+    if "keep_personal_days" in values:
+        values = {**values, "keep_personal_days": _days_kept(values["keep_personal_days"])}
     wrong = organisation_problems({"name": organisation.name, "tax_system": organisation.tax_system,
                                    "default_vat": organisation.default_vat, "zone": organisation.zone,
                                    "sender_email": organisation.sender_email, **values, **kept})

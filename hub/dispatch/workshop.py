@@ -11,15 +11,14 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 
 import structlog
-from sqlalchemy import String, and_, cast, delete, exists, or_, select, update
+from sqlalchemy import and_, exists, or_, select
 
 from hub.bell import Bell
+from hub.dispatch import erasing
 from hub.dispatch.clocks import ClockWatch
 from hub.dispatch.owner import mark_misfits
-from hub.intake.doors import KEEP_RAW
 from hub.store import (
     AlarmNotice,
     Buyer,
@@ -37,11 +36,10 @@ from hub.store import (
     Webhook,
     WebhookDelivery,
     leases,
-    shelves,
     table,
     utcnow,
 )
-from hub.store.receipts import DELIVERY, RECEIPT
+from hub.store.receipts import DELIVERY
 
 log = structlog.get_logger("hub.dispatch")
 
@@ -239,22 +237,4 @@ class Ticker(threading.Thread):
 
     def erase(self) -> None:
         """Erases personal data whose time has come, and memories that have expired."""
-        now = utcnow()
-        for statement in (
-                update(_raw).where(_raw.c.erase_after <= now, _raw.c.body != b"")
-                .values(body=b"", query="", headers={}),
-                # As text: PostgreSQL compares no JSON.
-                update(_buyer).where(_buyer.c.erase_after <= now, or_(
-                    _buyer.c.name != "", _buyer.c.email != "", _buyer.c.phone != "", _buyer.c.inn != "",
-                    *(cast(_buyer.c[name], String) != "{}" for name in ("tags", "details"))))
-                .values(name="", email="", phone="", inn="", contact="", tags={}, details={}),
-                # Some events carry the whole order. What an invalid receipt needs to be read again stays with it.
-                update(_inbox).where(_inbox.c.created_at <= now - KEEP_RAW, _inbox.c.done_at.is_not(None),
-                                     _inbox.c.subject != "", _inbox.c.id.not_in(
-                                         select(RECEIPT.c.inbox_id).where(RECEIPT.c.state == "invalid",
-                                                                          RECEIPT.c.inbox_id.is_not(None))))
-                .values(data={}, subject="", reason=None),
-                delete(_once).where(_once.c.erase_after <= now),
-                delete(_memory).where(_memory.c.expires_at <= now - timedelta(days=1))):
-            self.db.submit(lambda connection, statement=statement: connection.execute(statement))  # type: ignore[misc]
-        self.db.submit(shelves.erase)
+        erasing.erase(self.db)

@@ -199,7 +199,8 @@ def _sqlite_manners(engine: Engine, file: _File) -> None:
         cursor = connection.cursor()
         _switch_to_wal(cursor)
         for pragma in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}",
-                       "temp_store=MEMORY", "cache_size=-16000", f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
+                       "temp_store=MEMORY", "cache_size=-16000", "secure_delete=FAST",
+                       f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -17,6 +17,7 @@ from hub.fiscal import Country, Ffd
 from hub.paper import logo_html
 from hub.store import Audit, Installation, Lease, Organisation, Register, User, utcnow
 from hub.store.fiscal import COLUMNS
+from hub.store.receipts import Personal
 from hub.web import levels
 from hub.web.auth import ORGANISATION, Person, owner_only, vat_choices
 from hub.web.filters import say
@@ -38,7 +39,7 @@ def home() -> Any:
 def company() -> Any:
     """The tax payer's data; country and tax number stay as they are."""
     org = organisation()
-    names = (*ORGANISATION, "ffd")
+    names = (*ORGANISATION, "ffd", "keep_personal_days")
     form: dict[str, Any] = {name: getattr(org, name) for name in names}
     form.update(internet=org.internet, electronic_only=org.electronic_only)
     errors: dict[str, Any] = {}
@@ -63,7 +64,8 @@ def _company(form: dict[str, Any], errors: dict[str, Any], given: dict[str, str]
         picture = house_rules.logo(db, org.id)
         token = db.get(Installation, f"{office.OFD_TOKEN}{org.id}")
     return render_template("organisation.html", form=form, errors=errors, vats=vat_choices(org.country),
-                           ofd_token=token is not None and bool(token.value), russian=org.country == "RU",
+                           keep_days=Personal.keep.days, russian=org.country == "RU",
+                           ofd_token=token is not None and bool(token.value),
                            ffds=("1.05", "1.1", "1.2"), more=levels.of_organisation(given, errors),
                            logo=Markup(logo_html(picture.content)) if picture is not None else None)
 

@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 from hub.fiscal import Text
-from hub.store import Evidence, Register, SourceRow, utcnow
+from hub.store import Evidence, Organisation, Register, SourceRow, utcnow
 from tests.browser.shots import fill, pages
-from tests.web.world import World
+from tests.web.world import World, post
 
 HOSTILE = '"><script>alert(1)</script>{{7*7}}\'<img src=x onerror=alert(2)>'
 
@@ -145,3 +145,19 @@ def test_a_paused_source_does_not_complain(shop: World) -> None:
 def test_a_good_day_is_nearly_empty(shop: World) -> None:
     shop.receipt(shop.source(), "confirmed", register=shop.register())
     assert "Нужен человек" not in shop.client().get("/").text
+
+
+def test_an_owner_says_how_long_buyers_are_kept(shop: World) -> None:
+    client = shop.client()
+    page = client.get("/settings/organisation").text
+    assert "Хранить имена и контакты, дней" in page and "1827 дней" in page
+    form = {"name": shop.org.name, "tax_system": "OSN", "default_vat": "vat22", "zone": "Europe/Moscow", "ffd": "1.05"}
+    for wrong in ("7", "99999", "год", "-1"):
+        answer = post(client, "/settings/organisation", **form, keep_personal_days=wrong)
+        assert answer.status_code == 422 and "Число дней от 30 до 3650" in answer.text
+        assert f'value="{wrong}"' in answer.text, "nothing that was typed is lost"
+    assert post(client, "/settings/organisation", **form, keep_personal_days="90").status_code == 302
+    assert 'value="90"' in client.get("/settings/organisation").text
+    assert post(client, "/settings/organisation", **form, keep_personal_days="").status_code == 302
+    with shop.db.session() as session:
+        assert session.get_one(Organisation, shop.org.id).keep_personal_days is None
