@@ -29,6 +29,8 @@ WINDOW_DAYS = 3
 MOST_SEEN = 20_000
 #: Pages that one call reads before it hands over what it found, and pages of one list before it is called endless.
 STEP_PAGES, MOST_PAGES = 10, 2000
+#: Unknown payments of a page that are looked up among those that webhooks brought.
+MOST_ASKED = 25
 #: Times a list is begun anew because its length changed while it was read.
 MOST_AGAIN = 2
 #: Between two readings of whole lists.
@@ -171,8 +173,10 @@ class Poller:
         new = [pay for pay in rows if pay.id not in walk.ids]
         news = [pay for pay in new if pay.day is None or walk.start <= pay.day <= walk.until]
         walk.ids.update(pay.id for pay in new)
+        # Of a page full of unknown ones nobody is asked one by one whether a webhook brought it: a repeat is harmless.
+        ask = sum(pay.id not in known for pay in news) <= MOST_ASKED
         events += [_event(pay) for pay in sorted(news, key=lambda one: one.id)
-                   if self._is_news(pay, known.get(pay.id), walk)]
+                   if self._is_news(pay, known.get(pay.id), walk, ask)]
         known.update({pay.id: (pay.fingerprint, pay.day) for pay in news})
         walk.page += 1
         if walk.page > MOST_PAGES:
@@ -200,10 +204,10 @@ class Poller:
             cursor.beside[name] = total - len(known)
         walk.next_list()
 
-    def _is_news(self, pay: Pay, before: tuple[str, date | None] | None, walk: Walk) -> bool:
+    def _is_news(self, pay: Pay, before: tuple[str, date | None] | None, walk: Walk, ask: bool) -> bool:
         """Whether a payment differs from what the last poll saw, or from what was read for a webhook since; after the
         owner changed which payments get receipts, also whether it has none."""
-        mark = before[0] if before else self.fetched(pay.id)
+        mark = before[0] if before else self.fetched(pay.id) if ask else None
         return mark != pay.fingerprint or (walk.other_rules and not self.begun(pay.id))
 
 
