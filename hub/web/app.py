@@ -43,6 +43,7 @@ from hub.web import (
     notifiers,
     ops,
     payments,
+    printers,
     public,
     queues,
     receipts,
@@ -158,9 +159,9 @@ def _assets(app: Flask) -> None:
 
 def _pages(app: Flask, catalogue: Catalogue) -> None:
     for page in (auth.page, today.page, alarms.page, receipts.page, approval.page, registers.page, devices.page,
-                 documents.page, wire.page, queues.page, connectors.page, conditions.page, payments.page,
-                 notifiers.page, watchers.page, editor.page, tryit.page, settings.page, public.page, shifts.page,
-                 slips.page, ops.page, access.page, apipage.page):
+                 documents.page, wire.page, printers.page, queues.page, connectors.page, conditions.page,
+                 payments.page, notifiers.page, watchers.page, editor.page, tryit.page, settings.page, public.page,
+                 shifts.page, slips.page, ops.page, access.page, apipage.page):
         app.register_blueprint(page)
     for name, blueprint in catalogue.blueprints():
         try:

@@ -202,6 +202,16 @@ BUTTONS: Mapping[str, LazyString] = {
     "cut": _("Cut the paper"), "drawer": _("Open the drawer"), "clock": _("Set the clock"),
     "cancel": _("Cancel the open document"),
 }
+#: Sheets of printers: (word, colour, shape) of their states, and what they are.
+SHEETS: Mapping[str, tuple[LazyString, str, str]] = {
+    "pending": (_("waits"), "grey", "ring"), "claimed": (_("is being printed"), "blue", "half"),
+    "done": (_("printed on paper"), "green", "dot"), "given_up": (_("given up"), "red", "cross"),
+    "skipped": (_("not needed"), "grey", "dash"),
+}
+PAPERS: Mapping[str, LazyString] = {
+    "receipt": _("copy of a receipt"), "test": _("test sheet"), "x": _("X report"), "z": _("Z report"),
+    "cash_in": _("cash in"), "cash_out": _("cash out"), "shift_open": _("shift opened"),
+}
 ROLES: Mapping[str, LazyString] = {"owner": _("owner"), "cashier": _("cashier")}
 COUNTRIES: Mapping[str, LazyString] = {"RU": _("Russia"), "KZ": _("Kazakhstan")}
 TAX_SYSTEMS: Mapping[str, LazyString] = {
@@ -259,6 +269,9 @@ AUDIT: Mapping[str, LazyString] = {
     "receipt.resolve": _("receipt bound to a document"),
     "receipt.resolve_not_printed": _("receipt said to be not printed"),
     "receipt.give_up": _("undecided receipt cancelled"), "receipt.return": _("return made"),
+    "printer.add": _("printer added"), "printer.change": _("printer changed"), "printer.on": _("printer goes on"),
+    "printer.off": _("printer paused"), "printer.archive": _("printer taken away"),
+    "printer.test": _("test sheet printed"),
     "queue.add": _("queue added"), "queue.change": _("queue changed"), "conflict.seen": _("contradiction seen"),
     "conflict.same": _("contradiction: the same payment"), "conflict.another": _("contradiction: another payment"),
     "evidence.seen": _("alarm seen"),
