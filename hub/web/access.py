@@ -27,7 +27,7 @@ SHOWN = 50
 
 def the_keys() -> keys.Keys:
     """The keys that this process remembers for a moment."""
-    return cast(keys.Keys, current_app.extensions["hub_api_app"].extensions["hub_api"].keys)
+    return cast(keys.Keys, current_app.extensions["hub_api_door"].keys)
 
 
 def _source(public_id: str) -> SourceRow:

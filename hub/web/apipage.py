@@ -11,8 +11,7 @@ from typing import Any, cast
 from flask import Blueprint, current_app, render_template
 from flask_babel import gettext
 
-from hub.web.api.document import document, operation_scope, paragraphs
-from hub.web.api.problems import KINDS, MEDIA
+from hub.web.apidoor import ApiDoor
 from hub.web.filters import say
 
 page = Blueprint("apipage", __name__, url_prefix="/api")
@@ -35,7 +34,9 @@ SAMPLES: dict[str, Any] = {
 @page.get("/")
 def tried() -> str:
     """Every call with its fields, answers and a form."""
-    whole = document(cast(Any, current_app.extensions["hub_api_app"]))
+    from hub.web.api.document import document, operation_scope, paragraphs  # with the API, when it is first wanted
+
+    whole = document(cast(ApiDoor, current_app.extensions["hub_api_door"]).app)
     groups: dict[str, list[dict[str, Any]]] = {}
     for path, methods in whole["paths"].items():
         for method, operation in methods.items():
@@ -61,6 +62,8 @@ def _words(described: Mapping[str, Any], of: str = "description") -> str:
 
 def _ending(answer: Mapping[str, Any]) -> str:
     """What a status means: the sentence of a success, or the problems behind it."""
+    from hub.web.api.problems import KINDS, MEDIA
+
     if MEDIA not in answer.get("content", ()):
         return _words(answer)
     return "; ".join(f"{name}: {say(KINDS[name][1])}" for name in _NAMED.findall(answer["description"]))
@@ -69,4 +72,6 @@ def _ending(answer: Mapping[str, Any]) -> str:
 @page.get("/problems")
 def problems() -> str:
     """Every problem that a call may end in: its ``type`` leads here."""
+    from hub.web.api.problems import KINDS
+
     return render_template("api_problems.html", kinds=KINDS)

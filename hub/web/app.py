@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from hub import __version__
+from hub.api.keys import Keys
 from hub.bell import Bell
 from hub.config import Config
 from hub.contracts import Outgoing
@@ -57,7 +58,7 @@ from hub.web import (
     wire,
     words,
 )
-from hub.web.api.app import ApiDoor, create_api
+from hub.web.apidoor import ApiDoor
 from hub.web.doors import DoorsApp
 from hub.web.state import Hub, is_owner
 
@@ -99,8 +100,8 @@ def create_app(config: Config, db: Database, vault: Vault, catalogue: Catalogue,
     _pages(app, catalogue)
     _failures(app, manager)
     app.after_request(_headers)
-    api = app.extensions["hub_api_app"] = create_api(parts)
-    app.wsgi_app = DoorsApp(ApiDoor(app.wsgi_app, api), doors)  # type: ignore[method-assign]
+    api = app.extensions["hub_api_door"] = ApiDoor(app.wsgi_app, parts, Keys(db))
+    app.wsgi_app = DoorsApp(api, doors)  # type: ignore[method-assign]
     if config.trusted_proxies:
         count = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]

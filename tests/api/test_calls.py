@@ -30,7 +30,7 @@ def test_no_key_a_wrong_one_a_revoked_one_and_an_expired_one_are_refused(shop: S
     for key in ("", "hubkey_wrong", "x" * 5000):
         refused = shop.get("/receipts", key=key)
         assert refused.status_code == 401 and refused.headers["WWW-Authenticate"].startswith("Bearer")
-    keys = shop.world.app.extensions["hub_api_app"].extensions["hub_api"].keys
+    keys = shop.world.app.extensions["hub_api_door"].keys
     for change in ({"revoked_at": utcnow()}, {"expires_at": utcnow() - timedelta(seconds=1)}):
         key = shop.another_key()
         assert shop.get("/key", key=key).status_code == 200

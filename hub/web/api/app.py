@@ -1,9 +1,6 @@
-"""The application behind ``/api``, and the door in front of the pages that leads to it."""
+"""The application behind ``/api``."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterable
-from typing import Any
 
 import structlog
 from flask import Flask, Response
@@ -22,7 +19,6 @@ from hub.web.state import Hub
 
 #: A receipt of a thousand lines with everything that a line may say has about so many bytes.
 LARGEST_CALL = 2 * 1024 * 1024
-WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 log = structlog.get_logger("hub.web.api")
 
 AWAY = Text("Nothing was stored. Send it again in a few seconds, under the same key.",
@@ -36,11 +32,11 @@ FAILED = Text("It is our fault, and the reason is in the hub's log. Send it agai
               "Это наша ошибка, причина в журнале хаба. Повторите с тем же ключом: дважды ничего не сделается.")
 
 
-def create_api(hub: Hub) -> Flask:
+def create_api(hub: Hub, keys: Keys) -> Flask:
     """The WSGI application of ``/api``."""
     app = Flask("hub.web.api", static_folder=None)
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_CALL, TRAP_HTTP_EXCEPTIONS=False)
-    app.extensions["hub_api"] = Api(hub, Keys(hub.db), Rates())
+    app.extensions["hub_api"] = Api(hub, keys, Rates())
     app.before_request(calls.admit)
     app.after_request(tell_rate)
     _failures(app)
@@ -105,17 +101,3 @@ def _of_http(problem: HTTPException) -> Trouble:
     if problem.code is not None and problem.code >= 500:
         return Trouble("failed", FAILED)
     return Trouble("malformed", NO_JSON)
-
-
-class ApiDoor:
-    """Gives what begins with the API's address to its application; everything else goes on."""
-
-    def __init__(self, pages: WsgiApp, api: Flask) -> None:
-        self.pages, self.api = pages, api
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path == BASE or path.startswith(f"{BASE}/"):
-            return self.api(environ, start_response)
-        return self.pages(environ, start_response)
-
