@@ -33,6 +33,7 @@ $(VENV)/.run: requirements.lock setup.py | $(VENV)/bin/python
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --require-hashes -r requirements-build.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q hub plugins templates
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.lock

@@ -142,8 +142,14 @@ def installed() -> list[EntryPoint]:
         one.dist is None or one.dist.name.lower() != own, one.name))
 
 
-def discover(off: Iterable[str] = (), points: Iterable[EntryPoint] | None = None) -> Catalogue:
-    """Loads every plugin that is not switched off and gives what they hand over."""
+#: Hooks that hand over what plays the other side: a hub at work needs none of it.
+PRACTICE = frozenset({"hub_demos", "hub_simulators", "hub_torture"})
+
+
+def discover(off: Iterable[str] = (), points: Iterable[EntryPoint] | None = None, *,
+             practice: bool = True) -> Catalogue:
+    """Loads every plugin that is not switched off and gives what they hand over; simulators and demos only for
+    ``practice``."""
     catalogue = Catalogue()
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
@@ -158,7 +164,7 @@ def discover(off: Iterable[str] = (), points: Iterable[EntryPoint] | None = None
             manager.register(module, name=point.name)
             # A hook implementation with arguments its specification lacks is the author's mistake: said, not ignored.
             manager.check_pending()
-            provides = _collect(catalogue, manager, point.name, module)
+            provides = _collect(catalogue, manager, point.name, module, practice)
         except BaseException as problem:
             if isinstance(problem, (KeyboardInterrupt, GeneratorExit)):
                 raise
@@ -179,12 +185,15 @@ def _words(problem: BaseException) -> str:
     return f"{type(problem).__name__}: {problem}"[:300]
 
 
-def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, module: Any) -> list[str]:
+def _collect(catalogue: Catalogue, manager: pluggy.PluginManager, name: str, module: Any,
+             practice: bool = True) -> list[str]:
     """Calls a plugin's hooks; nothing of it enters the catalogue unless all of it holds."""
     provides: list[str] = []
     found: list[tuple[dict[str, Any], str, Any]] = []
     later: list[tuple[str, Callable[..., Any]]] = []
     for caller in manager.get_hookcallers(module) or ():
+        if not practice and caller.name in PRACTICE:
+            continue
         implementation: Callable[..., Any] = next(
             one.function for one in caller.get_hookimpls() if one.plugin is module)
         if caller.name in _KINDS:

@@ -44,7 +44,7 @@ class Runtime:
         Personal.keep = timedelta(days=config.keep_personal_days)
         db = Database(config.database_url)
         vault = Vault.open(config.key_file)
-        catalogue = discover(config.plugins_off)
+        catalogue = discover(config.plugins_off, practice=False)
         bell = bell_for(config.redis_url)
         sources = Sources(db, vault, catalogue, public_url(config), Outgoing(config.outgoing_allow))
         return cls(config, db, vault, catalogue, bell, sources, Doors(sources, bell, Spool(config.spool_dir)))
