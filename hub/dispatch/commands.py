@@ -57,6 +57,8 @@ class Commands:
     def __init__(self, db: Database, driver: Driver, owner: Owner, lease: RegisterLease, zone: str) -> None:
         self.db, self.driver, self.owner, self.lease, self.zone = db, driver, owner, lease, zone
         self.rules = ShiftRules()
+        #: Whether something was done that the register's status must show at once: settings are locked by it.
+        self.changed = False
 
     # -- shifts --------------------------------------------------------------------------------------------------
 
@@ -114,6 +116,7 @@ class Commands:
         if attempt_id is None:
             raise LeaseLost
         steps.at("shift_attempt")
+        self.changed = True
         try:
             result = act()
         except RegisterGone as problem:

@@ -220,8 +220,8 @@ class RegisterThread(threading.Thread):
             if not lease.keep():
                 raise LeaseLost
             now = self.clock()
-            if now - looked >= STATUS_SECONDS or first:
-                looked = now
+            if now - looked >= STATUS_SECONDS or first or commands.changed:
+                looked, commands.changed = now, False
                 rules = self._still(row)
                 if rules is None or work.stale:
                     return
@@ -292,7 +292,7 @@ class RegisterThread(threading.Thread):
             self._refused = None
         self.busy = True
         try:
-            printed = 0
+            printed, began = 0, self.clock()
             while not self._stop_asked.is_set():
                 if not lease.keep():
                     raise LeaseLost
@@ -307,7 +307,8 @@ class RegisterThread(threading.Thread):
                 if work.one(bookmark) is None:
                     break
                 printed += 1
-                if printed % 32 == 0 and self._has_order():
+                # However much waits: the state is looked at, a shift may be due, a person may have ordered something.
+                if self.clock() - began >= STATUS_SECONDS or (printed % 32 == 0 and self._has_order()):
                     break
             if not printed:
                 # What waits is printed already, perhaps: an order that is told again to a restored database.

@@ -472,3 +472,34 @@ def test_a_register_that_was_registered_anew_is_read_anew(shop: Shop, hurry: Non
         all_are(shop, "recorded")
     assert shop.count(RECEIPT) == 1
     shop.judge(one)
+
+
+@pytest.mark.usefixtures("hurry")
+def test_a_queue_that_never_ends_keeps_no_shift_open(shop: Shop) -> None:
+    """The owner's time comes in the middle of a crowd: the shift is closed between two receipts."""
+    clock = Clock()
+    moscow(clock, 20, 59)
+    one = device(clock, ofd_delay=1e8)
+    register = shop.add_register(one)
+    wish(shop, register, ShiftRules(close_at=21 * 60))
+    shop.accept(order("first"))
+    with shop.at_work():
+        all_are(shop, "recorded")
+        shop.accept(*[order(f"a{number:03}") for number in range(200)])
+        clock.at += timedelta(minutes=2)
+        all_are(shop, "recorded")
+    what = [entry["what"] for entry in one.engine.history()][1:]
+    assert what.count("shift_close") == 1 and what.index("shift_close") < len(what) - 50, "not at the end"
+    shop.judge(one)
+
+
+def test_the_status_shows_a_shift_as_soon_as_it_is_open_or_closed(shop: Shop) -> None:
+    """Settings are locked by it; nobody waits for the next regular look."""
+    one = device()
+    register = shop.add_register(one)
+    with shop.at_work():
+        wait_until(lambda: shop.read(select(REGISTER.c.status))[0][0])
+        for command, is_open in (("open", True), ("z", False)):
+            actions.order_register(shop.db, shop.bell, shop.organisation_id, register, command, {}, "anna")
+            wait_until(lambda expected=is_open: shop.read(  # type: ignore[misc]
+                select(REGISTER.c.status))[0][0]["shift_open"] is expected, 4.0)
