@@ -108,7 +108,7 @@ def say(session: Session, actor: str, row: Organisation | SourceRow | Register, 
     wrong = problems(settings, Country(organisation.country), Ffd(organisation.ffd))
     if wrong:
         raise Wrong(wrong)
-    if isinstance(row, Register) and shift_is_open(row) and fiscal.stored(settings) != (row.fiscal or {}):
+    if isinstance(row, Register) and shift_is_open(session, row) and fiscal.stored(settings) != (row.fiscal or {}):
         raise Wrong({"shift": SHIFT_IS_OPEN})
     row.fiscal = fiscal.beside_columns(settings) if isinstance(row, Organisation) else fiscal.stored(settings)
     session.flush()

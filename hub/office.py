@@ -38,6 +38,7 @@ from hub.store import (
     QueueRegister,
     ReceiptRow,
     Register,
+    Shift,
     SlipNotice,
     SourceRow,
     User,
@@ -503,9 +504,19 @@ CLOSE_FIRST = Text("The register's shift is open. Print the Z report first: once
                    "Смена кассы открыта. Сначала снимите Z-отчёт: когда касса убрана, хаб её смену не закроет.")
 
 
-def shift_is_open(row: Register) -> bool:
-    """Whether the register's shift is open, as far as it showed last."""
-    return (row.status or {}).get("shift_open") is True
+def shift_is_open(session: Session, row: Register) -> bool:
+    """Whether the register's shift is open: as it showed last, and as what was printed since then says."""
+    status = row.status or {}
+    newest = session.scalars(select(Shift).where(
+        Shift.register_id == row.id, Shift.storage_number == row.storage_number)
+        .order_by(Shift.number.desc()).limit(1)).first()
+    number = int(status.get("shift_number") or 0)
+    if newest is not None and newest.closed_at is not None and newest.number >= number > 0:
+        return False
+    if newest is not None and newest.closed_at is None and newest.number > number \
+            and (row.status_at is None or newest.created_at > row.status_at):
+        return True
+    return status.get("shift_open") is True
 
 
 def answers(row: Register) -> bool:
@@ -523,7 +534,7 @@ def change_register(session: Session, vault: Vault, actor: str, row: Register, s
     old = vault.unseal(row.secrets, row.key_id)
     opened, secret = split_secrets(schema, checked_settings(schema, given, {**row.settings, **old}))
     moved = values.get("zone", row.zone) != row.zone
-    if shift_is_open(row) and (moved or (opened != row.settings and answers(row))):
+    if shift_is_open(session, row) and (moved or (opened != row.settings and answers(row))):
         raise Wrong({"shift": SHIFT_IS_OPEN})
     row.settings = opened
     row.secrets, row.key_id = vault.seal(secret)
@@ -563,7 +574,7 @@ def set_shift_rules(session: Session, actor: str, row: Register, rules: ShiftRul
 def archive_register(session: Session, actor: str, row: Register) -> None:
     """Takes a register away. Its records, shifts and storages stay. Raises Wrong while its shift is open and it
     answers: nobody would close the shift."""
-    if shift_is_open(row) and answers(row):
+    if shift_is_open(session, row) and answers(row):
         raise Wrong({"shift": CLOSE_FIRST})
     row.archived_at, row.enabled = utcnow(), False
     audit(session, actor, "register.archive", row.public_id, row.organisation_id)

@@ -137,7 +137,13 @@ def _form(kind: type[Driver], row: Register | None) -> Any:
         "register_form.html", kind=kind, row=row, fields=fields, errors=errors, title=title, zone=zone, kept=kept,
         stray=forms.stray(fields, {name: text for name, text in errors.items() if name not in names}),
         queues=queues, chosen=chosen, zones=ZONES,
-        locked=row is not None and office.shift_is_open(row) and office.answers(row)), 422 if errors else 200
+        locked=_locked(row)), 422 if errors else 200
+
+
+def _locked(row: Register | None) -> bool:
+    """Whether settings wait for the shift to be closed."""
+    with the_hub().db.session() as session:
+        return row is not None and office.answers(row) and office.shift_is_open(session, row)
 
 
 def _prefilled(kind: type[Driver]) -> dict[str, str]:
@@ -306,7 +312,7 @@ def switch(public_id: str) -> Any:
     with hub.db.write() as session:
         row = _one(session, public_id)
         on = request.form.get("on") == "1"
-        unclosed = not on and office.shift_is_open(row)
+        unclosed = not on and office.shift_is_open(session, row)
         office.switch_register(session, actor(), row, on)
     if unclosed:
         flash(gettext("The shift of the register is open, and while it is paused the hub does not close it. Let it go "

@@ -456,6 +456,15 @@ def test_settings_change_only_with_the_shift_closed_and_tokens_at_any_time(littl
     shift(True, ago=timedelta(minutes=10))
     assert locked(lambda: change(ofd_delay=8.0)) == "", "one that cannot be reached gets another address"
     assert locked(cashier) and locked(lambda: change(zone="Asia/Omsk"))
+    shift(False, ago=timedelta(seconds=2))
+    shop.db.submit(lambda connection: connection.execute(SHIFT.insert().values(
+        organisation_id=shop.organisation_id, register_id=register, storage_number="", number=7, opened_at=utcnow(),
+        public_id="shf_7", created_at=utcnow(), row_version=1)))
+    assert locked(cashier), "opened since the last look"
+    shop.db.submit(lambda connection: connection.execute(update(SHIFT).values(closed_at=utcnow())))
+    shop.db.submit(lambda connection: connection.execute(update(REGISTER).values(
+        status={"shift_open": True, "shift_number": 7})))
+    assert locked(lambda: change(zone="Asia/Omsk")) == "", "closed since"
     shift(False)
     assert locked(cashier) == locked(lambda: change(zone="Asia/Omsk", ofd_delay=9.0)) == locked(take_away) == ""
 
