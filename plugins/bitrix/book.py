@@ -18,9 +18,10 @@ _NAME = "findings"
 #: foreign: a check under another uuid; untold: the site has no check for a printed receipt; unpaid: a receipted
 #: payment lost its mark "paid"; cancelled: a cancelled order still holds paid money; mixed: one payment of an
 #: order is somebody else's to print, another is ours; other_way: print requests come although the connection works
-#: another way; breaks: a result that breaks the site's poll; other: other contents under the number of a printed check.
+#: another way; breaks: a result that breaks the site's poll; other: other contents under the number of a printed check;
+#: taken_back: goods with a receipt lost their mark "shipped"; late_bonus: bonuses came after the goods' receipt.
 What = Literal["stuck", "gone", "sums", "foreign", "untold", "unpaid", "cancelled", "mixed",
-               "other_way", "breaks", "other"]
+               "other_way", "breaks", "other", "taken_back", "late_bonus"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,16 @@ _UNPAID = Text(
     "payment as returned on the site, or make the return on the receipt's page here.",
     "Заказ {number}: с оплаты, по которой есть чек, снята отметка, или возвращена её часть. Отметьте на сайте возврат "
     "оплаты или сделайте возврат на странице чека здесь.")
+_TAKEN_BACK = Text(
+    "Order {number}: goods with a receipt are no longer marked as shipped, or the order is cancelled, and no payment "
+    "is marked as returned. If the goods came back, make the return on the receipt's page here.",
+    "Заказ {number}: с отгрузки, по которой есть чек, снята отметка, или заказ отменён, а возврата оплаты нет. Если "
+    "товар вернулся, сделайте возврат на странице чека здесь.")
+_LATE_BONUS = Text(
+    "Order {number}: bonuses were paid with after the goods had their receipt without them. It says that this part is "
+    "still owed. Make the return on its page here and a new receipt, or take the bonuses back on the site.",
+    "Заказ {number}: бонусы списали после того, как на товар пробит чек без них: по чеку эта часть ещё не оплачена. "
+    "Сделайте возврат на странице чека здесь и новый чек или отмените списание бонусов на сайте.")
 _CANCELLED = Text(
     "Order {number} is cancelled, but its payment is still marked as paid. When the money has gone back, mark the "
     "payment as returned: the hub then makes the return.",
@@ -114,6 +124,9 @@ def _finding(one: Entry, context: SourceContext) -> Finding:
         return Finding("red", _MIXED.with_(**facts), None, read, _READ)
     if one.what in ("unpaid", "cancelled"):
         return Finding("amber", (_UNPAID if one.what == "unpaid" else _CANCELLED).with_(**facts), None, read, _READ)
+    if one.what in ("taken_back", "late_bonus"):
+        return Finding("amber", (_TAKEN_BACK if one.what == "taken_back" else _LATE_BONUS).with_(**facts), None, seen,
+                       SEEN)
     words = _OTHER_WAY if one.what == "other_way" else _FOREIGN if one.what == "foreign" else verbatim(one.what)
     return Finding("amber", words.with_(**facts), None, seen, SEEN)
 

@@ -110,7 +110,45 @@ def _event(entry: Mapping[str, Any], places: Mapping[str, int], currency: str) -
     return settlement.Cancelled(what, at)
 
 
-def deal_of(order: ShopOrder) -> Order:
+def bonuses(log: Log, order: ShopOrder) -> dict[str, int]:
+    """What each bonus payment takes off the goods, in minor units.
+
+    Goods that were handed over have their receipt: what it was made with stands, whatever comes or goes back later,
+    so that their return is made with it, too. So does a prepayment's when all the money goes back. Bonuses that went
+    back before, and whose place other money took, are none."""
+    found = {one.id: one.amount.amount for one in order.payments if one.form is None and one.live}
+    money = any(one.live and one.form is not None and one.amount.amount > 0 for one in order.payments)
+    counted = next((one["bonus"] for one in reversed(log.entries) if "bonus" in one), None)
+    if counted is None:  # nothing was receipted yet, or by an older hub
+        return found
+    if handed_over(log):
+        return dict(counted)
+    return found if money else {**counted, **found}
+
+
+def handed_over(log: Log) -> bool:
+    """Whether goods with a receipt of ours are at the buyer's."""
+    moved = [one for one in log.entries if one["do"] in ("shipped", "returned") and not one["old"]]
+    return bool(moved) and moved[-1]["do"] == "shipped"
+
+
+def taken_back(log: Log, order: ShopOrder) -> bool:
+    """Whether goods with a receipt of ours lost their mark "shipped", or the order its validity, and no money that
+    would make the return went back: a refusal at the door, or a correction. A person knows."""
+    if not handed_over(log):
+        return False
+    sent = {one.id for one in order.parcels if one.sent}
+    ours = {number for one in log.of("shipped") if not one["old"] for number in one["ids"]}
+    return not ours <= sent or (order.cancelled and not any(one.live for one in order.payments))
+
+
+def late_bonus(log: Log, order: ShopOrder, bonus: Mapping[str, int]) -> bool:
+    """Whether bonuses were paid with after the goods had their receipt without them."""
+    return handed_over(log) and any(one.live and one.form is None and one.amount.amount > 0 and one.id not in bonus
+                                    for one in order.payments)
+
+
+def deal_of(order: ShopOrder, bonus: Mapping[str, int]) -> Order:
     """The whole order for the domain: its goods and deliveries, less the bonuses that were paid with.
 
     ``tags["line"]`` names each line for the log: ``g`` and the basket id, ``d`` and the shipment's. A price without
@@ -125,10 +163,10 @@ def deal_of(order: ShopOrder) -> Order:
         assert last.amount is not None
         lines[-1] = replace(last, amount=last.amount + apart)
     lines += [replace(one.delivery, tags={"line": f"d{one.id}"}) for one in order.parcels if one.delivery]
-    bonus = total((one.amount for one in order.payments if one.form is None and one.live), order.currency)
+    off = Money(sum(bonus.values()), order.currency)
     return Order(
         key=f"order:{order.id}", number=order.number, lines=tuple(lines), payments=(), currency=order.currency,
-        customer=order.customer, discount=bonus if bonus else None, tags=order.tags, origin={"order": order.id})
+        customer=order.customer, discount=off if off else None, tags=order.tags, origin={"order": order.id})
 
 
 def apart(order: ShopOrder, deal: Order) -> tuple[Money, Money] | None:
@@ -167,9 +205,18 @@ def _grown(log: Log, order: ShopOrder) -> None:
             log.add("paid", [one.id], one.at, money=[[one.form.name, more]], more=1)
 
 
-def learn(log: Log, order: ShopOrder, since: datetime) -> None:
+def learn(log: Log, order: ShopOrder, since: datetime, bonus: Mapping[str, int]) -> None:
     """Appends what the order shows and the log does not hold: money that came, goods that left, a cancellation.
-    :func:`unclear` is asked before. What lies before ``since`` was receipted by somebody else."""
+    :func:`unclear` is asked before. What lies before ``since`` was receipted by somebody else. New entries hold the
+    ``bonus`` that their receipts are made with."""
+    before = len(log.entries)
+    _learn(log, order, since)
+    for one in log.entries[before:]:
+        if one["do"] in ("paid", "shipped"):
+            one["bonus"] = dict(bonus)
+
+
+def _learn(log: Log, order: ShopOrder, since: datetime) -> None:
     _grown(log, order)
     first = not log.entries
     handled, sent = log.held(), log.ids("shipped")

@@ -8,7 +8,7 @@ acknowledges it, and given up, with a sentence for the owner, when it cannot be 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -70,11 +70,12 @@ class _Result:
 @dataclass
 class Said:
     """What a call said, for its answer. ``hopeless``: deliveries that have no check to go to, and why; ``z``: Z-reports
-    answered; ``probe``: results were held back; ``anew``: dead checks that a person wants told again."""
+    answered -> the register under which they were; ``probe``: results were held back; ``anew``: dead checks that a
+    person wants told again."""
 
     results: dict[str, _Result] = field(default_factory=dict)
     hopeless: dict[str, Text] = field(default_factory=dict)
-    z: list[str] = field(default_factory=list)
+    z: dict[str, str] = field(default_factory=dict)
     anew: list[str] = field(default_factory=list)
     probe: bool = False
 
@@ -112,7 +113,7 @@ class Polling:
         tills = self.tills()
         said = Said(probe=state.doubt.probing)
         deliveries = () if said.probe else self._results(state, reports, tills, said)
-        return Call(self.url, poll_wire.body(tills.values(), state.sums, self.context.currency, self.version),
+        return Call(self.url, poll_wire.body(tills.values(), state.sums_of, self.context.currency, self.version),
                     headers={"Content-Type": "application/json; charset=utf-8"},
                     timeout=float(self.config.get("poll_seconds") or 90), deliveries=deliveries, note=said)
 
@@ -156,12 +157,14 @@ class Polling:
                 continue
             entry = poll_wire.result(one.uuid, one.view, without_qr=doubt.strikes.get(one.name, 0) >= WITHOUT_QR)
             if entry is not None:
-                said.results[one.name] = one
-                _till(tills, one.zn).printed.append(entry)
+                till = _till(tills, one.zn)
+                said.results[one.name] = replace(one, zn=till.number)
+                till.printed.append(entry)
         if not (doubt.alone and said.results):
             for uuid, number in state.z.items():
-                said.z.append(_id(uuid))
-                _till(tills, number).printed.append(poll_wire.z_result(uuid, state.sums, self.context.currency))
+                till = _till(tills, number)
+                said.z[_id(uuid)] = till.number
+                till.printed.append(poll_wire.z_result(uuid, state.sums_of(till.number), self.context.currency))
         return (*(one.delivery for one in said.results.values() if one.delivery), *said.hopeless)
 
     def _named(self, state: State, view: ReceiptView) -> tuple[str, str, str]:
@@ -276,9 +279,10 @@ class _Turn:
                 self._gone(one)
             elif name in state.out and not one.delivery:
                 state.out[name].tries += 1
-        if any(name in names for name in self.said.z):
-            state.z = {uuid: number for uuid, number in state.z.items() if _id(uuid) not in names}
-            state.sums.close()
+        for name, number in self.said.z.items():
+            if name in names:
+                state.z = {uuid: zn for uuid, zn in state.z.items() if _id(uuid) != name}
+                state.sums_of(number).close()
         self.lost.extend(self.said.hopeless.items())
         if state.doubt.alone and not self.said.results and not self.said.probe:
             state.doubt.alone = False
@@ -290,7 +294,7 @@ class _Turn:
             self.told.append(one.delivery)
             if one.view.record is not None and one.view.state in PRINTED:
                 cash = one.view.origin.get("cash")
-                state.sums.add(one.view.record, cash if isinstance(cash, int) else 0)
+                state.sums_of(one.zn).add(one.view.record, cash if isinstance(cash, int) else 0)
         state.out.pop(one.name, None)
         state.doubt.strikes.pop(one.name, None)
 

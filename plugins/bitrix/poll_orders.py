@@ -156,6 +156,8 @@ class _Handed:
         if self.old:
             word = _text(item, "VAT")
             rate = self.rates.get(word) or OLD_VAT.get(word, "")
+            if rate == "vat18" and word not in self.rates and poll_wire.returns(self.receipt):
+                rate = ""  # the basic rate of the day of the sale, which nothing here tells: the owner says it
         else:
             tax = item.get("tax")
             word = (_text(tax, "type") if isinstance(tax, Mapping) else "").lower()

@@ -65,14 +65,15 @@ class Doubt:
 @dataclass
 class State:
     """The conversation. ``version`` is the api_version last sent, ``dead`` the checks that the site cannot take a
-    result for, ``z`` Z-reports asked for and not yet acknowledged (uuid -> register), ``storages`` the fiscal storage
-    last seen behind a result."""
+    result for, ``z`` Z-reports asked for and not yet acknowledged (uuid -> register), ``tills`` what each register's
+    receipts came to. ``sums`` are an older hub's, of all registers: they are the first one's."""
 
     version: str = ""
     out: dict[str, Out] = field(default_factory=dict)
     dead: dict[str, Dead] = field(default_factory=dict)
     z: dict[str, str] = field(default_factory=dict)
     sums: Sums = field(default_factory=Sums)
+    tills: dict[str, Sums] = field(default_factory=dict)
     doubt: Doubt = field(default_factory=Doubt)
     host: str = ""
     handed: bool = False
@@ -88,6 +89,7 @@ class State:
             values["out"] = {name: Out(**one) for name, one in values.get("out", {}).items()}
             values["dead"] = {name: Dead(**one) if isinstance(one, dict) else Dead(str(one))  # an older hub's word
                               for name, one in values.get("dead", {}).items()}
+            values["tills"] = {number: Sums(**one) for number, one in values.get("tills", {}).items()}
             values["sums"], values["doubt"] = Sums(**values.get("sums", {})), Doubt(**values.get("doubt", {}))
             return cls(**values)
         except (ValueError, TypeError, AttributeError):
@@ -105,6 +107,12 @@ class State:
         self.dead[name] = Dead(why, out.mark, out.key) if out is not None and not mark \
             else Dead(why, mark, key, decided)
         self.doubt.strikes.pop(name, None)
+
+    def sums_of(self, number: str) -> Sums:
+        """What the receipts of that register of the site came to."""
+        if number not in self.tills:
+            self.tills[number], self.sums = self.sums, Sums()
+        return self.tills[number]
 
     def of_key(self, key: str) -> str:
         """The id of the check with that source key among those that are out; empty when there is none."""

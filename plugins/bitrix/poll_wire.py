@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -202,7 +202,8 @@ def result(uuid: str, view: ReceiptView, *, without_qr: bool = False) -> dict[st
 
 @dataclass
 class Sums:
-    """What this source's receipts came to, in minor units: of the shift, and ever. All that the hub can say of it."""
+    """What the receipts of a site's register came to, in minor units: of the shift, and ever. All that the hub can say
+    of it."""
 
     cash: int = 0
     income: int = 0
@@ -251,10 +252,10 @@ class Till:
         return {**entry, "printed": self.printed} if self.printed else entry
 
 
-def body(tills: Iterable[Till], sums: Sums, currency: str, version: str) -> bytes:
-    """The request. V1 is no api_version at all: any other word would mean the same, and a 2 or 3 makes the site
-    rebuild its register (§2.3)."""
-    request: dict[str, Any] = {"kkm": [till.view(sums, currency) for till in tills]}
+def body(tills: Iterable[Till], sums: Callable[[str], Sums], currency: str, version: str) -> bytes:
+    """The request; ``sums`` gives a register's. V1 is no api_version at all: any other word would mean the same, and
+    a 2 or 3 makes the site rebuild its register (§2.3)."""
+    request: dict[str, Any] = {"kkm": [till.view(sums(till.number), currency) for till in tills]}
     if version in ("2", "3"):
         request["api_version"] = version
     return json.dumps(request, ensure_ascii=False).encode()

@@ -126,9 +126,11 @@ class Sales:
         if changed is not None:
             return self._changed(order, *changed)
         before = log.write()
-        deal = ledger.deal_of(order)
-        ledger.learn(log, order, since)
+        bonus = ledger.bonuses(log, order)
+        deal = ledger.deal_of(order, bonus)
+        ledger.learn(log, order, since, bonus)
         self._returns(log, order, deal)
+        self._afterwards(log, order, bonus)
         if not log.entries:
             return NoOrder(_NOT_PAID.with_(number=order.number))
         if log.write() != before:
@@ -177,6 +179,15 @@ class Sales:
                             ("cancelled", order.cancelled and any(one.live for one in order.payments))):
             if there:
                 self.book.note("unpaid" if what == "unpaid" else "cancelled", order.id, number=order.number)
+            else:
+                self.book.drop(what, order.id)
+
+    def _afterwards(self, log: ledger.Log, order: ShopOrder, bonus: Mapping[str, int]) -> None:
+        """What happened to goods that have their receipt, and no money says what to make of it."""
+        taken, late = ledger.taken_back(log, order), ledger.late_bonus(log, order, bonus)
+        for there, what in ((taken, "taken_back"), (late, "late_bonus")):
+            if there:
+                self.book.note("taken_back" if what == "taken_back" else "late_bonus", order.id, number=order.number)
             else:
                 self.book.drop(what, order.id)
 

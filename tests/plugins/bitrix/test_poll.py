@@ -124,7 +124,7 @@ def test_handed_out_printed_acknowledged() -> None:
     told = talk.turn()
     assert told is not None and told.told and talk.rows()[number]["STATUS"] == "Y" and not talk.pending
     state = State.read(talk.state)
-    assert state.out == {} and (state.sums.income, state.sums.ever) == (178100, 178100)
+    assert state.out == {} and (state.sums_of(ZN).income, state.sums_of(ZN).ever) == (178100, 178100)
 
 
 def test_repeats_before_and_after_the_result() -> None:
@@ -306,8 +306,33 @@ def test_z_reports() -> None:
     talk.turn()
     [report] = talk.desk.state()["reports"]
     assert report["STATUS"] == "Y" and report["result"]["reg_income"] == 150.0
-    assert State.read(talk.state).z == {} and State.read(talk.state).sums.income == 0
-    assert State.read(talk.state).sums.ever == 15000
+    assert State.read(talk.state).z == {} and State.read(talk.state).sums_of(ZN).income == 0
+    assert State.read(talk.state).sums_of(ZN).ever == 15000
+
+
+def test_each_register_has_the_sums_of_its_own_receipts() -> None:
+    """Two registers, two Z-reports in one poll: neither hears the other's receipts (§2.8)."""
+    talk = Talk()
+    talk.desk.do("register", zn="00106900000018", version="3")
+    talk.context.tills = (RegisterView(ZN, FN), RegisterView("00106900000018", "9999078900004313"))
+    for number, case in ((ZN, "sell-one-line"), ("00106900000018", "sell-card-delivery")):
+        talk.desk.do("check", case=case, zn=number)
+    talk.turn()
+    talk.turn()
+    for number in (ZN, "00106900000018"):
+        talk.desk.do("z", zn=number)
+    talk.turn()
+    talk.turn()
+    assert {one["zn"]: one["result"]["reg_income"] for one in talk.desk.state()["reports"]} == {
+        ZN: 150.0, "00106900000018": 1781.0}
+    state = State.read(talk.state)
+    assert (state.sums_of(ZN).income, state.sums_of(ZN).ever) == (0, 15000)
+
+
+def test_the_sums_of_an_older_state_are_the_first_registers() -> None:
+    state = State.read('{"sums": {"cash": 1, "income": 2, "returned": 3, "ever": 4}}')
+    assert state.sums_of(ZN).ever == 4 and state.sums_of("2").ever == 0
+    assert State.read(state.write()).sums_of(ZN).ever == 4
 
 
 def test_the_version_of_a_live_site() -> None:

@@ -121,6 +121,12 @@ def test_old_prices_and_discounts() -> None:
     order = order_of({"key": "k", "number": "1", "receipt": old}, {}, "RUB", date(2024, 5, 1))
     assert order.lines[0].discount == Money(2000) and order.lines[0].amount == Money(98000)
     assert order.lines[0].vat == "vat20", "an old site's 18 % is the basic rate of its day"
+    with pytest.raises(Invalid) as caught:
+        order_of({"key": "k", "number": "1", "receipt": {**old, "type": "2"}}, {}, "RUB", date(2026, 5, 1))
+    assert [one.code for one in caught.value.problems] == ["vat_unmapped"], "which rate was sold at, nothing tells"
+    back = order_of({"key": "k", "number": "1", "receipt": {**old, "type": "2"}}, {"poll_vat": "3 = vat22"}, "RUB",
+                    date(2026, 5, 1))
+    assert back.lines[0].vat == "vat22"
     assert order.customer.phone == "+79990000000" and order.origin["cash"] == 148000
     odd = {"type": "sell", "taxationType": "usnIncome", "payments": [{"type": "electronically", "sum": "900"}],
            "total": "900", "clientInfo": {"emailOrPhone": "a@b.example"}, "items": [

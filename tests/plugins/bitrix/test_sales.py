@@ -142,6 +142,78 @@ def test_card_and_bonuses_are_one_receipt() -> None:
     desk.site.stop()
 
 
+@pytest.mark.parametrize("first", ["bonus", "card"])
+@pytest.mark.parametrize("shipped", [True, False])
+def test_card_and_bonuses_go_back_as_they_were_sold(first: str, shipped: bool) -> None:
+    """The receipt was made less the bonuses; so is its return, whichever payment is marked first."""
+    desk = Desk(pay_systems="4 = bonus")
+    order = desk.order()
+    money = {"bonus": desk.act("pay", order=order, amount=281, system=4)["id"],
+             "card": desk.act("pay", order=order)["id"]}
+    desk.look(order)
+    if shipped:
+        desk.act("ship", order=order)
+        desk.look(order)
+    desk.act("give_back", order=order, payment=money.pop(first))
+    made = desk.look(order)
+    desk.act("give_back", order=order, payment=money.popitem()[1])
+    [back] = made + desk.look(order)
+    method = Method.FULL_PAYMENT if shipped else Method.FULL_PREPAYMENT
+    assert shape(back) == (R, {method}, {"ELECTRONIC": "1500.00"})
+    assert total(line.amount for line in back.lines if line.amount) == Money.of("1500") and desk.look(order) == []
+    assert desk.open() == set()
+    desk.site.stop()
+
+
+def test_card_in_the_place_of_bonuses_that_went_back() -> None:
+    desk = Desk(pay_systems="4 = bonus")
+    order = desk.order()
+    bonus = desk.act("pay", order=order, amount=281, system=4)["id"]
+    desk.act("pay", order=order)
+    desk.look(order)
+    desk.act("give_back", order=order, payment=bonus)
+    assert desk.look(order) == []
+    desk.act("pay", order=order, amount=281)
+    [rest] = desk.look(order)
+    assert shape(rest) == (S, {Method.PREPAYMENT}, {"ELECTRONIC": "281.00"})
+    desk.act("ship", order=order)
+    assert shape(desk.look(order)[0]) == (S, {Method.FULL_PAYMENT}, {"PREPAID": "1781.00"})
+    desk.site.stop()
+
+
+def test_bonuses_after_the_goods_have_their_receipt_are_for_a_person() -> None:
+    desk = Desk(pay_systems="4 = bonus")
+    order = desk.order()
+    card = desk.act("pay", order=order, amount=1500)["id"]
+    desk.look(order)
+    desk.act("ship", order=order)
+    assert shape(desk.look(order)[0])[2] == {"PREPAID": "1500.00", "CREDIT": "281.00"}
+    desk.act("pay", order=order, system=4)
+    assert desk.look(order) == [] and desk.open() == {"late_bonus"}
+    desk.act("give_back", order=order, payment=card)
+    assert shape(desk.look(order)[0])[2] == {"ELECTRONIC": "1500.00", "CREDIT": "281.00"}, "as it was sold"
+    assert desk.open() == set()
+    desk.site.stop()
+
+
+def test_goods_taken_back_without_money_are_for_a_person(desk: Desk) -> None:
+    """Handed over on credit and refused at the door: the mark goes, or the order is cancelled."""
+    order = desk.order()
+    desk.act("ship", order=order)
+    desk.look(order)
+    desk.act("cancel", order=order)
+    assert desk.look(order) == [] and desk.open() == {"taken_back"}
+    [said] = desk.source().state()
+    assert said.words.say("ru").startswith("Заказ 2026/")
+    desk.source().mend(said.mend)
+    assert desk.open() == set()
+    desk.act("edit", order=order, fields={"canceled": "N"})
+    desk.site.orders.orders[order]["shipments"][1]["deducted"] = "N"
+    assert desk.look(order) == [] and desk.open() == {"taken_back"}
+    desk.act("ship", order=order)
+    assert desk.look(order) == [] and desk.open() == set()
+
+
 def test_card_and_gift_card_are_one_receipt() -> None:
     desk = Desk(chain="once", pay_systems="4 = prepaid")
     order = desk.order()
