@@ -236,6 +236,8 @@ def test_a_source_without_a_way_has_nobody_to_tell(shop: Shop) -> None:
     shop.accept(broken("1"))
     shop.deliveries.drain(shop.source_id)
     assert [row.target for row in rows(shop)] == ["source"]
+
+
 def test_a_turn_that_the_database_breaks_off_gives_its_claims_back(recorded: Shop) -> None:
     shop = recorded
     shop.accept(broken("2"))

@@ -1,0 +1,159 @@
+"""``hub torture`` itself: a short run agrees, and with any one safety switched off the judge reports a miss.
+
+All runs go on at the same time, because most of what they do is wait. Longer ones: ``hub torture``
+(docs/reliability.md).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.torture import judge
+from hub.torture.child import BREAKS
+
+#: Safety -> what the run needs to show that it is missing.
+BROKEN = {
+    "attempt": ("--receipts", "40", "--registers", "2"), "find": ("--receipts", "40", "--registers", "2"),
+    "dedupe": ("--receipts", "20", "--registers", "2"), "bell": ("--receipts", "10", "--registers", "2"),
+    # Time enough for a host to fall asleep more than once.
+    "fence": ("--receipts", "140", "--registers", "6")}
+#: Seconds that any of them may take on a machine that does other things, too.
+PATIENCE = 400
+pytestmark = pytest.mark.timeout(PATIENCE)
+
+
+@dataclass
+class Played:
+    """One run: what it said, and the folder that it kept."""
+
+    code: int
+    verdict: dict[str, Any]
+    words: str
+    folder: Path
+
+
+def _played(process: subprocess.Popen[str], folder: Path) -> Played:
+    said, words = process.communicate(timeout=PATIENCE)
+    return Played(process.returncode, json.loads(said) if said.startswith("{") else {}, words, folder)
+
+
+def _start(folder: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "hub", "torture", "--seed", "1", "--json", "--keep", str(folder), *more],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Played]]:
+    """Every run by the safety that it lacks; "" lacks none."""
+    folder = tmp_path_factory.mktemp("torture")
+    running = {"": _start(folder / "whole", "--registers", "4", "--receipts", "60"), **{
+        name: _start(folder / name, "--break", name, *more) for name, more in BROKEN.items()}}
+    try:
+        yield {name: _played(process, folder / (name or "whole")) for name, process in running.items()}
+    finally:
+        for process in running.values():
+            process.terminate()
+
+
+@pytest.fixture
+def kept(runs: dict[str, Played], tmp_path: Path) -> Path:
+    """What the whole run kept, to be forged."""
+    return Path(shutil.copytree(runs[""].folder, tmp_path / "kept", ignore=shutil.ignore_patterns("*.sock")))
+
+
+def test_a_short_run_agrees_and_each_safety_that_is_switched_off_is_missed(runs: dict[str, Played], kept: Path) -> None:
+    whole = runs[""]
+    assert whole.code == 0 and whole.verdict["agree"], whole.verdict.get("misses") or whole.words
+    assert whole.verdict["orders"] == whole.verdict["documents"] == 60 == whole.verdict["reports"]
+    assert whole.verdict["faults_changed"] > 10 and whole.verdict["worst_rest"] <= 60
+    assert set(BROKEN) == set(BREAKS)
+    seen = {name: {one["what"] for one in runs[name].verdict.get("misses", ())} for name in BROKEN}
+    assert all(runs[name].code == 1 and seen[name] for name in BROKEN), \
+        {name: runs[name].words for name in BROKEN if not seen[name]}
+    for name in ("dedupe", "fence"):
+        assert "printed 2 times" in seen[name], (name, seen[name])
+    assert seen["find"] & {"printed 2 times", "printed, and queued"}
+    assert any(one.startswith(("lost", "not printed")) for one in seen["bell"])
+    assert any(one.startswith(("printed 2 times", "not printed", "printed, and")) for one in seen["attempt"])
+    for what, (forge, miss) in FORGED.items():
+        folder = kept.with_name(what.replace(" ", "-"))
+        shutil.copytree(kept, folder)
+        forge(folder)
+        # As whoever doubts a run would: another interpreter without any package.
+        done = subprocess.run([sys.executable, "-I", "-S", judge.__file__, str(folder)], capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert done.returncode == 1, (what, done.stderr)
+        assert miss in {one["what"] for one in json.loads(done.stdout)["misses"]}, what
+
+
+# -- what a judge must see -------------------------------------------------------------------------------------------
+
+
+def _changed(folder: Path, name: str, change: Callable[[Any], None]) -> None:
+    file = folder / f"{name}.json"
+    value = json.loads(file.read_text("utf-8"))
+    change(value)
+    file.write_text(json.dumps(value), "utf-8")
+
+
+def _paper(change: Callable[[list[dict[str, Any]]], None]) -> Callable[[Path], None]:
+    """Forges the paper of the first register that printed something for the hub; what a person sold is left out."""
+    def forge(folder: Path) -> None:
+        for number in range(4):
+            documents = json.loads((folder / f"register-{number}.json").read_text("utf-8"))
+            if any(not one["counter"] for one in documents):
+                _changed(folder, f"register-{number}", lambda value: change(
+                    [one for one in value if not one["counter"]] and value))
+                return
+    return forge
+
+
+def _ours(value: list[dict[str, Any]]) -> dict[str, Any]:
+    return next(one for one in value if not one["counter"])
+
+
+def _twice(value: list[dict[str, Any]]) -> None:
+    value.append({**_ours(value), "number": 99_999})
+
+
+def _other_sum(value: list[dict[str, Any]]) -> None:
+    _ours(value).update(total=1, card=1, cash=0)
+
+
+def _other_line(value: list[dict[str, Any]]) -> None:
+    one = _ours(value)
+    one["lines"][0][1] += 1
+
+
+def _other_register(value: list[dict[str, Any]]) -> None:
+    _ours(value)["inn"] = "7710140679"
+
+
+def _untold(folder: Path) -> None:
+    _changed(folder, "source-0", lambda value: value["told"].clear())
+
+
+def _unasked(folder: Path) -> None:
+    _changed(folder, "source-0", lambda value: value["sent"].pop())
+
+
+#: What is forged in a good run -> (how, the miss that must be reported).
+FORGED: dict[str, tuple[Callable[[Path], None], str]] = {
+    "gone": (_paper(lambda value: value.remove(_ours(value))), "recorded, and not on paper"),
+    "twice": (_paper(_twice), "printed 2 times"),
+    "other sum": (_paper(_other_sum), "printed with another sum or payment"),
+    "other line": (_paper(_other_line), "printed with other lines"),
+    "other register": (_paper(_other_register), "printed on another organisation's register"),
+    "untold": (_untold, "its source was not told of this document"),
+    "unasked": (_unasked, "printed, and nobody ordered it"),
+}
