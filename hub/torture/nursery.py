@@ -54,11 +54,10 @@ class Forked:
         """kill -9."""
         self.send_signal(signal.SIGKILL)
 
-    def close(self) -> None:
-        """Lets go of it."""
+    def __del__(self) -> None:
+        # Not sooner: another thread may just be asking whether it lives.
         if self._file is not None:
             os.close(self._file)
-            self._file = None
 
 
 class Nursery:

@@ -54,10 +54,8 @@ class Child:
         threading.Thread(target=self._copy, args=(words,), daemon=True).start()
 
     def _forget(self) -> None:
-        """Lets go of one that has ended."""
-        if self.process is not None:
-            self.process.close()
-            self.process = None
+        """Lets go of one that has ended; only by whoever starts the next."""
+        self.process = None
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
@@ -69,46 +67,49 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        process = self.process
+        return process is not None and process.poll() is None
 
     @property
     def pid(self) -> int:
-        return self.process.pid if self.process is not None else 0
+        process = self.process
+        return process.pid if process is not None else 0
 
     @property
     def held(self) -> bool:
         """Whether it has been stopped by SIGSTOP."""
-        if not self.alive or self.process is None:
+        process = self.process
+        if process is None or process.poll() is not None:
             return False
         with contextlib.suppress(OSError):
-            return Path(f"/proc/{self.process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] == "T"
+            return Path(f"/proc/{process.pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] == "T"
         return False
 
     def signal(self, number: int) -> None:
         """A signal to the process, if it lives."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(number)
+        if (process := self.process) is not None:
+            process.send_signal(number)
 
     def kill(self) -> None:
         """kill -9, and gone when this returns."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self._forget()
+        if (process := self.process) is not None:
+            process.kill()
+            process.wait()
 
     def wait_dead(self, seconds: float) -> None:
         """Until the process that was told to kill itself has done so."""
-        if self.process is not None:
-            self.process.wait(seconds)
+        if (process := self.process) is not None:
+            process.wait(seconds)
 
     def limit(self, size: int | None) -> None:
         """No file that it writes may grow beyond ``size`` bytes; None takes the limit away. The system refuses the
         write itself, as on a full disk, for root as for anybody."""
-        if self.process is None or self.process.poll() is not None:
+        process = self.process
+        if process is None or process.poll() is not None:
             return
         with contextlib.suppress(OSError):
-            _, hard = resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
+            _, hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
 
 
 class Hub:
