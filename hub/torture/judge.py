@@ -326,11 +326,18 @@ class Effects:
         olds = {one["storage_number"] for one in self.world.attempts if one["register_id"] == fault["register"]}
         return self._register(fault) and len(olds) > 1
 
+    def _gone(self, fault: Row) -> bool:
+        """The register stepped back for a while."""
+        return any(one["event"] == "register_gone" and one["register"] == fault["register"]
+                   and fault["at"] - 0.5 <= one["t"] <= fault["until"] + 10.0 for one in self.world.log)
+
+    def _paper_after(self, fault: Row) -> bool:
+        """The receipt in hand did not end at once, or what came next waited for paper."""
+        return self._register(fault) or self._gone(fault)
+
     def _register_clock(self, fault: Row) -> bool:
         """The register refused to work by that clock, or a record's own time is not that of the day."""
-        gone = any(one["event"] == "register_gone" and one["register"] == fault["register"]
-                   and fault["at"] - 0.5 <= one["t"] <= fault["until"] + 10.0 for one in self.world.log)
-        return gone or any(one["register_id"] == fault["register"] and fault["at"] - 1.0 <= unix(one["created_at"])
+        return self._gone(fault) or any(one["register_id"] == fault["register"] and fault["at"] - 1.0 <= unix(one["created_at"])
                    <= fault["until"] + AFTER and abs(unix(one["printed_at"]) - unix(one["created_at"])) > 600
                    for one in self.world.records)
 
