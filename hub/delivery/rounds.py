@@ -88,8 +88,11 @@ class Rounds(ABC):
                         break
             more = True
         except DatabaseAway:
-            # Given back by the next turn: nobody else would touch them until their claims end.
-            self._left[number] = held
+            # Nobody else would touch them until their claims end: given back now, or by our next turn.
+            try:
+                self._release(held)
+            except DatabaseAway:
+                self._left[number] = held
             raise
         except KeyMissing as problem:
             log.warning("secrets_closed", target=target, error=str(problem))

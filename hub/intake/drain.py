@@ -109,8 +109,11 @@ class Drains:
                         break
             more = True
         except DatabaseAway:
-            # Given back by the next turn: nobody else would touch them until their claims end.
-            self._left[source_id] = held
+            # Nobody else would touch them until their claims end: given back now, or by our next turn.
+            try:
+                self._release(held)
+            except DatabaseAway:
+                self._left[source_id] = held
             raise
         except KeyMissing as problem:
             self._trouble(source_id, Text("The source's secrets cannot be opened: {words}.",

@@ -337,9 +337,10 @@ class Effects:
 
     def _register_clock(self, fault: Row) -> bool:
         """The register refused to work by that clock, or a record's own time is not that of the day."""
-        return self._gone(fault) or any(one["register_id"] == fault["register"] and fault["at"] - 1.0 <= unix(one["created_at"])
-                   <= fault["until"] + AFTER and abs(unix(one["printed_at"]) - unix(one["created_at"])) > 600
-                   for one in self.world.records)
+        return self._gone(fault) or any(
+            one["register_id"] == fault["register"]
+            and fault["at"] - 1.0 <= unix(one["created_at"]) <= fault["until"] + AFTER
+            and abs(unix(one["printed_at"]) - unix(one["created_at"])) > 600 for one in self.world.records)
 
     def _died(self, fault: Row) -> bool:
         """What a process had in hand was taken over: a receipt's fate was looked up, an event or a report was
