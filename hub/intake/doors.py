@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,6 +64,9 @@ KEPT_HEADERS = ("content-type", "content-length", "user-agent", "host")
 #: Name under which all headers of a kept request stand, encrypted.
 SEALED = "sealed"
 
+#: A gateway's source is marked as heard so often.
+HEARD_SECONDS = 60.0
+
 _inbox, _raw, _source = table(Inbox), table(RawRequest), table(SourceRow)
 log = structlog.get_logger("hub.intake")
 
@@ -75,6 +79,8 @@ class Doors:
         self.db: Database = sources.db
         self.counts: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
+        #: Source -> when it was last marked as heard, on the monotonic clock.
+        self._heard: dict[int, float] = {}
 
     def answer(self, plugin: str, public_id: str, token: str, request: Request) -> Answer | None:
         """The answer to a request at ``/in/<plugin>/<public id>/<token>``; None when there never was such a plugin."""
@@ -102,6 +108,16 @@ class Doors:
         if plugin in self.sources.catalogue.gateways:
             return self._gateway(kind, source, request)
         return self._receive(kind, source, request, token)
+
+    def note_heard(self, connection: Connection, source: SourceFacts) -> None:
+        """Notes that a gateway's shop is alive, at most once a minute: its receipts pass the inbox by. A row that
+        another transaction holds is left alone, so that batches never wait for each other here."""
+        now = time.monotonic()
+        if now - self._heard.get(source.id, -HEARD_SECONDS) < HEARD_SECONDS:
+            return
+        self._heard[source.id] = now
+        free = select(_source.c.id).where(_source.c.id == source.id).with_for_update(key_share=True, skip_locked=True)
+        connection.execute(update(_source).where(_source.c.id.in_(free)).values(last_event_at=utcnow()))
 
     def at_root(self, plugin: str, request: Request) -> Answer:
         """The answer of a gateway at one of its paths at the hub's root: there the request names its account."""
@@ -367,6 +383,7 @@ class SourceIntake:
     def put(self, connection: Connection, ready: Ready, actor: str = "") -> Stored:
         """Stores what is ready inside a transaction of the caller, who calls :meth:`rung` after its commit."""
         raw_id = int(_INSERT_RAW.run(connection, ready.raw).fetchone()[0])
+        self._doors.note_heard(connection, self._source)
         return store(connection, self._source, ready.prepared, actor=actor or f"gateway:{self._source.plugin}",
                      raw_id=raw_id)
 

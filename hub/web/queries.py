@@ -252,9 +252,14 @@ def event(session: Session, organisation_id: int, public_id: str) -> tuple[Inbox
 
 
 def last_event_at(session: Session, organisation_id: int) -> dict[int, datetime]:
-    """When each source was heard last."""
-    rows = session.execute(select(Inbox.source_id, func.max(Inbox.created_at))
-                           .where(Inbox.organisation_id == organisation_id).group_by(Inbox.source_id)).all()
-    return {int(one): at for one, at in rows}
+    """When each source was heard last. Receipts of a gateway pass the inbox by: there its own note says it."""
+    heard: dict[int, datetime] = {}
+    for rows in (select(Inbox.source_id, func.max(Inbox.created_at))
+                 .where(Inbox.organisation_id == organisation_id).group_by(Inbox.source_id),
+                 select(SourceRow.id, SourceRow.last_event_at)
+                 .where(SourceRow.organisation_id == organisation_id, SourceRow.last_event_at.is_not(None))):
+        for one, at in session.execute(rows).all():
+            heard[int(one)] = max(at, heard.get(int(one), at))
+    return heard
 
 

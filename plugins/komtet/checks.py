@@ -55,7 +55,8 @@ def identity(check: Mapping[str, Any]) -> tuple[Any, str]:
     raw = check.get("external_id", check.get("task_id"))
     if raw is None or raw == "":
         raise Fault(NO_ID, place="external_id")
-    return raw, read.text({"external_id": raw}, "external_id", required=True, longest=LONGEST_ID)
+    said = read.text({"external_id": raw}, "external_id", required=True, longest=LONGEST_ID)
+    return raw.replace("\x00", "") if isinstance(raw, str) else raw, said
 
 
 def key_of(external_id: str, intent: str, lines: Sequence[OrderLine]) -> str:

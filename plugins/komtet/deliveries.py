@@ -154,6 +154,7 @@ class Deliveries(Kept):
         """The order's fields under the names of the answer; an unknown key is kept out."""
         if not isinstance(body, Mapping):
             raise Fault(NO_OBJECT)
+        body = read.plain(body)
         client = body if version == 1 else read.thing(body, "client")
         prefix = "client_" if version == 1 else ""
         company = body if version == 1 else read.thing(body, "company")

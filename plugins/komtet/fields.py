@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -36,6 +37,8 @@ TOO_LONG = Text("is longer than {most} characters", "длиннее {most} зн�
 TOO_MANY = Text("has more than {most} entries", "содержит больше {most} элементов")
 TOO_LARGE = Text("{value} is too large", "{value} — слишком много")
 FRACTION = Text("{value} has fractions of a kopeck", "{value} — есть доли копейки")
+NOT_PLAIN = Text("the body holds a character or a number that cannot be kept",
+                 "в теле запроса есть символ или число, которое нельзя сохранить")
 NO_PHONE = Text("must be a list of phone numbers", "должно быть списком телефонов")
 
 
@@ -127,6 +130,24 @@ def money(data: Mapping[str, Any], name: str, code: str = "VLD00") -> Money:
     if near is None:
         raise Fault(FRACTION.with_(value=value), code, name)
     return Money.of(near)
+
+
+def plain(value: Any) -> Any:
+    """JSON as every database and every client can have it back: what is kept as it came may hold neither half a
+    character nor a number that JSON has no word for; NULs are taken out."""
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as problem:
+        raise Fault(NOT_PLAIN) from problem
+    return _without_nul(value)
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, Mapping):
+        return {str(name).replace("\x00", ""): _without_nul(below) for name, below in value.items()}
+    return [_without_nul(one) for one in value] if isinstance(value, list) else value
 
 
 def flag(data: Mapping[str, Any], name: str) -> bool | None:

@@ -320,6 +320,18 @@ def test_a_batch_is_read_whole_before_any_of_it_is_stored() -> None:
         assert shop.ask(signed("POST", "/api/shop/v1/queues/7/multi-tasks", wrong))[0] == 422
 
 
+@pytest.mark.parametrize("more", [{"x": "\ud800"}, {"\ud800": 1}, {"x": float("nan")}, {"x": [float("inf")]}])
+def test_an_order_that_could_not_be_given_back_is_refused(more: dict[str, Any]) -> None:
+    """Half a character and a number that JSON has no word for: refused with a reason, and no later page is spoilt."""
+    shop, item = Shop(), {"order_item_id": "1", "name": "Пицца", "price": 500, "quantity": 1, "total": 500, "vat": "no"}
+    placed = {"order_id": "A1", "sno": 1, "items": [{**item, **more}]}
+    status, body = shop.ask(signed("POST", "/api/shop/v1/orders", placed))
+    assert (status, body["code"]) == (422, "VLD00") and "нельзя сохранить" in body["description"]
+    placed["items"] = [{**item, "x": "a\x00b"}]
+    status, body = shop.ask(signed("POST", "/api/shop/v1/orders", placed))
+    assert status == 200 and body["items"][0]["x"] == "ab"
+
+
 _JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
                      lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from(
                          ["name", "price", "sum", "type", "quantity", "total", "vat", "inn", "phones", "x"]), below,

@@ -10,8 +10,12 @@ from hub_plugins.komtet.driver import KomtetDriver
 from hub_plugins.komtet.gateway import KomtetGateway
 from sqlalchemy import select
 
+from hub import office
 from hub.store import Register, SourceRow
-from tests.plugins.komtet.support import KEY, SHOP
+from hub.web.app import create_app
+from tests.browser.live import serving
+from tests.plugins.komtet.hubs import put
+from tests.plugins.komtet.support import KEY, SHOP, v2
 from tests.web.world import World, make, post
 
 
@@ -20,6 +24,8 @@ def world(tmp_path: Path) -> World:
     made = make(tmp_path / "hub", "https://hub.example.ru").with_owner()
     made.catalogue.gateways["komtet"] = KomtetGateway
     made.catalogue.drivers |= {"komtet": KomtetDriver, "komtet_agent": KomtetAgent}
+    # Once more, for the addresses at the root.
+    made.app = create_app(made.config, made.db, made.vault, made.catalogue, made.bell)
     return made
 
 
@@ -54,3 +60,20 @@ def test_a_queue_that_is_no_number_is_named_at_its_field(world: World, given: st
     said = post(world.client(), "/registers/new/komtet", title="Касса", zone="Europe/Moscow", **{
         "s.shop_id": SHOP, "s.key": KEY, "s.queue": given, "s.version": "2", "s.host": "https://kassa.komtet.ru"})
     assert said.status_code == 422 and 'id="s-queue-e"' in said.text
+
+
+def test_the_page_says_that_the_shop_was_heard_and_what_of_it_could_not_be_taken(world: World) -> None:
+    client = world.client()
+    with world.db.write() as session:
+        row = office.add_source(session, world.vault, "test", world.org.id, "komtet", "Магазин",
+                                KomtetGateway.settings, {"shop_id": SHOP, "key": KEY, "queue": 7})
+    page = f"/connectors/{row.public_id}"
+    assert "пока ничего не приходило" in client.get(page).text
+    with serving(world.app) as host:
+        assert put(host).status_code == 200
+        shown = client.get(page).text
+        assert "пока ничего не приходило" not in shown and "Каждый запрос принят" in shown
+        assert "ещё не было" not in client.get("/connectors").text
+        assert put(host, v2(external_id="bad", payments=[])).status_code == 422
+    shown = client.get(page).text
+    assert "не указана оплата" in shown and "malformed" not in shown
