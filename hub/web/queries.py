@@ -254,11 +254,12 @@ def event(session: Session, organisation_id: int, public_id: str) -> tuple[Inbox
 def last_event_at(session: Session, organisation_id: int) -> dict[int, datetime]:
     """When each source was heard last. Receipts of a gateway pass the inbox by: there its own note says it."""
     heard: dict[int, datetime] = {}
-    for rows in (select(Inbox.source_id, func.max(Inbox.created_at))
-                 .where(Inbox.organisation_id == organisation_id).group_by(Inbox.source_id),
-                 select(SourceRow.id, SourceRow.last_event_at)
-                 .where(SourceRow.organisation_id == organisation_id, SourceRow.last_event_at.is_not(None))):
-        for one, at in session.execute(rows).all():
+    noted = session.execute(select(SourceRow.id, SourceRow.last_event_at)
+                            .where(SourceRow.organisation_id == organisation_id)).all()
+    came = session.execute(select(Inbox.source_id, func.max(Inbox.created_at))
+                           .where(Inbox.organisation_id == organisation_id).group_by(Inbox.source_id)).all()
+    for one, at in (*noted, *came):
+        if at is not None:
             heard[int(one)] = max(at, heard.get(int(one), at))
     return heard
 
