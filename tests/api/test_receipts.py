@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from hub.store import ReceiptRow, table
+from hub.store import ReceiptRow, SourceRow, table
 from tests.api.support import Shop, body
 
 RECEIPT = table(ReceiptRow)
@@ -167,3 +167,17 @@ def test_a_marking_code_keeps_its_group_separators(shop: Shop) -> None:
     assert made.status_code == 201 and made.json["lines"][0]["marking"] == code, made.json
     wrong = shop.post("/receipts", body("marked-2", lines=[{**lines[0], "marking": "01\x0046"}]))
     assert wrong.status_code == 422 and wrong.json["errors"][0]["field"] == "lines[0].marking"
+
+
+def test_a_shop_that_sends_receipts_was_heard(any_shop: Shop) -> None:
+    """Its receipts pass the inbox by, and the page must not say that nothing came."""
+    def heard() -> Any:
+        with any_shop.world.db.session() as session:
+            return session.get_one(SourceRow, any_shop.row.id).last_event_at
+
+    assert heard() is None
+    assert any_shop.post("/receipts", body()).status_code == 201
+    first = heard()
+    assert first is not None
+    assert any_shop.post("/receipts", body("order-2")).status_code == 201
+    assert heard() == first, "noted at most once a minute"
