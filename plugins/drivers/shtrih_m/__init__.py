@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hub import hookimpl
 
 if TYPE_CHECKING:
-    from hub.contracts import Driver, Scenario
+    from hub.contracts import Driver, Scenario, TortureRegister
 
 # Imports stand inside the hooks: the simulator's own process imports this package too and must not need the driver,
 # which is written by another hand and shares no code with it.
@@ -41,3 +41,11 @@ def hub_demos() -> Iterable[type[Scenario]]:
     from hub_plugins.drivers.shtrih_m.demo import ShtrihDay
 
     return [ShtrihDay]
+
+
+@hookimpl
+def hub_torture() -> Iterable[type[TortureRegister]]:
+    """``hub torture --drivers shtrih_m``."""
+    from hub_plugins.drivers.shtrih_m.torture import TorturedShtrih
+
+    return [TorturedShtrih]

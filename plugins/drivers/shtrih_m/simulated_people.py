@@ -58,17 +58,37 @@ class ControlServer(HttpSimulator):
         """The cable is in again."""
         self.device.plug()
 
+    def do_hits(self) -> list[dict[str, Any]]:
+        """The strikes with a note that came to pass."""
+        return list(self.device.strikes.hits)
+
+    def do_condition(self) -> dict[str, Any]:
+        """How it is, without the documents."""
+        return {"powered": self.device.powered, "conditions": sorted(self.register.conditions)}
+
+    def do_last_at(self) -> str:
+        """The time of the storage's last document; empty when there is none."""
+        last = self.register.memory.last_at
+        return last.isoformat() if last else ""
+
+    def do_cut(self) -> None:
+        """Cuts the connection that stands now; another may be made at once."""
+        self.device.cut()
+
     # -- hands ---------------------------------------------------------------------------------------------------
 
     def do_load_paper(self) -> None:
         """A new roll."""
         self.register.conditions.discard("no_paper")
 
-    def do_replace_storage(self) -> str:
-        """A new fiscal storage: its number. Only with the shift closed."""
+    def do_replace_storage(self, force: bool = False) -> str:
+        """A new fiscal storage: its number. Only with the shift closed; ``force`` does it in spite of that, which real
+        registers refuse."""
         with self.register.lock:
-            if self.register.memory.shift is not None or self.register.receipt is not None:
+            if not force and (self.register.memory.shift is not None or self.register.receipt is not None):
                 raise ValueError("the shift is open")
+            if force and self.register.receipt is not None:
+                self.register.end()
             self.register.conditions -= {"storage_full", "ofd_overdue"}
             return self.register.new_storage()
 
@@ -120,6 +140,18 @@ class ControlServer(HttpSimulator):
         self._good(b"\xff\x45" + password + amount.to_bytes(5, "little") + bytes(75 + 1 + 30)
                    + bytes((self.register.card.tax_systems & -self.register.card.tax_systems,)))
         return self.documents()[-1]
+
+    def do_counter_sale(self, amount: int = 10_000) -> dict[str, Any]:
+        """The same as one act, between two commands of the host: refused while a receipt is open or no shift is."""
+        with self.register.lock:
+            if self.register.receipt is not None or self.register.memory.shift is None or not self.device.powered:
+                raise ValueError("the register is not free")
+            # What waits to hit the host's receipt is not for this one.
+            trap, self.register.trap = self.register.trap, None
+            try:
+                return self.do_foreign_sale(amount)
+            finally:
+                self.register.trap = trap
 
     def do_leave_open(self, amount: int = 10_000, name: str = "Товар", kind: int = 1) -> None:
         """Somebody begins a receipt and walks away."""
