@@ -1,4 +1,8 @@
-"""Brings a database to the schema of this version. Real migrations, each tested up from the first."""
+"""Brings a database to the schema of this version. Real migrations, each tested up from the first.
+
+An empty database gets the whole schema at once, from the models: Alembic and its migrations are not loaded on the first
+start, which is the one that a newcomer watches. A test holds both ways against each other.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,10 @@ import time
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from hub.store.base import Base
 from hub.store.database import Database, DatabaseAway
 
 #: The newest revision; a test holds it against the folder.
@@ -30,21 +35,37 @@ def upgrade(db: Database) -> bool:
     """Migrates to HEAD; True when something was done. Safe to call from several processes at once."""
     if revision(db) == HEAD:
         return False
-    from alembic import command
-    from alembic.config import Config as AlembicConfig
-
-    settings = AlembicConfig()
-    settings.set_main_option("script_location", str(files("hub.store") / "migrations"))
     try:
         # SQLite: BEGIN IMMEDIATE is the lock; DDL is transactional on both databases.
         with db.engine.connect().execution_options(hub_write=True) as connection, connection.begin():
             if not db.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
-            settings.attributes["connection"] = connection
-            command.upgrade(settings, "head")
+            if inspect(connection).get_table_names():
+                migrate(connection)
+            else:
+                create(connection)
     except DBAPIError as problem:
         raise DatabaseAway(str(problem.orig)) from problem
     return True
+
+
+def migrate(connection: Connection, target: str = "head") -> None:
+    """Runs the migrations that a database lacks, inside the caller's transaction."""
+    from alembic import command
+    from alembic.config import Config as AlembicConfig
+
+    settings = AlembicConfig()
+    settings.set_main_option("script_location", str(files("hub.store") / "migrations"))
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, target)
+
+
+def create(connection: Connection) -> None:
+    """The whole schema in an empty database, marked as HEAD for the migrations to come."""
+    Base.metadata.create_all(connection)
+    version = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
+    version.create(connection)
+    connection.execute(version.insert().values(version_num=HEAD))
 
 
 def wait_until_current(db: Database, seconds: float, stop: Any = None) -> bool:
