@@ -103,6 +103,33 @@ def _devices(options: argparse.Namespace) -> int:
     return 0
 
 
+def _recorded(options: argparse.Namespace, work: Any) -> int:
+    """Runs a recording or a replay: 1 when it does not fit or cannot be done, 2 for wrong use."""
+    from hub import sessions
+    from hub.registers.transports import BadAddress
+    from hub.store import DatabaseAway
+
+    try:
+        seen, differs = work(sessions)
+    except (sessions.Unfit, BadAddress) as problem:
+        print(f"hub: {problem.reason.say(options.language)}", file=sys.stderr)
+        return 1 if isinstance(problem, sessions.Unfit) else 2
+    except (sessions.BadRecording, DatabaseAway, OSError, UnicodeDecodeError) as problem:
+        print(f"hub: {problem}", file=sys.stderr)
+        return 2
+    _print({"seen": seen, "differs": differs}, options.json, [*seen, *([f"✗ {differs}"] if differs else [])])
+    return 1 if differs else 0
+
+
+def _devices_record(options: argparse.Namespace) -> int:
+    return _recorded(options, lambda sessions: (
+        sessions.record(config.load(), options.register, options.file, options.driver), ""))
+
+
+def _devices_replay(options: argparse.Namespace) -> int:
+    return _recorded(options, lambda sessions: sessions.replay(config.load(), options.file))
+
+
 def _simulate(options: argparse.Namespace) -> int:
     from hub.plugins import discover
 
@@ -344,6 +371,13 @@ def parser() -> argparse.ArgumentParser:
     ports.add_argument("--address", action="append", default=[], metavar="ADDRESS",
                        help="ask there too: tcp://192.168.1.50:7778, /dev/ttyS0; may be repeated")
     ports.add_argument("--list", action="store_true", help="open nothing, ask nobody")
+    tapes = ports.add_subparsers(dest="devices_command", metavar="COMMAND")
+    taped = add("record", _devices_record, "look at a register, and keep every byte in a file for a bug report", tapes)
+    taped.add_argument("register", metavar="ADDRESS", help="tcp://192.168.1.50:7778, /dev/ttyUSB0")
+    taped.add_argument("file", type=Path, metavar="FILE", help="holds no personal data and no passwords")
+    taped.add_argument("--driver", default="", metavar="NAME", help="without it, whoever recognises the register")
+    add("replay", _devices_replay, "play such a file against its driver, without a register", tapes).add_argument(
+        "file", type=Path, metavar="FILE")
     add("openapi", _openapi, "the document of the hub's own API").add_argument(
         "file", nargs="?", type=Path, help="write it there; without it, to the terminal")
     simulate = commands.add_parser("simulate", help="run a simulator of another system or register")

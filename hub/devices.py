@@ -39,16 +39,16 @@ _MARKS = {"ours": "✓", "found": "✓", "silent": "–", "busy": "!", "closed":
 def look(config: Config, more: Iterable[str] = (), asking: bool = True) -> list[Finding]:
     """What hangs on this machine; with ``asking`` off nothing is opened. Raises BadAddress, DatabaseAway."""
     drivers = discover(config.plugins_off).drivers.values()
-    known = _known(config)
-    places = discovery.places(drivers, [*discovery.configured(config.devices), *more], known)
+    mine = known(config)
+    places = discovery.places(drivers, [*discovery.configured(config.devices), *more], mine)
     if asking:
-        return discovery.search(places, drivers, known)
-    whose = discovery.owners(known, places)
+        return discovery.search(places, drivers, mine)
+    whose = discovery.owners(mine, places)
     return [Finding(one, "ours", kept=whose[one.key]) if one.key in whose else Finding(one, "waiting")
             for one in places]
 
 
-def _known(config: Config) -> list[Kept]:
+def known(config: Config) -> list[Kept]:
     """The registers and printers of this installation, whose ports are left alone; none where there is no database
     yet. DatabaseAway when that cannot be told: then no port may be opened."""
     if config.is_sqlite and not Path(make_url(config.database_url).database or "").exists():

@@ -113,6 +113,11 @@ def choices(of: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     return {}
 
 
+def needs_more(of: argparse.ArgumentParser) -> bool:
+    """Whether a parser does nothing without a subcommand."""
+    return any(isinstance(action, argparse._SubParsersAction) and action.required for action in of._actions)
+
+
 def quoted(text: str) -> Iterator[str]:
     """What a page shows as code: blocks' lines and spans."""
     for block in re.findall(r"^```.*?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
@@ -131,7 +136,7 @@ def unknown(text: str) -> list[str]:
             options = {option for action in here._actions for option in action.option_strings}
             free = here.prog.endswith("simulate")
             asked = [one.partition("=")[0] for one in rest if one.startswith("--")]
-            if choices(here) or here.prog == "hub" or (not free and any(one not in options for one in asked)):
+            if needs_more(here) or here.prog == "hub" or (not free and any(one not in options for one in asked)):
                 wrong.append(f"hub {words}")
     return wrong
 
