@@ -29,6 +29,7 @@ from hub.store.receipts import (
     BUYER,
     RECEIPT,
     another_key,
+    begun,
     buyer_values,
     change,
     happened,
@@ -81,6 +82,8 @@ class Prepared:
     within: int = 5
     urgent: bool = False
     register_id: int | None = None
+    #: Of ``terms``, where it was made with them.
+    terms_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Ruled:
     approval: bool
     within: int
     urgent: bool
+    digest: str
 
 
 #: What was made of each source's facts last: they are read anew every few seconds, orders come faster.
@@ -115,7 +119,7 @@ def ruled(source: SourceFacts, register_id: int | None = None) -> Ruled:
                              "advertising": effective.advertising.value},
                 "levels": effective.origins(), "disputed": sorted(agreement.disputed)}
     made = Ruled(terms, snapshot, effective.approve_returns.value, effective.record_within.value,
-                 effective.urgent.value)
+                 effective.urgent.value, digest_of(snapshot))
     if register_id is None:
         if len(_ruled) > 10_000:
             _ruled.clear()
@@ -197,7 +201,7 @@ def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: dateti
         problems = (Problem("template_broken", "template", {"reason": problem.text}),)
     return Prepared(order, receipt, problems, content_hash(order), rules.snapshot,
                     rules.approval and order.kind.is_return, rules.within,
-                    rules.urgent if order.urgent is None else order.urgent, register_id)
+                    rules.urgent if order.urgent is None else order.urgent, register_id, rules.digest)
 
 
 def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, actor: str, raw_id: int | None = None,
@@ -230,11 +234,10 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
         "organisation_id": source.organisation_id, "receipt_id": receipt_id, "public_id": new_public_id("buy"),
         "created_at": now, "row_version": 1, **buyer_values(order, contact)})
     place = (source.organisation_id, receipt_id)
-    happened(connection, place, "", "accepted", actor, "received", {"order": order.number}, now)
     if state != "invalid":
-        happened(connection, place, "accepted", state, "hub", "built" if state == "queued" else "needs_approval", None,
-                 now)
+        begun(connection, place, state, actor, order.number, "built" if state == "queued" else "needs_approval", now)
         return Stored("accepted", receipt_id, state, public_id, at=now)
+    happened(connection, place, "", "accepted", actor, "received", {"order": order.number}, now)
     _is_invalid(connection, source, receipt_id, prepared.problems)
     happened(connection, place, "accepted", "invalid", "hub", "rules",
              {"problems": [one.to_json() for one in prepared.problems]}, now)
@@ -318,11 +321,12 @@ def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, no
         "settlement_place": receipt.settlement_place if receipt else "", **fits(receipt),
         "document": strip_receipt(receipt) if receipt else None, "order_data": strip_order(order),
         "problems": [one.to_json() for one in prepared.problems], "reason": None,
-        "snapshot_id": _snapshot_id(connection, source, prepared.terms, now) if receipt else None}
+        "snapshot_id": _snapshot_id(connection, source, prepared, now) if receipt else None}
 
 
-def _snapshot_id(connection: Connection, source: SourceFacts, content: Mapping[str, Any], now: datetime) -> int:
-    digest = digest_of(content)
+def _snapshot_id(connection: Connection, source: SourceFacts, prepared: Prepared, now: datetime) -> int:
+    content = prepared.terms
+    digest = prepared.terms_digest or digest_of(content)
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     look = {"organisation": source.organisation_id, "digest": digest}
     found = _FIND_SNAPSHOT.run(connection, look).fetchone()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, null, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.contracts import ReceiptView
@@ -69,6 +69,27 @@ def happened(connection: Connection, receipt: tuple[int, int], state_from: str, 
 _INSERT_EVENT = Hot(insert(EVENT).values({name: bindparam(name) for name in (
     "organisation_id", "receipt_id", "state_from", "state_to", "actor", "cause", "details", "at", "created_at",
     "row_version", "public_id")}))
+
+
+def begun(connection: Connection, receipt: tuple[int, int], state: str, actor: str, order_number: str, cause: str,
+          now: datetime) -> None:
+    """The two events with which a receipt begins, in one statement: it was accepted, and went on to ``state``, of which
+    nobody is told."""
+    assert state not in TOLD
+    _INSERT_BEGUN.run(connection, {
+        "organisation": receipt[0], "receipt": receipt[1], "by": actor, "order": {"order": order_number},
+        "state": state, "because": cause, "now": now, "first": new_public_id("rev"), "second": new_public_id("rev")})
+
+
+_INSERT_BEGUN = Hot(insert(EVENT).values([
+    {"organisation_id": bindparam("organisation"), "receipt_id": bindparam("receipt"),
+     "state_from": literal_column("''"), "state_to": literal_column("'accepted'"), "actor": bindparam("by"),
+     "cause": literal_column("'received'"), "details": bindparam("order"), "at": bindparam("now"),
+     "created_at": bindparam("now"), "row_version": literal_column("1"), "public_id": bindparam("first")},
+    {"organisation_id": bindparam("organisation"), "receipt_id": bindparam("receipt"),
+     "state_from": literal_column("'accepted'"), "state_to": bindparam("state"), "actor": literal_column("'hub'"),
+     "cause": bindparam("because"), "details": null(), "at": bindparam("now"), "created_at": bindparam("now"),
+     "row_version": literal_column("1"), "public_id": bindparam("second")}]))
 
 
 #: States of which the hub's own webhooks tell.
