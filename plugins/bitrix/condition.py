@@ -187,6 +187,11 @@ def was_read(context: SourceContext, number: str) -> None:
 
 
 def host(address: str) -> str:
-    """The site's name in an address, without ``www.``; empty when there is none."""
-    name = urlsplit(address).hostname or "" if address else ""
-    return name.removeprefix("www.")
+    """The site's name in an address, without ``www.``, with a port of its own: one host may have several sites. Empty
+    when there is none."""
+    try:
+        parts = urlsplit(address)
+        name, port = (parts.hostname or "").removeprefix("www."), parts.port
+    except ValueError:  # no address: its own check says so
+        return ""
+    return f"{name}:{port}" if name and port not in (None, 80, 443) else name

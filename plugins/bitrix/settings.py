@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import date
 
 from hub_plugins.bitrix.poll_settings import (
     POLL_REGISTERS,
@@ -17,7 +18,7 @@ from hub_plugins.bitrix.poll_settings import (
 from marshmallow import ValidationError, fields, validate
 
 from hub.contracts import PluginSettings, setting
-from hub.fiscal import AgentSign, Form, Text, verbatim
+from hub.fiscal import AgentSign, Country, Form, Text, verbatim
 from hub.fiscal.vat import RATES
 
 #: Registers' forms of payment that "cash" and "cashless" of the site may stand for.
@@ -57,6 +58,18 @@ OFD = {"": Text("do not set", "не задавать"), "bx_firstofd": Text("Fir
 
 #: The rates that may be matched. The calculated ones (22/122) follow from the payment method, so they are not offered.
 DIRECT = tuple(dict.fromkeys(one.key for one in RATES if not one.calculated))
+
+
+def _rate_name(key: str) -> Text:
+    """A rate as people call it; with the country where only that one has it, and its years when they are over."""
+    if key == "none":
+        return Text("without VAT", "без НДС")
+    mine = [one for one in RATES if one.key == key]
+    words = f"{mine[0].percent} %"
+    over = f" (–{max(one.until for one in mine).year})" if all(one.until != date.max for one in mine) else ""
+    if all(one.country is Country.KZ for one in mine):
+        return Text(f"{words} (KZ){over}", f"{words} (Казахстан){over}")
+    return Text(f"{words}{over}", f"{words}{over}")
 _WITHOUT = ("none", "no", "без ндс", "без", "нет")
 _WEBHOOK = re.compile(r"https?://[^/\s?#]+/rest/[0-9]+/[A-Za-z0-9]+/?")
 _LINE = re.compile(r"([0-9]{1,9})\s*[=:]\s*(.+)")
@@ -218,7 +231,7 @@ class BitrixSettings(PluginSettings):
                   "внутренний счёт), credit, other, bonus (скидка на товары), skip (чек пробивает другой)."))
     delivery_vat = setting(
         fields.String(load_default="none"), label=Text("VAT on delivery", "НДС на доставку"),
-        choices={one: Text(one, "без НДС" if one == "none" else one) for one in DIRECT}, group=_ORDERS)
+        choices={one: _rate_name(one) for one in DIRECT}, group=_ORDERS)
     zero_vat = setting(
         fields.String(load_default=""), label=Text("A rate of 0 % in an order is", "Ставка 0 % в заказе — это"),
         choices={"": Text("refuse the receipt until this is chosen", "не пробивать, пока не выбрано"),

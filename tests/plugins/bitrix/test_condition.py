@@ -141,3 +141,4 @@ def test_two_connections_of_one_site_are_known_by_its_name() -> None:
     hook = f"https://www.shop.example/rest/1/{SECRET}/"
     assert source(rest_url=hook).serves() == source(way="orders", rest_url=hook.replace("www.", "")).serves()
     assert source().serves() == "" and source(rest_url=hook).serves() == "shop.example"
+    assert source(rest_url=hook.replace("shop.example", "shop.example:8443")).serves() == "shop.example:8443"
