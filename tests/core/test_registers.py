@@ -90,6 +90,7 @@ def test_without_paper_a_receipt_waits_and_goes_on_after_it(shop: Shop) -> None:
         one.engine.load_paper()
         all_are(shop, "recorded")
         wait_until(lambda: not trouble(shop, register))
+    assert set(shop.states().values()) == {"recorded"} and len(shop.states()) == 5
     shop.judge(one)
 
 

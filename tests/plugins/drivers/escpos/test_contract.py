@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hub_plugins.drivers.escpos.machine import Machine
 from hub_plugins.drivers.escpos.printer import EscposPrinter
 from hub_plugins.drivers.escpos.simulator import PtyLine, TcpLine
@@ -69,9 +68,8 @@ class TestOnAFile(PrinterContract):
         self.path.unlink(missing_ok=True)
         self.path.mkdir()
 
-    @pytest.mark.parametrize("nothing", [0])
-    def test_a_cut_cable_is_later_and_the_next_try_prints(self, nothing: int) -> None:
-        """A file has no cable."""
+    #: A file has no cable.
+    test_a_cut_cable_is_later_and_the_next_try_prints = None
 
 
 def test_a_printer_that_answers_nothing_prints_and_is_not_waited_for_long(tmp_path):
