@@ -191,6 +191,11 @@ class SourceContext(Protocol):
     def tax_id(self) -> str:
         """INN or BIN of the organisation."""
 
+    @property
+    def rehearsing(self) -> bool:
+        """Whether nothing will come of it: a page asks what payments would become. Then the owner's rule counts for
+        every payment, also for those from before the hub's first day."""
+
     def now(self) -> datetime:
         """The time, with zone UTC."""
 
@@ -316,6 +321,11 @@ class Source(ABC):
         TryLater or NeedsAttention.
         """
         raise NotImplementedError(f"{self.name} lists no payments")
+
+    def rule(self) -> tuple[Text, ...]:
+        """The owner's rule in words, a sentence for each part of it: which payments become receipts. Shown above those
+        that it sorts; may ask the other side for names. Raises TryLater or NeedsAttention."""
+        return ()
 
     def event_of(self, subject: str, button: str = "") -> Event:
         """The event that takes a payment now, as :meth:`payments` named it; with ``button``, one of its buttons, as a

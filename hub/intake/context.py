@@ -192,6 +192,10 @@ class CoreContext:
     def tax_id(self) -> str:
         return str(self._source.organisation["tax_id"])
 
+    @property
+    def rehearsing(self) -> bool:
+        return False
+
     def now(self) -> datetime:
         return utcnow()
 

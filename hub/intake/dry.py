@@ -74,12 +74,17 @@ class _Shelf:
 
 
 class DryContext(CoreContext):
-    """A source's context that keeps nothing."""
+    """A source's context that keeps nothing. ``rehearsing``: nobody asks what is, but what would be."""
 
-    def __init__(self, sources: Sources, source: SourceFacts) -> None:
+    def __init__(self, sources: Sources, source: SourceFacts, rehearsing: bool) -> None:
         super().__init__(sources.db, sources.vault, source, sources.public_url, sources.outgoing)
+        self._rehearsing = rehearsing
         self._told: dict[str, str] = {}
         self._shelves: dict[str, _Shelf] = {}
+
+    @property
+    def rehearsing(self) -> bool:
+        return self._rehearsing
 
     def recall(self, name: str) -> str | None:
         return self._told[name] or None if name in self._told else super().recall(name)
@@ -105,9 +110,9 @@ class Dry:
     later: bool = False
 
 
-def plugin_of(sources: Sources, source: SourceFacts) -> Source:
+def plugin_of(sources: Sources, source: SourceFacts, rehearsing: bool = False) -> Source:
     """The source's plugin over a context that keeps nothing. Raises NeedsAttention as Sources.instance does."""
-    return type(sources.instance(source))(sources.settings(source), DryContext(sources, source))
+    return type(sources.instance(source))(sources.settings(source), DryContext(sources, source, rehearsing))
 
 
 def run(sources: Sources, source: SourceFacts, plugin: Source, payment: SourcePayment) -> Dry:

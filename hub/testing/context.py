@@ -72,6 +72,7 @@ class MemoryContext:
     turns: Counter[str] = field(default_factory=Counter)
     pause: float = 0.0
     quieted: dict[str, float] = field(default_factory=dict)
+    rehearsing: bool = False
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
 
     def now(self) -> datetime:

@@ -7,11 +7,12 @@ else tells of the same payment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time as clock
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
@@ -44,6 +45,9 @@ log = structlog.get_logger("hub.web")
 
 #: Papers of a dry run on one page: each asks the other system for its order.
 PAPERS = 10
+#: Seconds of quiet that a page waits for before it asks once more.
+PATIENCE = 3.0
+T = TypeVar("T")
 _source = table(SourceRow)
 
 
@@ -66,7 +70,8 @@ class Shown:
     take: tuple[tuple[str, str], ...] = ()
     href: str = ""
     button: str = ""
-    after_all: bool = False
+    anyway: tuple[tuple[str, str], ...] = ()
+    after_all: tuple[tuple[str, str], ...] = ()
 
 
 @page.app_template_global("lists_payments")
@@ -83,18 +88,18 @@ def lists(row: SourceRow) -> bool:
         return False
 
 
-def _desk(row: SourceRow) -> Desk:
+def _desk(row: SourceRow, rehearsing: bool = False) -> Desk:
     hub = the_hub()
     facts = found(hub.sources.by_id(row.id))
-    return Desk(row, facts, dry.plugin_of(hub.sources, facts))
+    return Desk(row, facts, dry.plugin_of(hub.sources, facts, rehearsing))
 
 
-def _open(public_id: str) -> Desk:
+def _open(public_id: str, rehearsing: bool = False) -> Desk:
     with the_hub().db.session() as session:
         row: SourceRow = found(queries.source(session, organisation().id, public_id))
     if not lists(row):
         abort(404)
-    return _desk(row)
+    return _desk(row, rehearsing)
 
 
 @contextmanager
@@ -111,6 +116,20 @@ def _asking(said: list[str]) -> Iterator[None]:
     except Exception as problem:
         log.exception("payments_failed")
         said.append(gettext("The plugin failed while listing the payments: %(error)s", error=type(problem).__name__))
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """What the plugin lists; asked once more when the other side only wanted a moment's quiet, which a person at the
+    page waits for rather than press a button for."""
+    started = clock.monotonic()
+    try:
+        return ask()
+    except TryLater as problem:
+        # Whoever is away lets us wait for nothing: that was said slowly enough.
+        if clock.monotonic() - started > dry.PATIENCE / 2 or (problem.after or 0.0) > PATIENCE:
+            raise
+        clock.sleep(min(PATIENCE, problem.after or 1.0))
+        return ask()
 
 
 # -- payments beside receipts --------------------------------------------------------------------------------------
@@ -139,7 +158,7 @@ def beside(public_id: str) -> str:
     (since, until), said = bounds(day), list[str]()
     result = comparing.Comparison(())
     with _asking(said):
-        listed = list(desk.plugin.payments(since, until))
+        listed = _patiently(lambda: list(desk.plugin.payments(since, until)))
         with the_hub().db.read() as connection:
             result = comparing.compare(connection, desk.facts, listed, since, until)
     today = utcnow().astimezone(zone()).date()
@@ -196,13 +215,18 @@ def _shown(pair: comparing.Pair, day: date) -> Shown:
     href = url_for("receipts.one", public_id=first.public_id) if first is not None else ""
     if status == "disputed":
         href += "#conflicts"
-    take: tuple[tuple[str, str], ...] = ()
-    if payment is not None and first is None:
-        if status in ("untold", "left", "failed"):
-            take = (("", gettext("Take it now")),)
-        elif status == "by_hand":
-            take = tuple((one.name, say(one.words)) for one in payment.buttons)
-    return Shown(pair, look, why, take, href, str(look.button), status == "known")
+    if payment is None or first is not None:
+        return Shown(pair, look, why, (), href, str(look.button))
+    buttons = tuple((one.name, say(one.words)) for one in payment.buttons)
+    take = {"untold": (("", gettext("Take it now")),), "by_hand": buttons}
+    take["left"] = take["failed"] = take["untold"]
+    # What another system prints is nobody's to print here, whatever the button says.
+    anyway = buttons if status == "skipped" and payment.elsewhere is None else ()
+    after_all: tuple[tuple[str, str], ...] = ()
+    if status == "known":
+        after_all = tuple((name, gettext("It has no receipt: %(button)s", button=words)) for name, words in buttons) \
+            or (("", gettext("It has no receipt: print it")),)
+    return Shown(pair, look, why, take.get(status, ()), href, str(look.button), anyway, after_all)
 
 
 def _why(pair: comparing.Pair, first: comparing.Paper | None) -> Any:
@@ -260,26 +284,30 @@ def take(public_id: str) -> Any:
 @page.get("/<public_id>/rule")
 @login_required
 def rule(public_id: str) -> str:
-    """The last fifty payments, sorted by the owner's rule: what becomes a receipt, what does not, and why."""
-    desk, said = _open(public_id), list[str]()
+    """The owner's rule in words, and the last fifty payments sorted by it: what becomes a receipt, what does not, and
+    why."""
+    desk, said = _open(public_id, rehearsing=True), list[str]()
     listed: list[SourcePayment] = []
+    rules: tuple[Text, ...] = ()
     with _asking(said):
-        listed = dry.latest(desk.plugin, utcnow())
+        rules = desk.plugin.rule()
+        listed = _patiently(lambda: dry.latest(desk.plugin, utcnow()))
     groups = [(verdict, [one for one in listed if one.verdict == verdict])
               for verdict in ("receipt", "by_hand", "skip")]
-    return render_template("rule.html", row=desk.row, groups=groups, said=said, count=len(listed), last=dry.LAST)
+    return render_template("rule.html", row=desk.row, groups=groups, said=said, count=len(listed), last=dry.LAST,
+                           rules=rules)
 
 
 @page.get("/<public_id>/dry")
 @login_required
 def dry_run(public_id: str) -> str:
     """What the last fifty payments would become, on paper, ten at a time. Nothing of it is stored or printed."""
-    desk, said = _open(public_id), list[str]()
+    desk, said = _open(public_id, rehearsing=True), list[str]()
     start = max(0, min(request.args.get("start", 0, type=int), dry.LAST - PAPERS))
     listed: list[SourcePayment] = []
     made: list[tuple[SourcePayment, dry.Dry, list[Markup], list[str]]] = []
     with _asking(said):
-        listed = dry.latest(desk.plugin, utcnow())
+        listed = _patiently(lambda: dry.latest(desk.plugin, utcnow()))
         for one in listed[start:start + PAPERS]:
             became = dry.run(the_hub().sources, desk.facts, desk.plugin, one)
             made.append((one, became, _sheets(desk, became), _problems(became)))
@@ -367,8 +395,11 @@ def after_all(public_id: str) -> Any:
         one = next((each for each in desk.plugin.payments(*bounds(day)) if each.subject == subject), None)
         if one is None:
             abort(404)
-        button = one.buttons[0].name if one.verdict == "by_hand" else ""
-        event = desk.plugin.event_of(subject, button)
+        button = request.form.get("button", "") or (one.buttons[0].name if one.verdict == "by_hand" else "")
+        try:
+            event = desk.plugin.event_of(subject, button)
+        except LookupError:
+            abort(404)
 
         def work(connection: Connection) -> None:
             history.release(connection, desk.facts, one.keys)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from hub_plugins.alfacrm import values
 from hub_plugins.alfacrm.client import AlfaClient, Forbidden, Gone, Refused
+from hub_plugins.alfacrm.poll import MOST_DAYS
 from hub_plugins.alfacrm.rules import Rules
 
-from hub.contracts import Check, Finding, NeedsAttention, Step, Text, TryLater
+from hub.contracts import Check, Finding, NeedsAttention, SourceContext, Step, Text, TryLater
 
 #: The action that tries the payment's fields again.
 FIELDS = "fields"
+#: The action that says that a person has looked at the days which the hub could not catch up on.
+MISSED = "missed"
 
 #: Rights that a receipt cannot do without: entity -> how it is called on the CRM's pages.
 NEEDED: Mapping[str, Text] = {"customer-tariff": Text("subscriptions", "абонементы"),
@@ -140,3 +144,28 @@ def state(rules: Rules, missing: bool) -> tuple[Finding, ...]:
         params={"name": name.removeprefix("custom_")}),
         mend=FIELDS, button=Text("I created it, try again", "Создал, попробовать снова"),
         copy=name.removeprefix("custom_")),)
+
+
+def note_missed(context: SourceContext, day: date) -> None:
+    """Keeps the first day that nobody looked at, until a person has."""
+    if not context.recall(MISSED):
+        context.remember(MISSED, day.isoformat())
+
+
+def missed(context: SourceContext) -> tuple[Finding, ...]:
+    """What was paid while the hub was away for longer than it catches up on."""
+    day = values.day(context.recall(MISSED))
+    if day is None:
+        return ()
+    return (Finding("red", Text(
+        "The hub last looked at this account on {day} and caught up on the last {days} days alone. Look through the "
+        "days before them on the page of payments: what has no receipt can be taken there.",
+        "Хаб в последний раз смотрел платежи {day} и сам нагнал только последние {days} дней. Просмотрите более ранние "
+        "дни на странице «Платежи и чеки»: платёж без чека там можно взять.",
+        params={"day": values.dotted(day), "days": MOST_DAYS}), mend=MISSED,
+        button=Text("I have looked", "Просмотрел")),)
+
+
+def looked_at(context: SourceContext) -> Text:
+    context.remember(MISSED, "")
+    return Text("Good: nothing is left of that time.", "Хорошо: за то время больше ничего не осталось.")

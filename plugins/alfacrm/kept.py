@@ -91,6 +91,8 @@ class Account:
         self.sent = 0.0
         #: The first day of the hub's receipts, once it was asked for.
         self.since: date | None = None
+        #: Payments up to this number were there before the hub came, once it was found out.
+        self.before: int | None = None
         #: Names of things by list: until when they are good, and number -> name. One entry a list or tariff.
         self.names: dict[str, tuple[float, dict[str, str]]] = {}
         self._shelves: dict[str, Shelf] = {}

@@ -5,6 +5,9 @@ the first page of each list; when that shows nothing unknown and the list is as 
 as it was. Once an hour, and whenever the length says otherwise, a list is read to its end: that finds edits and
 deletions that no webhook told. The poll returns after a few pages, so that what was found is worked on meanwhile.
 
+The days are counted back from the last reading of whole lists: whoever was away for a week reads a week. And once an
+hour each list is asked without dates for what is newer than the newest that was seen: a payment that is dated back.
+
 The cursor is JSON and all that is remembered. It is stored with the events, so that dying in the middle only repeats.
 """
 
@@ -23,8 +26,8 @@ from hub_plugins.alfacrm.reader import Reader
 
 from hub.contracts import Event, NeedsAttention, Polled, Text
 
-#: Days before today that a poll looks at (§3.4).
-WINDOW_DAYS = 3
+#: Days before today that a poll looks at (§3.4), and days that it catches up on after having been away, at most.
+WINDOW_DAYS, MOST_DAYS = 3, 31
 #: Payments that a cursor remembers at most, the newest by id.
 MOST_SEEN = 20_000
 #: Pages that one call reads before it hands over what it found, and pages of one list before it is called endless.
@@ -36,6 +39,8 @@ MOST_AGAIN = 2
 #: Between two readings of whole lists.
 FULL_EVERY = timedelta(hours=1)
 VERSION = 2
+#: Ends the name of a list that is read without dates.
+UNDATED = "new"
 
 
 @dataclass
@@ -66,12 +71,14 @@ class Walk:
 @dataclass
 class Cursor:
     """What is remembered between two calls. ``seen``: list -> payment -> (fingerprint, day); ``beside``: list -> how
-    many more rows the CRM counts than lie in the window (it may ignore the dates)."""
+    many more rows the CRM counts than lie in the window (it may ignore the dates); ``newest``: list -> its highest
+    number at the last reading without dates."""
 
     rules: str = ""
     full_at: str = ""
     seen: dict[str, dict[int, tuple[str, date | None]]] = field(default_factory=dict)
     beside: dict[str, int] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
     walk: Walk | None = None
 
     @classmethod
@@ -84,7 +91,8 @@ class Cursor:
             seen = {str(name): {int(number): _said(one) for number, one in rows.items()}
                     for name, rows in kept["seen"].items()}
             found = cls(str(kept["rules"]), str(kept["full_at"]), seen,
-                        {str(name): int(count) for name, count in kept["beside"].items()})
+                        {str(name): int(count) for name, count in kept["beside"].items()},
+                        {str(name): int(number) for name, number in kept.get("newest", {}).items()})
             if (walk := kept.get("walk")) is not None:
                 found.walk = Walk([str(one) for one in walk["lists"]], date.fromisoformat(walk["start"]),
                                   date.fromisoformat(walk["until"]), bool(walk["full"]), bool(walk["other"]),
@@ -97,7 +105,7 @@ class Cursor:
     def write(self) -> str:
         """As JSON."""
         data: dict[str, Any] = {
-            "v": VERSION, "rules": self.rules, "full_at": self.full_at, "beside": self.beside,
+            "v": VERSION, "rules": self.rules, "full_at": self.full_at, "beside": self.beside, "newest": self.newest,
             "seen": {name: {str(number): f"{mark}/{day or ''}" for number, (mark, day) in rows.items()}
                      for name, rows in self.seen.items()}}
         if self.walk is not None:
@@ -106,6 +114,13 @@ class Cursor:
                             "full": one.full, "other": one.other_rules, "at": one.at, "page": one.page,
                             "total": one.total, "again": one.again, "whole": one.whole, "ids": sorted(one.ids)}
         return json.dumps(data, separators=(",", ":"))
+
+    def bear(self, walk: Walk) -> None:
+        """After the first reading: all lists count their payments in one sequence (§3.3), so the highest number of any
+        is where the reading without dates begins in each."""
+        highest = max((number for rows in self.seen.values() for number in rows), default=0)
+        if not self.full_at and highest:
+            self.newest = dict.fromkeys(walk.lists, highest)
 
     def bound(self, start: date, until: date) -> None:
         """Forgets what left the window, and the oldest beyond the bound."""
@@ -122,12 +137,13 @@ class Cursor:
 
 class Poller:
     """Walks the lists of one source. ``begun`` and ``fetched`` ask the hub: whether the payment has a receipt, and the
-    fingerprint with which a webhook's event was worked on."""
+    fingerprint with which a webhook's event was worked on; ``missed`` hears from which day on nobody looked, when that
+    is longer ago than is caught up on."""
 
     def __init__(self, reader: Reader, since: date, begun: Callable[[int], bool],
-                 fetched: Callable[[int], str | None]) -> None:
+                 fetched: Callable[[int], str | None], missed: Callable[[date], None]) -> None:
         self.reader, self.rules, self.since = reader, reader.rules, since
-        self.begun, self.fetched = begun, fetched
+        self.begun, self.fetched, self.missed = begun, fetched, missed
 
     def step(self, words: str, now: datetime) -> Polled:
         """Reads a few pages. A failure anywhere raises, and the old cursor stays."""
@@ -138,28 +154,47 @@ class Poller:
         for _ in range(STEP_PAGES):
             if walk.at >= len(walk.lists):
                 break
-            self._page(cursor, walk, events)
+            if walk.lists[walk.at].endswith(UNDATED):
+                self._undated(cursor, walk, events)
+            else:
+                self._page(cursor, walk, events)
         more = walk.at < len(walk.lists)
         if not more:
             cursor.walk, cursor.rules = None, self.rules.choice
             if walk.full:
+                cursor.bear(walk)
                 cursor.full_at = now.isoformat()
         cursor.bound(walk.start, walk.until)
         return Polled(tuple(events), cursor.write(), more)
 
     def _begin(self, cursor: Cursor, now: datetime) -> Walk:
         today = now.astimezone(self.rules.zone).date()
-        start = max(today - timedelta(days=WINDOW_DAYS), min(self.since, today))
+        start = max(self._first_day(cursor, today), min(self.since, today))
         lists = [f"{branch}/{kind}" for branch in self.reader.branches() for kind in self.rules.polled_types]
         other = cursor.rules not in ("", self.rules.choice)
-        try:
-            due = datetime.fromisoformat(cursor.full_at) + FULL_EVERY <= now
-        except ValueError:
-            due = True
+        full = _moment(cursor.full_at)
+        due = full is None or full + FULL_EVERY <= now
         cursor.seen = {name: cursor.seen.get(name, {}) for name in lists}
         cursor.beside = {name: count for name, count in cursor.beside.items() if name in cursor.seen}
         cursor.bound(start, today)
+        if full is not None and due:
+            lists += [f"{name}/{UNDATED}" for name in lists]
         return Walk(lists, start, today, due or other, other, whole=due or other)
+
+    def _first_day(self, cursor: Cursor, today: date) -> date:
+        """The first day to look at: a few before today, or before the last reading of whole lists, if that is longer
+        ago; not beyond the bound, and then it is noted what nobody looked at."""
+        full = _moment(cursor.full_at)
+        if full is None:
+            return today - timedelta(days=WINDOW_DAYS)
+        last = full.astimezone(self.rules.zone).date()
+        first = min(today, last) - timedelta(days=WINDOW_DAYS)
+        bound = today - timedelta(days=MOST_DAYS)
+        if first >= bound:
+            return first
+        if last < bound:
+            self.missed(last)
+        return bound
 
     def _page(self, cursor: Cursor, walk: Walk, events: list[Event]) -> None:
         """One page of the list at hand, and whether it was the last."""
@@ -188,6 +223,27 @@ class Poller:
         elif not rows or not new or (total is not None and len(walk.ids) >= total):
             self._ended(cursor, walk, events, name, total)
 
+    def _undated(self, cursor: Cursor, walk: Walk, events: list[Event]) -> None:
+        """One page of the list at hand without dates, as far as it is newer than what was seen of it. The newest stand
+        first over there; where they do not, this finds nothing and costs one page."""
+        name = walk.lists[walk.at].removesuffix(f"/{UNDATED}")
+        branch, kind = (int(one) for one in name.split("/"))
+        self.reader.client.after_others(POLL_BEHIND)
+        rows, _ = self.reader.page_of_payments(branch, kind, None, None, walk.page)
+        newest, known = cursor.newest.get(name), cursor.seen[name]
+        numbers = {pay.id for pay in rows}
+        if newest is not None:
+            first = max(self.since, walk.until - timedelta(days=MOST_DAYS))
+            events += [_event(pay) for pay in sorted(rows, key=lambda one: one.id)
+                       if pay.id > newest and pay.id not in known and pay.id not in walk.ids
+                       and pay.day is not None and first <= pay.day < walk.start]
+        on = newest is not None and numbers and min(numbers) > newest and not numbers <= walk.ids
+        walk.ids |= numbers
+        walk.page += 1
+        if not on or walk.page > MOST_PAGES:
+            cursor.newest[name] = max(walk.ids, default=0) if newest is None else max(newest, *walk.ids, 0)
+            walk.next_list()
+
     def _ended(self, cursor: Cursor, walk: Walk, events: list[Event], name: str, total: int | None) -> None:
         """The list was read to its end: what is known and was not shown is there no more, unless rows moved."""
         if total != walk.total and walk.again < MOST_AGAIN:
@@ -209,6 +265,13 @@ class Poller:
         owner changed which payments get receipts, also whether it has none."""
         mark = before[0] if before else self.fetched(pay.id) if ask else None
         return mark != pay.fingerprint or (walk.other_rules and not self.begun(pay.id))
+
+
+def _moment(words: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(words)
+    except ValueError:
+        return None
 
 
 def _event(pay: Pay) -> Event:

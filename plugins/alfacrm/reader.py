@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 from hub_plugins.alfacrm import kept, values
 from hub_plugins.alfacrm.client import AlfaClient, Forbidden, Gone, Refused
-from hub_plugins.alfacrm.orders import Around, Pay, contact, key
+from hub_plugins.alfacrm.orders import Around, Pay, amount, contact, key
 from hub_plugins.alfacrm.rules import Rules
 
 from hub.contracts import NeedsAttention, Text
-from hub.fiscal import Cashier, Kind
+from hub.fiscal import Cashier, Invalid, Kind, Money
 
 T = TypeVar("T")
 
@@ -120,10 +120,10 @@ class Reader:
         filters = {"is_confirmed": 1, **({"pay_type_id": pay.type} if pay.type else {})}
         return self.client.one(pay.branch, "pay", pay.id, filters) is not None
 
-    def page_of_payments(self, branch: int, kind: int, since: date, until: date,
+    def page_of_payments(self, branch: int, kind: int, since: date | None, until: date | None,
                          page: int) -> tuple[list[Pay], int | None]:
-        """One page of the payments of one type dated within the window (``YYYY.MM.DD``, §2.5), and how many there
-        are. Rows outside the window are among them when the server ignores the dates."""
+        """One page of the payments of one type dated within the window (``YYYY.MM.DD``, §2.5), or of all, and how many
+        there are. Rows outside the window are among them when the server ignores the dates."""
         items, total = self.client.page(branch, "pay", _window(kind, since, until), page)
         self._shelf("pay").put(branch, items, self._now())
         return [one for one in (Pay.read(row, self.rules, branch) for row in items) if one.id], total
@@ -149,9 +149,17 @@ class Reader:
         for kind in sales:
             rows, _ = self.client.page(pay.branch, "pay", {"customer_id": pay.customer, "pay_type_id": kind}, 0)
             found += [Pay.read(one, self.rules, pay.branch) for one in rows]
+        given = amount(pay, Kind.SALE_RETURN, self.context.currency)
         mine = [one for one in found if one.customer == pay.customer and one.subscription == pay.subscription
-                and one.id < pay.id and (one.day is None or pay.day is None or one.day <= pay.day)]
+                and one.id < pay.id and (one.day is None or pay.day is None or one.day <= pay.day)
+                and self._covers(one, given)]
         return next((one.id for one in sorted(mine, key=lambda one: -one.id) if printed(one.id)), None)
+
+    def _covers(self, sale: Pay, given: Money) -> bool:
+        try:
+            return amount(sale, Kind.SALE, self.context.currency) >= given
+        except Invalid:
+            return False
 
     # -- what belongs to a payment -------------------------------------------------------------------------------
 
@@ -361,8 +369,9 @@ class Reader:
 MOST_LISTED = 400
 
 
-def _window(kind: int, since: date, until: date) -> dict[str, Any]:
-    return {"pay_type_id": kind, "date_from": since.strftime("%Y.%m.%d"), "date_to": until.strftime("%Y.%m.%d")}
+def _window(kind: int, since: date | None, until: date | None) -> dict[str, Any]:
+    dates = {"date_from": since, "date_to": until}
+    return {"pay_type_id": kind, **{name: one.strftime("%Y.%m.%d") for name, one in dates.items() if one is not None}}
 
 
 def _added(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

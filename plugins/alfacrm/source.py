@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
-from hub_plugins.alfacrm import connect, listing, orders, values, verdict, writeback
+from hub_plugins.alfacrm import connect, listing, orders, rule_words, values, verdict, writeback
 from hub_plugins.alfacrm.client import AlfaClient
 from hub_plugins.alfacrm.poll import WINDOW_DAYS, Poller
 from hub_plugins.alfacrm.reader import AFTER_EVENT, Reader
@@ -50,6 +50,8 @@ TAKEN_BACK = frozenset({"unconfirmed", "zero", "negative"})
 REFRESH = "refresh"
 #: How old a row may be that a poll read, when its event is worked on, in seconds. Older ones are read anew.
 POLLED_SECONDS = 600.0
+#: How far ahead payments may be dated that were entered before the hub came.
+AHEAD = timedelta(days=366)
 
 
 class AlfaCrmSource(Source):
@@ -176,8 +178,9 @@ class AlfaCrmSource(Source):
 
     def _judged(self, pay: orders.Pay, button: str, company: int | None = None) -> verdict.Judged:
         """The rule's word. What was begun stays ours whatever its day; a receipt's day is asked for once."""
-        since = None if button or self._begun(pay.id) else self._since()
-        return verdict.judge(pay, self.rules, self.context.currency, since, company, button)
+        free = bool(button) or self.context.rehearsing or self._begun(pay.id)
+        since, before = (None, 0) if free else (self._since(), self._before())
+        return verdict.judge(pay, self.rules, self.context.currency, since, company, button, before)
 
     def _none(self, pay: orders.Pay, reason: Text, code: str) -> NoOrder | Withdrawn:
         """No receipt, and what that means for one that was made before the payment changed."""
@@ -253,6 +256,27 @@ class AlfaCrmSource(Source):
             self.context.remember("since", account.since.isoformat())
         return account.since
 
+    def _before(self) -> int:
+        """The highest number of the payments that were there on the day of connecting when the hub was first at work:
+        the CRM knows a payment's day alone, and another system may have printed that day's. 0 where the settings
+        name the first day."""
+        account = self.client.account
+        if self.rules.start:
+            return 0
+        if account.before is None:
+            known = self.context.recall("before")
+            account.before = int(known) if known is not None and known.isdigit() else self._look_before()
+            if known is None:
+                self.context.remember("before", str(account.before))
+        return account.before
+
+    def _look_before(self) -> int:
+        first = self._since()
+        if first < self._today():
+            return 0
+        return max((pay.id for branch in self.reader.branches() for kind in self.rules.polled_types
+                    for pay in self.reader.payments(branch, kind, first, first + AHEAD)), default=0)
+
     def _today(self) -> date:
         return self.context.now().astimezone(self.rules.zone).date()
 
@@ -260,7 +284,9 @@ class AlfaCrmSource(Source):
 
     def poll(self, cursor: str) -> Polled:
         """Payments of the last days that are new or changed since ``cursor``, and those that are there no more."""
-        poller = Poller(self.reader, self._since(), self._begun, lambda number: self.context.recall(f"seen.{number}"))
+        self._before()
+        poller = Poller(self.reader, self._since(), self._begun, lambda number: self.context.recall(f"seen.{number}"),
+                        lambda day: connect.note_missed(self.context, day))
         return poller.step(cursor, self.context.now())
 
     def polling(self) -> int:
@@ -275,6 +301,9 @@ class AlfaCrmSource(Source):
     def payments(self, since: datetime, until: datetime) -> Iterable[SourcePayment]:
         """The payments of the days from ``since`` on, all branches and types, as the pages come."""
         return listing.payments(self.reader, self._judged, since, until)
+
+    def rule(self) -> tuple[Text, ...]:
+        return rule_words.in_words(self.reader, self._since(), self._before())
 
     def event_of(self, subject: str, button: str = "") -> Event:
         return listing.event_of(subject, button)
@@ -292,9 +321,11 @@ class AlfaCrmSource(Source):
 
     def state(self) -> tuple[Finding, ...]:
         """Whether results stand in fields of their own."""
-        return connect.state(self.rules, writeback.fields_missing(self.client))
+        return (*connect.missed(self.context), *connect.state(self.rules, writeback.fields_missing(self.client)))
 
     def mend(self, action: str) -> Text:
+        if action == connect.MISSED:
+            return connect.looked_at(self.context)
         if action != connect.FIELDS:
             raise LookupError(action)
         writeback.forget_fields(self.client)

@@ -38,8 +38,9 @@ class Judged:
 
 
 def judge(pay: Pay, rules: Rules, currency: str, since: date | None = None, company: int | None = None,
-          button: str = "") -> Judged:
+          button: str = "", before: int = 0) -> Judged:
     """The rule's word on a payment. ``since`` is the first day of the hub's receipts, None when that does not matter;
+    up to the number ``before`` payments were entered before the hub came;
     ``company`` the legal entity of the student's card, None while it was not read; ``button`` is a person's word, which
     outweighs whatever is the owner's choice. Raises Invalid when the CRM sent a sum that is no number."""
     kind = kind_of(pay, rules, currency)
@@ -47,7 +48,7 @@ def judge(pay: Pay, rules: Rules, currency: str, since: date | None = None, comp
         "id": pay.id, "type": pay.type if pay.type is not None else "-", "account": pay.account, "item": pay.item,
         "branch": pay.branch, "day": values.dotted(pay.day), "since": values.dotted(since), "bank": pay.bank[:40],
         "company": company}
-    reason = _reason(pay, rules, currency, kind, since, company)
+    reason = _reason(pay, rules, currency, kind, since, company, before)
     if reason is None and rules.by_hand and not button:
         reason = "hand"
     if reason == "correction":
@@ -63,7 +64,7 @@ def judge(pay: Pay, rules: Rules, currency: str, since: date | None = None, comp
 
 
 def _reason(pay: Pay, rules: Rules, currency: str, kind: Kind | None, since: date | None,
-            company: int | None) -> str | None:
+            company: int | None, before: int) -> str | None:
     """The first reason against a receipt, or None."""
     if pay.fiscal:
         return "fiscal"
@@ -73,6 +74,8 @@ def _reason(pay: Pay, rules: Rules, currency: str, kind: Kind | None, since: dat
         return "company"
     if since is not None and pay.day and pay.day < since:
         return "old"
+    if pay.id <= before:
+        return "before"
     if kind is None:
         if pay.type != CORRECTION_TYPE:
             return "type"
@@ -107,6 +110,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "old": ("Payment {id} is dated {day}, before {since}, the first day of the hub's receipts. The day is in the "
             "settings.", "Платёж {id} датирован {day}, а хаб печатает чеки с {since}. Этот день можно изменить в "
             "настройках."),
+    "before": ("Payment {id} was entered before the hub was connected: another system may have printed its receipt. "
+               "If none has, send it to the register with a button on the page of payments.",
+               "Платёж {id} занесён до подключения хаба: его чек мог пробить кто-то другой. Если чека нет, отправьте "
+               "его на кассу кнопкой на странице платежей."),
     "type": ("Payment {id} has type {type}, which the settings match to neither sale nor return.",
              "У платежа {id} тип {type}, в настройках он не отнесён ни к приходу, ни к возврату."),
     "correction_off": ("Payment {id} is a correction; the settings say: no receipt.",

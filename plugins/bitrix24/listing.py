@@ -23,6 +23,8 @@ from hub.fiscal import Invalid, Money
 #: Pages of 50 that are looked through for one period.
 _MOST_PAGES = 100
 _SUBJECT = re.compile(r"(deal|payment):([1-9][0-9]{0,17})")
+#: The kind of an event that a person sends from the hub's page.
+BY_PERSON = "hand"
 _TOO_MANY = Text("More than {count} deals have moved since {day}. Choose a later day.",
                  "С {day} изменилось больше {count} сделок. Выберите день поближе.")
 _NO_DEAL = Text("Payment {payment} belongs to no deal.", "Оплата {payment} не относится ни к одной сделке.")
@@ -48,7 +50,7 @@ def event_of(subject: str, button: str) -> Event:
     found = _SUBJECT.fullmatch(subject)
     if found is None or button:
         raise LookupError(f"{subject} {button}")
-    return Event(subject, "hand", {found[1]: int(found[2])})
+    return Event(subject, BY_PERSON, {found[1]: int(found[2])})
 
 
 # -- by payments ---------------------------------------------------------------------------------------------------

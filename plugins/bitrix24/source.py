@@ -76,7 +76,7 @@ class Bitrix24Source(Source):
                 return found
             deal = found
         state = read_deal(self.portal, deal, self.config["paid_by_payment"])
-        orders = OrderMaker(state, self.config, self.context).orders()
+        orders = OrderMaker(state, self.config, self.context, event.kind == listing.BY_PERSON).orders()
         if isinstance(orders, NoOrder):
             return orders
         if state.updated and state.updated == self.context.recall(own(deal)) and all(map(self._known, orders)):
