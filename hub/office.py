@@ -357,8 +357,10 @@ def new_address(session: Session, vault: Vault, actor: str, row: SourceRow) -> N
 
 
 def switch_source(session: Session, actor: str, row: SourceRow, on: bool) -> None:
-    """Pauses a source or lets it go on."""
+    """Pauses a source or lets it go on; then it is asked at once for what came meanwhile."""
     row.enabled = on
+    if on:
+        row.next_poll_at = None
     audit(session, actor, "source.on" if on else "source.off", row.public_id, row.organisation_id)
 
 

@@ -110,7 +110,8 @@ def _queues(session: Session) -> list[Queue]:
 
 
 def _form(kind: Kind, row: SourceRow | None) -> Any:
-    """Draws, tries and saves the form. ``do`` is what was pressed: save (tries first), try, or anyway."""
+    """Draws, tries and saves the form. ``do`` is what was pressed: save (tries first), paused (the same, and a new
+    connection begins with a pause), try, or anyway."""
     hub = the_hub()
     stored = stored_secrets(row)
     with hub.db.session() as session:
@@ -129,9 +130,10 @@ def _form(kind: Kind, row: SourceRow | None) -> Any:
         errors, check = _try(kind, row, values, {**(row.settings if row else {}), **stored},
                              skip=do == "anyway")
         if not errors and do != "try" and (check is None or check.ok):
-            saved = _save(kind, row, values, title, queue_id)
+            saved = _save(kind, row, values, title, queue_id, paused=do == "paused" and row is None)
             if isinstance(saved, str):
-                flash(gettext("Saved."), "green")
+                flash(gettext("Saved. It rests until you let it go on.") if do == "paused" else gettext("Saved."),
+                      "green")
                 return redirect(url_for("connectors.one", public_id=saved))
             errors = saved
         kept = forms.keep(hub.vault, kind.settings, values, user().public_id)
@@ -168,7 +170,7 @@ def _try(kind: Kind, row: SourceRow | None, values: Mapping[str, Any], old: Mapp
 
 
 def _save(kind: Kind, row: SourceRow | None, values: Mapping[str, Any], title: str,
-          queue_id: int) -> str | dict[str, Any]:
+          queue_id: int, paused: bool = False) -> str | dict[str, Any]:
     """The source's public id, or what is wrong by field."""
     hub = the_hub()
     name = title or kind.title.say(user().language)
@@ -177,6 +179,8 @@ def _save(kind: Kind, row: SourceRow | None, values: Mapping[str, Any], title: s
             if row is None:
                 new = office.add_source(session, hub.vault, actor(), organisation().id, kind.name, name,
                                         kind.settings, values, template=kind.template, queue_id=queue_id)
+                if paused:
+                    office.switch_source(session, actor(), new, False)
             else:
                 new = session.get_one(SourceRow, row.id)
                 office.change_source(session, hub.vault, actor(), new, kind.settings, values, title=name,

@@ -244,38 +244,33 @@ class AlfaCrmSource(Source):
         return self._looked[1]
 
     def _since(self) -> date:
-        """The first day whose payments get receipts: of the settings, or when this source was first at work.
-        Without it the first poll would print what another system has printed before us."""
-        if self.rules.start:
-            return self.rules.start
-        account = self.client.account
-        if account.since is None:
-            account.since = values.day(self.context.recall("since"))
-        if account.since is None:
-            account.since = self._today()
-            self.context.remember("since", account.since.isoformat())
-        return account.since
+        """The first day whose payments get receipts: of the settings, or when this source was first at work (not when
+        it was set up: until then another system prints). Without it the first poll would print what that has."""
+        return self.rules.start or self.client.account.since or values.day(self.context.recall("since")) \
+            or self._today()
 
     def _before(self) -> int:
-        """The highest number of the payments that were there on the day of connecting when the hub was first at work:
-        the CRM knows a payment's day alone, and another system may have printed that day's. 0 where the settings
-        name the first day."""
-        account = self.client.account
+        """The highest number of the payments that were there when the hub was first at work: the CRM knows a payment's
+        day alone, and another system may have printed that day's. 0 where the settings name the first day.
+
+        It dies between the two notes: the day is noted the next time."""
         if self.rules.start:
             return 0
-        if account.before is None:
-            known = self.context.recall("before")
-            account.before = int(known) if known is not None and known.isdigit() else self._look_before()
-            if known is None:
-                self.context.remember("before", str(account.before))
-        return account.before
+        if self.client.account.before is not None:
+            return self.client.account.before
+        known, since = self.context.recall("before") or "", self.context.recall("since")
+        if not known.isdigit():
+            known = "0" if since else str(self._highest())
+            self.context.remember("before", known)
+        if not since:
+            self.context.remember("since", self._today().isoformat())
+        return int(known)
 
-    def _look_before(self) -> int:
-        first = self._since()
-        if first < self._today():
-            return 0
+    def _highest(self) -> int:
+        """The highest number of today's payments, and of those that are dated ahead."""
+        today = self._today()
         return max((pay.id for branch in self.reader.branches() for kind in self.rules.polled_types
-                    for pay in self.reader.payments(branch, kind, first, first + AHEAD)), default=0)
+                    for pay in self.reader.payments(branch, kind, today, today + AHEAD)), default=0)
 
     def _today(self) -> date:
         return self.context.now().astimezone(self.rules.zone).date()
@@ -284,7 +279,10 @@ class AlfaCrmSource(Source):
 
     def poll(self, cursor: str) -> Polled:
         """Payments of the last days that are new or changed since ``cursor``, and those that are there no more."""
-        self._before()
+        # Only here are they kept in the process: a page's look at a connection that rests decides nothing.
+        account, before = self.client.account, self._before()
+        if not self.rules.start:
+            account.since, account.before = self._since(), before
         poller = Poller(self.reader, self._since(), self._begun, lambda number: self.context.recall(f"seen.{number}"),
                         lambda day: connect.note_missed(self.context, day))
         return poller.step(cursor, self.context.now())
@@ -333,13 +331,11 @@ class AlfaCrmSource(Source):
 
     def check(self) -> Check:
         """Logs in, lists branches, reads payments and customers; names the field or right that is wrong."""
-        self._since()
         writeback.forget_fields(self.client)
         return connect.check(self.client)
 
     def setup(self) -> tuple[Step, ...]:
         """AlfaCRM has no API for webhooks, so a person pastes our address there."""
-        self._since()
         return connect.steps(self.rules, self.context.address)
 
 

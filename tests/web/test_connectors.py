@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
-from hub.store import Audit, Inbox, SourceRow
+from hub.store import Audit, Inbox, SourceRow, utcnow
 from hub.web import forms
 from tests.web.toys import Toy, ToySettings
 from tests.web.world import World, post, token
@@ -156,6 +157,21 @@ def test_pausing_holds_from_the_next_request_on(shop: World) -> None:
     assert client.post(shop.address(row), data=body).status_code == 403
     post(client, f"/connectors/{row.public_id}/switch", "/connectors", on="1")
     assert client.post(shop.address(row), data=body).status_code == 200
+
+
+def test_a_new_connection_may_begin_with_a_pause_and_is_asked_at_once_afterwards(shop: World) -> None:
+    """So that its owner can look at what would become receipts before any does."""
+    client = shop.client()
+    assert post(client, "/connectors/new/toy", do="paused", **{**FORM, "s.key": "wrong!"}).status_code == 422
+    answer = post(client, "/connectors/new/toy", do="paused", **FORM)
+    assert answer.status_code == 302 and "на паузе" in client.get(answer.location).text
+    (row,) = rows(shop)
+    assert not row.enabled
+    with shop.db.write() as session:
+        session.get_one(SourceRow, row.id).next_poll_at = utcnow() + timedelta(hours=1)
+    post(client, f"/connectors/{row.public_id}/switch", "/connectors", on="1")
+    (row,) = rows(shop)
+    assert row.enabled and row.next_poll_at is None
 
 
 def test_taking_away_keeps_what_came(shop: World) -> None:

@@ -16,7 +16,7 @@ from hub.fiscal import Text
 from hub.intake.drain import Drains
 from hub.store import Audit, Inbox, KeyConflict, KnownPayment, Memory, SourceRow, table
 from hub.store.receipts import RECEIPT
-from tests.web.school import Books, School, noon
+from tests.web.school import CASH, Books, School, noon
 from tests.web.world import World, post
 
 INBOX, AUDIT, KNOWN, MEMORY = table(Inbox), table(Audit), table(KnownPayment), table(Memory)
@@ -284,7 +284,38 @@ def test_pages_of_other_plugins_and_organisations_are_not_there(desk: Desk) -> N
     assert f"/payments/{desk.row.public_id}" in desk.client.get("/").text
 
 
+def test_what_the_rule_leaves_out_can_be_sent_all_the_same(desk: Desk) -> None:
+    desk.books.pay("bonus", verdict="skip", buttons=CASH)
+    desk.books.pay("bank", verdict="skip", buttons=CASH, elsewhere=Text("A bank.", "Печатает банк."))
+    page = desk.page()
+    assert "Отправить всё равно Наличные Безнал" in desk.line("bonus", page)
+    assert "Наличные" not in desk.line("bank", page), "never beside another system's"
+    desk.send("bonus", "cash")
+    desk.drain()
+    assert [row.source_key for row in desk.rows(select(RECEIPT))] == ["pay:bonus:sale"]
+
+
+def test_a_moment_of_quiet_is_waited_for(desk: Desk) -> None:
+    desk.books.pay("1")
+    for page in ("", "/rule", "/dry"):
+        desk.books.once.append(TryLater(Text("Too often.", "Слишком часто."), 0.01))
+        assert "Ученик 1" in desk.page(page)
+    desk.books.once.append(TryLater(Text("Too often.", "Слишком часто."), 60.0))
+    assert "Слишком часто" in desk.page()
+
+
 # -- the rule and the dry run --------------------------------------------------------------------------------------
+
+
+def test_the_rule_is_said_in_words_and_rehearsed(desk: Desk) -> None:
+    desk.books.pay("1")
+    page = desk.page("/rule")
+    assert "Приход становится чеком." in page and "Карты — без чека." in page
+    desk.page("/dry")
+    assert all(desk.books.rehearsed)
+    desk.books.rehearsed.clear()
+    desk.page()
+    assert desk.books.rehearsed == [False]
 
 
 def test_the_rule_is_shown_on_the_last_fifty(desk: Desk) -> None:
@@ -361,6 +392,20 @@ def test_a_person_takes_a_payment_from_before_after_all(desk: Desk) -> None:
     assert [row.state for row in desk.rows(select(RECEIPT))] == ["queued"]
     answer = post(desk.client, desk.path("/after-all"), desk.path("/rule"), subject="pay:none", day=day)
     assert answer.status_code == 404
+
+
+def test_a_payment_from_before_has_a_button_for_each_way_of_paying(desk: Desk) -> None:
+    """The rule may leave it out for its day; the person's word outweighs that only if it travels with the event."""
+    desk.books.pay("old", at=noon(3), verdict="skip", buttons=CASH)
+    imported(desk)
+    day = noon(3).date().isoformat()
+    said = desk.line("old", desk.page(day=day))
+    assert "Чека нет: Наличные" in said and "Чека нет: Безнал" in said
+    sent = {"subject": "pay:old", "day": day}
+    assert post(desk.client, desk.path("/after-all"), desk.path("/rule"), button="?", **sent).status_code == 404
+    assert post(desk.client, desk.path("/after-all"), desk.path("/rule"), button="cash", **sent).status_code == 302
+    desk.drain()
+    assert [row.state for row in desk.rows(select(RECEIPT))] == ["queued"]
 
 
 def test_an_import_that_fails_changes_nothing(desk: Desk) -> None:
