@@ -76,6 +76,7 @@ def mask(data: bytes) -> bytes:
     for match in _TAG.finditer(data):
         start, length = match.end(), int.from_bytes(match[1], "little")
         value = data[start:start + length]
-        if 0 < length <= LONGEST_TAG and len(value) == length and min(value) >= 0x20:
-            out[start:start + length] = MASKED * length
+        # The rest of a value may come in another frame: what of it is here is no less somebody's.
+        if 0 < length <= LONGEST_TAG and value and min(value) >= 0x20:
+            out[start:start + len(value)] = MASKED * len(value)
     return bytes(out)
