@@ -278,9 +278,10 @@ class ShtrihDriver(Driver):
         self._open_session()
         return self.reports.x_report(guard)
 
-    def drawer(self) -> Money:
+    def drawer(self) -> Money | None:
         self._open_session()
-        return Money(self.reports.drawer())
+        told = self.reports.told_drawer()
+        return None if told is None else Money(told)
 
     def cash_move(self, amount: Money, cashier: Cashier, guard: Guard) -> Ended | None:
         self._open_session()

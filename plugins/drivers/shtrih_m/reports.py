@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from hub_plugins.drivers.shtrih_m import answers, commands, errors
-from hub_plugins.drivers.shtrih_m.answers import Archived
+from hub_plugins.drivers.shtrih_m.answers import Archived, BadAnswer
 from hub_plugins.drivers.shtrih_m.archive import Archive
 from hub_plugins.drivers.shtrih_m.errors import Refusal
 from hub_plugins.drivers.shtrih_m.link import Lost
@@ -32,6 +32,10 @@ RECEIPTS_IN_SHIFT = 1118
 
 NOT_WRITTEN = Text("The register reported success, but its storage has no such document. Look at the register.",
                    "Касса сообщила об успехе, но в накопителе нет документа. Посмотрите на кассу.")
+NO_DRAWER = Text("The register does not tell the cash in its drawer, so nobody could tell after a lost answer whether "
+                 "it has counted the cash. Put it in or out at the register itself.",
+                 "Касса не сообщает, сколько наличных в ящике, и после потерянного ответа было бы не узнать, учла ли она "
+                 "деньги. Внесите или выплатите их на самой кассе.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Reports:
                                               errors.vendor_code(errors.SHIFT_IS_CLOSED))
         if state.submode:
             return Refused(errors.meaning(errors.NO_PAPER).text, True, errors.vendor_code(errors.NO_PAPER))
-        before, shift, drawer = session.storage(), session.shift(), self.drawer()
+        before, shift, drawer = session.storage(), session.shift(), self.told_drawer() or 0
         problem = self._document(0x42, commands.z_report(session.admin), commands.REPORT, cashier, guard)
         if problem is not None:
             return problem
@@ -173,7 +177,7 @@ class Reports:
         with session.reading():
             full = answers.full_state(session.ask(commands.full_state(session.operator), commands.STATE))
         at = Archived(answers.CLOSED, False, full.clock, storage.last, 0)
-        return self._report(storage.number, at, shift.number, sums, self.drawer(),
+        return self._report(storage.number, at, shift.number, sums, self.told_drawer() or 0,
                             self.notes.sales(storage.number) + sums.sales)
 
     def _printed(self, command: bytes, guard: Guard, timeout: float) -> Ended | None:
@@ -199,6 +203,14 @@ class Reports:
             data = self.session.ask(commands.cash_register(self.session.operator, DRAWER))
             return int.from_bytes(answers.Reader(data[1:]).raw(6), "little")
 
+    def told_drawer(self) -> int | None:
+        """The same; None when the model does not know this counter, which holds up nothing but cash in and out."""
+        try:
+            data = self.session.ask(commands.cash_register(self.session.operator, DRAWER))
+            return int.from_bytes(answers.Reader(data[1:]).raw(6), "little")
+        except (Refusal, BadAnswer):
+            return None
+
     def cash_move(self, amount: Money, guard: Guard) -> Ended | None:
         """50h or 51h. No storage keeps them: what became of one whose answer was lost, the drawer tells."""
         if amount.currency != "RUB" or not amount or abs(amount.amount) > commands.LARGEST_MONEY:
@@ -207,7 +219,9 @@ class Reports:
         hindered = obstacle(session.to_rest(guard))
         if hindered is not None:
             return hindered
-        storage, before = session.storage(), self.drawer()
+        storage, before = session.storage(), self.told_drawer()
+        if before is None:
+            return Refused(NO_DRAWER)
         self.notes.write(Note(storage.number, storage.last, self.notes.now.silent, before, amount.amount))
         command = commands.cash_in(session.operator, amount.amount) if amount.amount > 0 else \
             commands.cash_out(session.operator, -amount.amount)

@@ -527,6 +527,15 @@ def test_cash_goes_in_and_out(register: Register) -> None:
     assert isinstance(made.cash_move(Money(5, "KZT"), CASHIER, StrictGuard()), Refused)
 
 
+def test_a_model_that_does_not_tell_the_drawer_works_all_the_same(register: Register) -> None:
+    register.hooks[b"\x1a"] = lambda _: b"\x1a\x37"
+    made = opened(register)
+    assert made.drawer() is None
+    assert isinstance(made.x_report(StrictGuard()), ShiftReport)
+    end = made.cash_move(Money(500), CASHIER, StrictGuard())
+    assert isinstance(end, Refused) and not register.sent(b"\x50"), "what became of cash nobody could tell"
+
+
 def test_the_clock_is_set_confirmed_and_read_back(register: Register) -> None:
     made = opened(register)
     moment = datetime(2026, 3, 9, 7, 5, 0, tzinfo=UTC)
