@@ -32,10 +32,10 @@ RECEIPTS_IN_SHIFT = 1118
 
 NOT_WRITTEN = Text("The register reported success, but its storage has no such document. Look at the register.",
                    "Касса сообщила об успехе, но в накопителе нет документа. Посмотрите на кассу.")
-NO_DRAWER = Text("The register does not tell the cash in its drawer, so nobody could tell after a lost answer whether "
-                 "it has counted the cash. Put it in or out at the register itself.",
-                 "Касса не сообщает, сколько наличных в ящике, и после потерянного ответа было бы не узнать, учла ли она "
-                 "деньги. Внесите или выплатите их на самой кассе.")
+NO_DRAWER = Text("The register does not tell the cash in its drawer: after a lost answer nobody could tell whether it "
+                 "has counted the money. Put it in or take it out at the register itself.",
+                 "Касса не сообщает, сколько наличных в ящике: после потерянного ответа не узнать, учла ли она деньги. "
+                 "Внесите или выплатите их на самой кассе.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from hub.contracts import PluginSettings, Text, setting
+from hub.registers import transports
+from hub.registers.transports import BadAddress
 
 #: Passwords at the factory: operators 1..28 have their number, 29 is the administrator, 30 the system administrator.
 FACTORY = "30"
@@ -12,11 +14,19 @@ _ADVANCED = Text("Fine points", "Тонкости")
 _DIGITS = validate.Regexp(r"^\d{0,8}$", error="Только цифры, не больше восьми / digits only, at most eight")
 
 
+def _address(value: str) -> None:
+    """An address that names no line is told at its field, before anything is saved."""
+    try:
+        transports.parse(value)
+    except BadAddress as problem:
+        raise ValidationError([problem.reason]) from problem
+
+
 class ShtrihSettings(PluginSettings):
     """An address is all that most registers need."""
 
     address = setting(
-        fields.String(required=True, validate=validate.Length(1, 200)),
+        fields.String(required=True, validate=[validate.Length(1, 200), _address]),
         label=Text("Address", "Адрес"),
         help=Text("Port of the cable, or IP address and port of the register (7778 at the factory).",
                   "Порт кабеля либо IP-адрес и порт кассы (с завода 7778)."),

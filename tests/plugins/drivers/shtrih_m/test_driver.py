@@ -11,9 +11,20 @@ import pytest
 from hub_plugins.drivers.shtrih_m import errors, frames
 from hub_plugins.drivers.shtrih_m.driver import ShtrihDriver
 from hub_plugins.drivers.shtrih_m.errors import MEANINGS, Sort
+from hub_plugins.drivers.shtrih_m.settings import ShtrihSettings
+from marshmallow import ValidationError
 
-from hub.contracts import Bookmark, LeaseLost, Refused, RegisterGone, ShiftReport, Unavailable, Uncertain
-from hub.fiscal import Cashier, Correction, CorrectionType, FiscalRecord, Form, Kind, Money, Receipt
+from hub.contracts import (
+    Bookmark,
+    LeaseLost,
+    Refused,
+    RegisterGone,
+    ShiftReport,
+    Unavailable,
+    Uncertain,
+    load,
+)
+from hub.fiscal import Cashier, Correction, CorrectionType, FiscalRecord, Form, Kind, Money, Receipt, Text
 from hub.fiscal.document import compare
 from tests.plugins.drivers.emulator.samples import CASHIER, StrictGuard, job, receipt
 from tests.plugins.drivers.shtrih_m.register import Register, changing, u
@@ -38,6 +49,14 @@ def opened(register: Register, folder: str = "", **settings: Any) -> ShtrihDrive
 
 def sold(register: Register, what: Receipt = SMALL, **settings: Any) -> Any:
     return opened(register, **settings).fiscalise(job(what), StrictGuard())
+
+
+def test_an_address_that_names_no_line_is_told_at_its_field() -> None:
+    for wrong in ("kassa", "tcp://10.0.0.5", "/dev/ttyUSB0?baud=fast"):
+        with pytest.raises(ValidationError) as told:
+            load(ShtrihSettings, {"address": wrong})
+        assert isinstance(told.value.normalized_messages()["address"][0], Text)
+    assert load(ShtrihSettings, {"address": "COM3"})["address"] == "COM3"
 
 
 # -- who it is -------------------------------------------------------------------------------------------------------
