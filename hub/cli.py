@@ -127,6 +127,9 @@ def _devices_record(options: argparse.Namespace) -> int:
 
 
 def _devices_replay(options: argparse.Namespace) -> int:
+    if options.pty or options.port is not None:
+        return _recorded(options, lambda sessions: sessions.serve(
+            config.load(), options.file, options.port, lambda words: print(words, flush=True)))
     return _recorded(options, lambda sessions: sessions.replay(config.load(), options.file))
 
 
@@ -376,8 +379,10 @@ def parser() -> argparse.ArgumentParser:
     taped.add_argument("register", metavar="ADDRESS", help="tcp://192.168.1.50:7778, /dev/ttyUSB0")
     taped.add_argument("file", type=Path, metavar="FILE", help="holds no personal data and no passwords")
     taped.add_argument("--driver", default="", metavar="NAME", help="without it, whoever recognises the register")
-    add("replay", _devices_replay, "play such a file against its driver, without a register", tapes).add_argument(
-        "file", type=Path, metavar="FILE")
+    played = add("replay", _devices_replay, "play such a file, or a byte log, without a register", tapes)
+    played.add_argument("file", type=Path, metavar="FILE", help="alone: its driver looks at it, byte by byte")
+    played.add_argument("--pty", action="store_true", help="be the register, on a serial port (pseudo-terminal)")
+    played.add_argument("--port", type=int, default=None, help="be the register, on a TCP port; 0 takes a free one")
     add("openapi", _openapi, "the document of the hub's own API").add_argument(
         "file", nargs="?", type=Path, help="write it there; without it, to the terminal")
     simulate = commands.add_parser("simulate", help="run a simulator of another system or register")

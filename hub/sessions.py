@@ -1,5 +1,5 @@
 """``hub devices record`` and ``hub devices replay``: a look at a register as a file for a bug report, and that file
-played against its driver without any register.
+played without any register: against its driver here, or on a line of its own against a hub at work.
 
 The look only reads: who it is, its state, its last document, the settings that receipts depend on. Its file holds no
 personal data (:meth:`hub.contracts.Driver.masked`). What a register at work says is taken from its card instead: its
@@ -8,7 +8,10 @@ byte log is the same kind of file.
 
 from __future__ import annotations
 
+import json
+import signal
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -21,9 +24,11 @@ from hub.contracts import Driver, RegisterGone, Transport, load
 from hub.fiscal import Text
 from hub.plugins import discover
 from hub.registers import discovery, transports
+from hub.registers.deck import Deck
 from hub.registers.health import status_json
 from hub.registers.recording import BadRecording, Played, Recorder, Recording, Turn
 from hub.testing.context import RegisterContext
+from hub.testing.lines import PtyLine, TcpLine
 
 AT_WORK = Text(
     "“{title}” is at work at {address}, so it is not opened. Switch its byte log on, on its card: that is such a file, "
@@ -75,6 +80,24 @@ def replay(config: Config, file: Path) -> tuple[list[str], str]:
     return seen, played.differs
 
 
+def serve(config: Config, file: Path, port: int | None, say: Callable[[str], None]) -> tuple[list[str], str]:
+    """Plays a recording to whoever connects, a hub at work say: on a TCP port (0 takes a free one), without one on a
+    pseudo-terminal. ``say`` hears the address as JSON, then everything that was not recorded like that. Until SIGTERM
+    or Ctrl-C. Raises Unfit, BadRecording, OSError."""
+    recording = Recording.read(file.read_text("utf-8"))
+    deck = Deck(recording, _kind(discover(config.plugins_off).drivers, recording.driver).masked, say)
+    line = PtyLine(deck) if port is None else TcpLine(deck, "127.0.0.1", port)
+    done = threading.Event()
+    before = [(number, signal.signal(number, lambda *_: done.set())) for number in (signal.SIGTERM, signal.SIGINT)]
+    line.start()
+    say(json.dumps({"ready": line.address, "turns": len(deck.tape), "driver": recording.driver}))
+    done.wait()
+    line.stop()
+    for number, handler in before:
+        signal.signal(number, handler)
+    return [f"said otherwise than on the tape: {deck.strange}"], ""
+
+
 def _kind(drivers: dict[str, type[Driver]], name: str) -> type[Driver]:
     kind = drivers.get(name)
     if kind is None or "address" not in kind.settings().fields:
@@ -124,4 +147,4 @@ def _plain(value: Any) -> str:
         if isinstance(value, dict) else str(value)
 
 
-__all__ = ["BadRecording", "Unfit", "record", "replay"]
+__all__ = ["BadRecording", "Unfit", "record", "replay", "serve"]

@@ -227,7 +227,7 @@ class Played:
 
     def __init__(self, recording: Recording, masked: Mask = lambda data, sent: mask(data)) -> None:
         self.recording, self._masked = recording, masked if recording.masked else lambda data, sent: data
-        self._turns = _joined(recording.turns)
+        self._turns = joined(recording.turns)
         self._next = 0
         self._said, self._here = bytearray(), bytearray()
         self.differs = ""
@@ -300,7 +300,7 @@ class Played:
                                     params={"words": words}), "differs")
 
 
-def _joined(turns: Iterable[Turn]) -> list[Turn]:
+def joined(turns: Iterable[Turn]) -> list[Turn]:
     """The turns without notes, neighbours of one direction in one: they were parted by size, a pause or a new
     connection."""
     out: list[Turn] = []

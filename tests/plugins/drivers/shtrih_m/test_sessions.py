@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hub_plugins.drivers.shtrih_m.driver import ShtrihDriver
 
 from hub.cli import main
-from hub.registers import discovery
-from hub.registers.recording import Recording
-from tests.plugins.drivers.emulator.samples import CASHIER, StrictGuard, job
+from hub.registers import discovery, transports
+from hub.registers.deck import Deck
+from hub.registers.recording import Recorder, Recording, Turn
+from hub.testing.lines import PtyLine, TcpLine
+from tests.plugins.drivers.emulator.samples import CASHIER, StrictGuard, job, receipt
 from tests.plugins.drivers.shtrih_m.simulated import driver, settled, simulated
 
 
@@ -49,6 +52,40 @@ def test_a_recorded_session_plays_again_without_the_register(
     turn["x"] = turn["x"][:-2] + f"{int(turn['x'][-2:], 16) ^ 1:02x}"
     (tmp_path / "other.wire").write_text("\n".join([*lines[:spoilt], json.dumps(turn), *lines[spoilt + 1:]]), "utf-8")
     assert "differs at byte" in said(capsys, "replay", str(tmp_path / "other.wire"), ends=1)["differs"]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--pty",)], ids=["tcp", "pty"])
+def test_a_sale_that_was_logged_is_played_to_another_hub(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    turns: list[Turn] = []
+    recorder, guard = Recorder(turns.append, ShtrihDriver.masked), StrictGuard()
+    with simulated(*arguments) as running, transports.wrapped(recorder.around):
+        made = settled(driver(running, ""), guard)
+        made.status()
+        assert made.open_shift(CASHIER, guard) is None
+        made.bookmark()
+        record = made.fiscalise(job(), guard)
+        made.status()
+        made.close()
+    recorder.flush()
+    told: list[str] = []
+    deck = Deck(Recording(tuple(turns), "shtrih_m"), ShtrihDriver.masked, told.append)
+    line = PtyLine(deck) if arguments else TcpLine(deck, "127.0.0.1", 0)
+    line.start()
+    try:
+        running.address = line.address
+        # Another hub looks more often, and its receipt has a key and a buyer of its own.
+        made = settled(driver(running, ""), guard)
+        for _ in range(5):
+            assert made.status().storage_number == record.storage_number
+        assert made.open_shift(CASHIER, guard) is None
+        made.bookmark()
+        again = made.fiscalise(job(receipt("ZZZZYYYYXXXXWWWW", contact="somebody@else.example")), guard)
+        assert again == record, told
+        assert made.status().last_document == record.document_number
+        made.close()
+    finally:
+        line.stop()
+    assert told and len(told) == deck.strange <= 3, "key, contact and what depends on them"
 
 
 def test_what_cannot_be_recorded_or_played_says_why(
