@@ -34,6 +34,7 @@ from hub.registers import transports
 from hub.registers.health import obstacle
 from hub.registers.rules import ShiftRules
 from hub.registers.shifts import must_close, must_open
+from hub.registers.transports.usb import memory
 from hub.store import Database, DatabaseAway, Organisation, Register, leases
 from hub.store.lent import ADDRESS, Lent
 from hub.store.receipts import RECEIPT, RECORD
@@ -44,6 +45,8 @@ log = structlog.get_logger("hub.dispatch")
 #: A register looks at the table by itself so often, whatever the bells do.
 LOOK_SECONDS = 1.0
 STATUS_SECONDS = 5.0
+#: Which USB port each name of this machine's ports was.
+PORTS = "ports.json"
 #: Undecided receipts are looked into again so often.
 RECOVER_SECONDS = 30.0
 
@@ -178,6 +181,7 @@ class RegisterThread(threading.Thread):
         steps.at("device_open")
         self._wait_out(driver, owner, lease)
         known = new_identity(self.db, owner, row, organisation, identity, driver.abilities())
+        memory.keep(str(row.settings.get("address") or "").partition("?")[0].strip())
         steps.at("identity_kept")
         status = driver.settle(lease)
         new_status(self.db, owner, known, status)
@@ -356,6 +360,7 @@ class Keepers:
         self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
         self.holder, self.data_dir, self._make = holder, data_dir, make
         self.wires = WireLogs(db)
+        memory.load(data_dir / PORTS)
         self.threads: dict[int, RegisterThread] = {}
         self._compared = False
 

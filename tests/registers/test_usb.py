@@ -101,6 +101,26 @@ def test_a_port_without_a_serial_number_is_not_remembered():
     assert memory.locate("/dev/ttyUSB0", None) == "/dev/ttyUSB0"
 
 
+def test_after_a_restart_it_is_found_under_its_new_name_as_well(tmp_path):
+    file = tmp_path / "ports.json"
+    before = Memory(lambda: [Port("/dev/ttyUSB0", ONE), Port("/dev/ttyUSB1", OTHER)])
+    before.load(file)
+    before.opened("/dev/ttyUSB0", "/dev/ttyUSB0")
+    assert not file.exists(), "nobody has answered there yet"
+    before.opened("/dev/ttyUSB1", "/dev/ttyUSB1")
+    before.keep("/dev/ttyUSB0")
+    after = Memory(lambda: [Port("/dev/ttyUSB0", OTHER), Port("/dev/ttyUSB1", ONE)])
+    assert after.locate("/dev/ttyUSB0", None) == "/dev/ttyUSB0"
+    after.load(file)
+    assert after.locate("/dev/ttyUSB0", None) == "/dev/ttyUSB1"
+    assert after.locate("/dev/ttyUSB1", None) == "/dev/ttyUSB1", "another register answered there"
+    for broken in ("", "[]", '{"/dev/ttyUSB0": 7}', '{"/dev/ttyUSB0": "?"}'):
+        file.write_text(broken, "utf-8")
+        other = Memory(lambda: [Port("/dev/ttyUSB1", ONE)])
+        other.load(file)
+        assert other.locate("/dev/ttyUSB0", None) == "/dev/ttyUSB0"
+
+
 def test_numbers_are_read_as_they_are_written():
     assert read_usb(str(ONE)) == ONE
     assert read_usb("1A86:7523") == UsbId(0x1A86, 0x7523)

@@ -8,7 +8,7 @@ One address text chooses among them:
 
 A serial address may name its USB port as well, ``/dev/ttyUSB0?usb=0403:6001:A50285BI``: vendor, product and, where it
 has one, serial number. The port is then found wherever the system calls it after a restart or another cable. Without
-it a port that was open before is found again by the same numbers while the program runs.
+it a port behind which a register was once found is found again by the same numbers, after a restart too.
 
 Every call has a timeout in seconds; every error says in words what broke (``reason``) and in one word what kind of
 break it was (``code``). A transport is used by one thread and belongs to one owner: serial ports are locked.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,11 +69,39 @@ def _links() -> dict[str, str]:
 
 
 class Memory:
-    """Which USB port was behind a name when it was first opened. ``ports`` gives those that are there now."""
+    """Which USB port was behind a name when it was first opened; in a file, if it is given one, beyond the end of the
+    process. ``ports`` gives the ports that are there now."""
 
     def __init__(self, ports: Callable[[], Iterable[Port]] = listed) -> None:
         self.ports = ports
         self._seen: dict[str, UsbId] = {}
+        self._file: Path | None = None
+        self._kept: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def load(self, file: Path) -> None:
+        """Remembers what a process before us kept in ``file``; one that cannot be read is as none. :meth:`keep` writes
+        there from now on."""
+        self._file, self._kept = file, {}
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            for place, text in json.loads(file.read_text("utf-8")).items():
+                number = read_usb(str(text))
+                if number is not None:
+                    self._kept[place] = text
+                    self._seen.setdefault(place, number)
+
+    def keep(self, place: str) -> None:
+        """Behind ``place`` the right register answered: its numbers go to the file, if they are new. A file that cannot
+        be written is done without: after a restart the port is found by its name."""
+        number = self._seen.get(place)
+        if self._file is None or number is None or self._kept.get(place) == str(number):
+            return
+        with self._lock, contextlib.suppress(OSError):
+            kept = {**self._kept, place: str(number)}
+            draft = self._file.with_suffix(".new")
+            draft.write_text(json.dumps(kept), "utf-8")
+            draft.replace(self._file)
+            self._kept = kept
 
     def locate(self, place: str, wanted: UsbId | None) -> str | None:
         """The name under which the port of ``place`` is found now; None when ``wanted`` names a port that is not
