@@ -85,7 +85,8 @@ def serve(config: Config, file: Path, port: int | None, say: Callable[[str], Non
     pseudo-terminal. ``say`` hears the address as JSON, then everything that was not recorded like that. Until SIGTERM
     or Ctrl-C. Raises Unfit, BadRecording, OSError."""
     recording = Recording.read(file.read_text("utf-8"))
-    deck = Deck(recording, _kind(discover(config.plugins_off).drivers, recording.driver).masked, say)
+    kind = _kind(discover(config.plugins_off).drivers, recording.driver)
+    deck = Deck(recording, kind.masked, say, kind.unheard)
     line = PtyLine(deck) if port is None else TcpLine(deck, "127.0.0.1", port)
     done = threading.Event()
     before = [(number, signal.signal(number, lambda *_: done.set())) for number in (signal.SIGTERM, signal.SIGINT)]

@@ -243,6 +243,13 @@ class Driver(ABC):
         here, and makes check sums anew where a recording shall be played again."""
         return mask(data)
 
+    @classmethod
+    def unheard(cls, data: bytes) -> bytes:
+        """What a register answers to a command that it cannot answer (it has no such document, does not know the
+        command): said by a recording that is played, where the tape holds nothing of the kind. ``data`` is what was
+        said. Empty for silence."""
+        return b""
+
     # -- registers that are called (clouds that call back, agents at a distance) -----------------------------------
 
     @classmethod

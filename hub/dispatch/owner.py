@@ -32,6 +32,7 @@ from hub.fiscal import Text
 from hub.plugins import Catalogue
 from hub.registers import transports
 from hub.registers.health import obstacle
+from hub.registers.recording import Recorder
 from hub.registers.rules import ShiftRules
 from hub.registers.shifts import must_close, must_open
 from hub.registers.transports.usb import memory
@@ -77,6 +78,9 @@ class RegisterThread(threading.Thread):
         self.clock = clock
         self.wake, self._stop_asked = event(), event()
         self._failures = 0
+        #: What listens to its wire.
+        self._log: Recorder | None = None
+        self._opened_for_log = False
         #: Why the register refused for a passing cause; while its status shows one, nothing is tried.
         self._refused: RegisterRefuses | None = None
         self._said = 0.0
@@ -146,7 +150,8 @@ class RegisterThread(threading.Thread):
         """While it lasts, what the driver says on its wires can be logged."""
         if self._wires is None:
             return nullcontext()
-        return transports.wrapped(self._wires.recorder(row.id, driver.masked, row.wire_until).around)
+        self._log = self._wires.recorder(row.id, driver.masked, row.wire_until)
+        return transports.wrapped(self._log.around)
 
     def _rows(self) -> tuple[Register | None, Organisation | None]:
         with self.db.session() as session:
@@ -227,10 +232,12 @@ class RegisterThread(threading.Thread):
             if now - looked >= STATUS_SECONDS or first or commands.changed:
                 looked, commands.changed = now, False
                 rules = self._still(row)
-                if rules is None or work.stale:
+                if rules is None or work.stale or self._begins_in_the_middle():
                     return
                 commands.rules = rules
                 status = self._look(driver, owner, known)
+                if not first:
+                    self._failures = 0  # it has served for a while: the next failure is a first one again
                 self._confirm(owner, status)
                 why = commands.why_close(status)
                 if why:
@@ -242,8 +249,14 @@ class RegisterThread(threading.Thread):
             first = False
             commands.run_ordered(work)
             work.poll_due()
-            if self._next(driver, owner, lease, work, commands):
-                continue
+            try:
+                if self._next(driver, owner, lease, work, commands):
+                    continue
+            except RegisterRefuses:
+                with suppress(RegisterGone):
+                    # What it refused for must stand on its card at once, beside why.
+                    self._look(driver, owner, known)
+                raise
             self.wake.wait(LOOK_SECONDS)
             self.wake.clear()
 
@@ -257,6 +270,14 @@ class RegisterThread(threading.Thread):
                 or (now.unread and not row.unread):
             return None
         return ShiftRules.read(now.rules)
+
+    def _begins_in_the_middle(self) -> bool:
+        """Whether the log of the wire was switched on after the register was opened: it is opened anew, so that the
+        log says who it is."""
+        middle = self._log is not None and self._log.on and not self._log.whole
+        # Once: what has no wire has nothing to log, however often it is opened.
+        anew, self._opened_for_log = middle and not self._opened_for_log, middle
+        return anew
 
     def _look(self, driver: Driver, owner: Owner, known: Known) -> Status:
         """Reads the register's state, with the cash in its drawer, and keeps what is shown of it."""
@@ -311,6 +332,7 @@ class RegisterThread(threading.Thread):
                 if work.one(bookmark) is None:
                     break
                 printed += 1
+                self._failures = 0
                 # However much waits: the state is looked at, a shift may be due, a person may have ordered something.
                 if self.clock() - began >= STATUS_SECONDS or (printed % 32 == 0 and self._has_order()):
                     break

@@ -21,6 +21,8 @@ AHEAD = 8
 #: How like a recorded turn the beginning of something must be (0 to 1), in so many bytes: there it says what it is,
 #: behind are the names and numbers of this one receipt. Seconds of silence after which it is taken as said whole.
 LIKE, HEAD, QUIET = 0.6, 16, 0.05
+#: A turn up to this long is a question, and another one is another question.
+QUESTION = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,16 @@ class Said:
 
 
 class Deck:
-    """Plays a recording to whoever connects (a device of hub.testing.lines). ``masked`` is the driver's; ``tell`` hears
-    of everything that was not recorded. Time does not pass: answers come at once."""
+    """Plays a recording to whoever connects (a device of hub.testing.lines). ``masked`` and ``unheard`` are the
+    driver's; ``tell`` hears of everything that was not recorded. Time does not pass: answers come at once."""
 
     powered, in_hand = True, False
 
     def __init__(self, recording: Recording, masked: Mask = lambda data, sent: mask(data),
-                 tell: Callable[[str], None] = lambda words: None) -> None:
+                 tell: Callable[[str], None] = lambda words: None,
+                 unheard: Callable[[bytes], bytes] = lambda data: b"") -> None:
         self._masked: Mask = masked if recording.masked else lambda data, sent: data
-        self.tell = tell
+        self._tell, self._told, self.unheard = tell, set[str](), unheard
         self.emit: Callable[[bytes], None] = lambda data: None
         self.cut: Callable[[], None] = lambda: None
         self.tape = _pairs(recording)
@@ -82,8 +85,10 @@ class Deck:
         self.strange += 1
         number = self._most_like(said)
         if number is None:
+            answer = self.unheard(bytes(self._heard))
             self._heard.clear()
-            self.tell(f"was never said on the tape, not answered: {said[:32].hex(' ')}")
+            self.tell(f"was never said on the tape, {'refused' if answer else 'not answered'}: {said[:32].hex(' ')}")
+            self.emit(answer)
             return
         was = self.tape[number].host
         at = next((at for at, (one, other) in enumerate(zip(said, was, strict=False)) if one != other),
@@ -91,6 +96,12 @@ class Deck:
         self.tell(f"answered as turn {number + 1}, which differs from byte {at} on: {said[at:at + 16].hex(' ')} "
                   f"instead of {was[at:at + 16].hex(' ')}")
         self._answer(number)
+
+    def tell(self, words: str) -> None:
+        """Tells each thing once: a hub that gets no answer says it again and again."""
+        if words not in self._told:
+            self._told.add(words)
+            self._tell(words)
 
     # -- the tape --------------------------------------------------------------------------------------------------
 
@@ -113,9 +124,11 @@ class Deck:
 
     def _most_like(self, said: bytes) -> int | None:
         best, found = LIKE, None
+        if len(said) <= QUESTION:
+            return None
         for number in [*range(self.place, len(self.tape)), *range(self.place - 1, -1, -1)]:
             host = self.tape[number].host
-            like = _like(said[:HEAD], host[:HEAD]) if len(host) > SMALL else 0.0
+            like = _like(said[:HEAD], host[:HEAD]) if len(host) > QUESTION else 0.0
             if like > LIKE:
                 like += _like(said, host) / 10
             if like > best:

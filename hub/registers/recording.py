@@ -115,6 +115,8 @@ class Recorder:
     def __init__(self, keep: Callable[[Turn], None], masked: Mask = lambda data, sent: mask(data),
                  now: Callable[[], datetime] = lambda: datetime.now(UTC), on: bool = True) -> None:
         self.keep, self.masked, self.now, self.on = keep, masked, now, on
+        #: Whether the line was opened while it was on: then the log tells who the register is, and plays again.
+        self.whole = False
         self._data, self._sent, self._at, self._last = bytearray(), False, now(), now()
         self._lock = threading.RLock()
 
@@ -122,7 +124,7 @@ class Recorder:
         """On or off; what is in hand is not lost."""
         if self.on and not on:
             self.flush()
-        self.on = on
+        self.on, self.whole = on, self.whole and on
 
     def add(self, data: bytes, sent: bool) -> None:
         """Bytes passed."""
@@ -175,6 +177,7 @@ class Recorded:
             self._note(f"not opened: {problem}")
             raise
         self._note(f"opened {self.line.address}")
+        self.recorder.whole = self.recorder.on
 
     def close(self) -> None:
         self.line.close()

@@ -17,7 +17,7 @@ from hub_plugins.drivers.emulator.people import People
 from sqlalchemy import func, select, update
 
 from hub.contracts import Bookmark, Job, LeaseLost, Refused, RegisterGone, Unavailable, Uncertain
-from hub.dispatch import actions, claims, matching, steps
+from hub.dispatch import actions, claims, matching, owner, steps
 from hub.dispatch.claims import Owner
 from hub.fiscal import Cashier, Customer, FiscalRecord, Invalid, Kind, Money, Text, codec
 from hub.store import Audit, Database, DatabaseAway, Delivery, Evidence, ReceiptEvent, leases, table
@@ -35,6 +35,7 @@ from tests.core.support import (
     device,
     order,
     printed,
+    wait_until,
 )
 
 HISTORY, DELIVERY = table(ReceiptEvent), table(Delivery)
@@ -114,6 +115,25 @@ def test_refused_for_now_goes_back_to_the_queue_and_the_register_steps_back(
     assert hand.one().external_id.endswith("-2"), "another attempt is another id"
     assert [one.state for one in shop.attempts()] == ["not_printed", "recorded"]
     shop.judge(till)
+
+
+def test_a_bad_moment_shows_on_the_card_at_once_and_costs_no_more_than_the_first_one(
+        little_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "LOOK_SECONDS", 0.2)
+    one = device()
+    register = little_shop.add_register(one)
+    columns = select(REGISTER.c.trouble, REGISTER.c.status).where(REGISTER.c.id == register)
+    with little_shop.at_work() as (keepers,):
+        for key in ("1", "2", "3", "4"):
+            one.fault("no_paper")
+            little_shop.accept(order(key))
+            keepers.ring("register:1")
+            row = wait_until(lambda: [row for row in little_shop.read(columns) if row.trouble])[0]
+            assert row.status["paper"] is False, "the lamp beside the sentence"
+            one.fault("no_paper", on=False)
+            wait_until(lambda: little_shop.state(key) in ("recorded", "confirmed"))
+        assert keepers.threads[register]._failures <= 1
+    little_shop.judge(one)
 
 
 def test_a_receipt_that_is_refused_again_and_again_lets_the_others_pass(

@@ -13,7 +13,7 @@ from hub_plugins.drivers.emulator.settings import EmulatorSettings
 from sqlalchemy import select
 
 from hub import office
-from hub.dispatch import actions, wire_logs
+from hub.dispatch import actions, owner, wire_logs
 from hub.dispatch.owner import Keepers
 from hub.dispatch.wire_logs import PART, WireLogs
 from hub.fiscal import Customer, Text
@@ -177,6 +177,22 @@ def test_a_log_from_the_first_byte_plays_again(little_shop: Shop) -> None:
     driver._make = lambda: played
     assert driver.open().serial == identity
     assert not played.differs
+
+
+def test_a_log_that_is_switched_on_at_work_begins_with_who_it_is(
+        little_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner, "STATUS_SECONDS", 0.05)
+    with on_a_wire(little_shop) as (register, keepers, line):
+        keepers.look()
+        wait_until(lambda: little_shop.read(select(REGISTER.c.status_at))[0][0])
+        switch(little_shop, register, 1.0)
+        wait_until(lambda: keepers.look() or f"opened {line.address}" in [
+            one.note for one in logged(little_shop, register).turns])
+        opened = [one.note for one in logged(little_shop, register).turns].count(f"opened {line.address}")
+        little_shop.accept(order("1"))
+        wait_until(lambda: little_shop.state() in ("recorded", "confirmed"))
+        keepers.look()
+        assert opened == [one.note for one in logged(little_shop, register).turns].count(f"opened {line.address}") == 1
 
 
 def test_a_log_goes_off_by_itself_and_no_further_than_a_day(little_shop: Shop) -> None:

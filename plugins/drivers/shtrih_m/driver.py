@@ -313,3 +313,7 @@ class ShtrihDriver(Driver):
     @classmethod
     def masked(cls, data: bytes, sent: bool) -> bytes:
         return masking.masked(data, sent)
+
+    @classmethod
+    def unheard(cls, data: bytes) -> bytes:
+        return masking.refused(data)

@@ -1,13 +1,13 @@
 """What of the wire may be kept in a log: frames and packets without people and without passwords, their check sums made
-anew, so that a recording of them plays again."""
+anew, so that a recording of them plays again; and what is said where a recording holds nothing."""
 
 from __future__ import annotations
 
 import re
 from itertools import product
 
-from hub_plugins.drivers.shtrih_m import frames
-from hub_plugins.drivers.shtrih_m.frames import ESCAPE, START, STX
+from hub_plugins.drivers.shtrih_m import errors, frames
+from hub_plugins.drivers.shtrih_m.frames import ACK, ESCAPE, START, STX
 
 from hub.contracts import mask
 from hub.contracts.wire import MASKED
@@ -113,3 +113,18 @@ def _are_tags(data: bytes, at: int) -> bool:
             return False
         at += 4 + int.from_bytes(data[at + 2:at + 4], "little")
     return True
+
+
+def refused(data: bytes) -> bytes:
+    """The answer to the last command in ``data`` of a register that has no such document, else does not know the
+    command; empty when there is none."""
+    packets = [one for one in frames.Hearing2().feed(data) if one and one.number is not None and one.data]
+    if data[:1] == bytes((START,)) and packets:
+        return frames.pack2(packets[-1].number or 0, _refusal(packets[-1].data))
+    told = [one for one in frames.Hearing().feed(data) if isinstance(one, bytes) and one]
+    return bytes((ACK,)) + frames.pack(_refusal(told[-1])) if told else b""
+
+
+def _refusal(command: bytes) -> bytes:
+    code = command[:2] if command[:1] == b"\xff" else command[:1]
+    return code + bytes((errors.NO_DOCUMENT if code in (b"\xff\x0a", b"\xff\x3a") else errors.UNSUPPORTED,))
