@@ -131,7 +131,7 @@ def test_a_bad_moment_shows_on_the_card_at_once_and_costs_no_more_than_the_first
             row = wait_until(lambda: [row for row in little_shop.read(columns) if row.trouble])[0]
             assert row.status["paper"] is False, "the lamp beside the sentence"
             one.fault("no_paper", on=False)
-            wait_until(lambda: little_shop.state(key) in ("recorded", "confirmed"))
+            wait_until(lambda key=key: little_shop.state(key) in ("recorded", "confirmed"))
         assert keepers.threads[register]._failures <= 1
     little_shop.judge(one)
 

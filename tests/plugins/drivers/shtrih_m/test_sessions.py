@@ -30,7 +30,7 @@ def test_a_recorded_session_plays_again_without_the_register(
         line: tuple[str, ...]) -> None:
     monkeypatch.setenv("HUB_DATA_DIR", str(tmp_path / "data"))
     file, guard = tmp_path / "look.wire", StrictGuard()
-    with simulated(*line) as running:
+    with simulated(*line, "--ofd-delay", "0") as running:
         made = settled(driver(running, tmp_path), guard)
         assert made.open_shift(CASHIER, guard) is None
         made.fiscalise(job(), guard)
