@@ -182,7 +182,7 @@ class _Hub:
             row = office.add_source(
                 session, vault, "bench", organisation.id, "alfacrm", "Школа", kind.settings,
                 {"host": school.url, "email": EMAIL, "api_key": KEY, "branches": [1], "accounts": {"1": "cash"},
-                 "poll_seconds": 300, "read_pause_ms": round(PAUSE_MS / scale),
+                 "start_date": "01.01.2026", "poll_seconds": 300, "read_pause_ms": round(PAUSE_MS / scale),
                  "write_pause_ms": round(WRITE_MS / scale)}, template=kind.template)
             self.address = (f"http://127.0.0.1:{port}/in/alfacrm/{row.public_id}/"
                             f"{vault.unseal(row.secrets, row.key_id)['']}")

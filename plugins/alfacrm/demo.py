@@ -21,7 +21,7 @@ class AlfaCrmDemo(Demo):
 
     def settings(self, simulator: RunningSimulator) -> Mapping[str, Any]:
         return {"host": simulator.url, "email": EMAIL, "api_key": API_KEY, "branches": [1], "accounts": {"2": "cash"},
-                "read_pause_ms": 0, "write_pause_ms": 0}
+                "start_date": "01.01.2026", "read_pause_ms": 0, "write_pause_ms": 0}
 
     def act(self, simulator: RunningSimulator, address: str) -> tuple[Ordered, ...]:
         simulator.do("configure", webhook_url=address)

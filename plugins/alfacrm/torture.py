@@ -59,7 +59,7 @@ class TorturedSchool(TortureSource):
     def settings(self) -> Mapping[str, Any]:
         return {"host": self.running.url, "email": EMAIL, "api_key": API_KEY, "branches": [1],
                 "accounts": {str(CASH): "cash"}, "corrections": "ignore", "read_pause_ms": 0, "write_pause_ms": 0,
-                "poll_seconds": POLL}
+                "poll_seconds": POLL, "start_date": "01.01.2026"}
 
     def connect(self, address: str, troublesome: bool) -> None:
         options = {"duplicates": COPIES, "scatter": SCATTER, "trips": True} if troublesome else {}

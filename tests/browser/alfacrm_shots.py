@@ -42,7 +42,7 @@ def _school() -> Iterator[AlfaSimulator]:
 def connection(world: World, school: AlfaSimulator, title: str, **given: Any) -> SourceRow:
     """An enabled connection to the school."""
     settings = {"host": school.url, "email": EMAIL, "api_key": API_KEY, "accounts": {"1": "cash"},
-                "read_pause_ms": 0, "write_pause_ms": 0, **given}
+                "start_date": "01.01.2026", "read_pause_ms": 0, "write_pause_ms": 0, **given}
     with world.db.write() as session:
         return office.add_source(session, world.vault, "test", world.org.id, "alfacrm", title, AlfaCrmSource.settings,
                                  settings, template=AlfaCrmSource.template)
