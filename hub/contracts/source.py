@@ -252,6 +252,10 @@ class Source(ABC):
     poll_every: ClassVar[int] = 0
     #: Whether it may hold long polls (hub.contracts.exchange); :meth:`exchanging` says whether these settings do.
     exchanges: ClassVar[bool] = False
+    #: Whether ``fetch`` gives an order as it stands over there now, whatever the event carried. Then the newest is the
+    #: true one: a receipt that still waits is made of it anew. Else a changed order is kept beside the receipt, and a
+    #: person decides, as it is with every change after printing.
+    reads_back: ClassVar[bool] = False
     #: States that are reported back.
     reports: ClassVar[frozenset[str]] = frozenset({"recorded", "invalid", "refused"})
     #: Default receipt template of a line's name; empty keeps the line's own name.

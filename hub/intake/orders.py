@@ -46,6 +46,8 @@ FRESH = timedelta(hours=1)
 
 #: States in which nothing of a receipt has been sent anywhere and a repeat may change it.
 MENDABLE = ("invalid", "refused")
+#: Those in which nothing of it was sent yet: what its source reads back now replaces it.
+WAITING = ("accepted", "queued")
 
 _snapshot, _conflict = table(Snapshot), table(KeyConflict)
 
@@ -84,6 +86,8 @@ class Prepared:
     register_id: int | None = None
     #: Of ``terms``, where it was made with them.
     terms_digest: str = ""
+    #: Whether it is how things stand over there now (hub.contracts.Source.reads_back).
+    newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +203,11 @@ def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: dateti
         problems = (*problems, *problem.problems)
     except templating.TemplateError as problem:
         problems = (Problem("template_broken", "template", {"reason": problem.text}),)
+    kind = catalogue.sources.get(source.plugin)
     return Prepared(order, receipt, problems, content_hash(order), rules.snapshot,
                     rules.approval and order.kind.is_return, rules.within,
-                    rules.urgent if order.urgent is None else order.urgent, register_id, rules.digest)
+                    rules.urgent if order.urgent is None else order.urgent, register_id, rules.digest,
+                    kind is not None and kind.reads_back)
 
 
 def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, actor: str, raw_id: int | None = None,
@@ -369,6 +375,8 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
         return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id)
     if existing["content_hash"] == prepared.content_hash:
         return Stored("duplicate", receipt_id, state, existing["public_id"])
+    if state in WAITING and prepared.newest:
+        return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id, "edited")
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     new = connection.execute(dialect.insert(_conflict).values(
         organisation_id=source.organisation_id, receipt_id=receipt_id, content_hash=prepared.content_hash,
@@ -401,8 +409,9 @@ def _another(connection: Connection, source: SourceFacts, prepared: Prepared, re
 
 
 def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, existing: Mapping[str, Any], actor: str,
-          raw_id: int | None, inbox_id: int | None) -> Stored:
-    """Builds an ``invalid`` or ``refused`` receipt anew under its key. Nothing of it was ever printed."""
+          raw_id: int | None, inbox_id: int | None, cause: str = "mended") -> Stored:
+    """Builds an ``invalid`` or ``refused`` receipt, or one that still waits, anew under its key. Nothing of it was ever
+    printed: the row is locked, and whoever prints it changes its state first."""
     now = utcnow()
     receipt_id, state, public_id = int(existing["id"]), existing["state"], existing["public_id"]
     values = _columns(connection, source, prepared, now)
@@ -417,7 +426,7 @@ def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, exist
         connection.execute(update(RECEIPT).where(RECEIPT.c.id == receipt_id).values(**values))
     else:
         change(connection, source.organisation_id, receipt_id, (state,), target, actor,
-               {"queued": "mended", "accepted": "needs_approval"}.get(target, "rules"),
+               {"queued": cause, "accepted": "needs_approval"}.get(target, "rules"),
                {"problems": values["problems"]} if target == "invalid" else None,
                deadline=_deadline(target, now, prepared), queued_at=now, due_at=now, misfit=None, **values)
     contact = prepared.receipt.contact if prepared.receipt else ""

@@ -113,6 +113,7 @@ CAUSES: Mapping[str, LazyString] = {
     "built": _("The receipt is built and waits for a register."),
     "rules": _("The order breaks a rule, so there is no receipt yet."),
     "mended": _("The cause was mended; the receipt waits for a register again."),
+    "edited": _("The payment was changed over there before it was printed; the receipt is made anew and waits."),
     "conflict": _("The same order came again with other content. Nothing was printed; both are kept."),
     "conflict_same": _("Compared with the order that came later: the same payment. Nothing more is printed."),
     "conflict_another": _("Compared with the order that came later: another payment. It gets a receipt of its own."),

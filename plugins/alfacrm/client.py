@@ -147,6 +147,17 @@ class AlfaClient:
             raise _strange(entity)
         return values.mapping(data.get("model"))
 
+    def may_change(self, branch: int, entity: str) -> bool:
+        """Whether the API user may change such records: an update of none (there is no number 0) is either forbidden,
+        or answered as one of a record that is not there, in a way that nobody has described. Changes nothing."""
+        try:
+            self._call(f"{branch}/{entity}/update", {}, {"id": "0"}, write=True)
+        except Forbidden:
+            return False
+        except (NeedsAttention, TryLater):
+            pass
+        return True
+
     def after_others(self, most: float = WRITE_BEHIND) -> None:
         """Lets this process's readers go first for a while: a receipt is more urgent than word of it, and than looking
         for more."""

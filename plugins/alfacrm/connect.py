@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from hub_plugins.alfacrm import values
@@ -20,6 +20,8 @@ MISSED = "missed"
 #: Rights that a receipt cannot do without: entity -> how it is called on the CRM's pages.
 NEEDED: Mapping[str, Text] = {"customer-tariff": Text("subscriptions", "абонементы"),
                               "customer": Text("customers", "клиентов"), "pay": Text("payments", "платежи")}
+#: And what results cannot be written back without.
+CHANGES = Text("changing payments", "изменение платежей")
 
 
 def check(client: AlfaClient) -> Check:
@@ -44,6 +46,8 @@ def check(client: AlfaClient) -> Check:
     try:
         # What is only told stands before what is needed: an outage in the middle never ends as a good check.
         facts += _facts(client, chosen)
+        rules = client.rules
+        changes = not (rules.own_fields or rules.write_note) or all(client.may_change(one, "pay") for one in chosen)
         lacking = {name.en: name for branch in chosen for name in _missing_rights(client, branch)}
         if lacking:
             what = ", ".join(name.say("ru") for name in lacking.values())
@@ -53,6 +57,13 @@ def check(client: AlfaClient) -> Check:
                                      "в каждом филиале, с которым работает хаб.",
                                      params={"what": Text(", ".join(lacking), what)}), "email",
                          missing=tuple(lacking.values()))
+        if not changes:
+            return Check(False, Text("The API user may see payments and not change them, so results cannot be written "
+                                     "back. Give its role the right to change payments, or empty the fields under "
+                                     "“Result back to AlfaCRM” and switch the note off.",
+                                     "Пользователь API видит платежи, но не может их менять: результат не записать. "
+                                     "Дайте его роли право изменять платежи или очистите поля «Результат в АльфаCRM» "
+                                     "и снимите отметку про комментарий."), "email", missing=(CHANGES,))
     except TryLater as problem:
         return Check(False, problem.reason, "host")
     except NeedsAttention as problem:
@@ -131,19 +142,17 @@ def steps(rules: Rules, address: str) -> tuple[Step, ...]:
     )
 
 
-def state(rules: Rules, missing: bool) -> tuple[Finding, ...]:
-    """A lamp for where results are written, and what to do when the account has no fields for them."""
+def state(missing: Sequence[str]) -> tuple[Finding, ...]:
+    """A lamp for where results are written, and what to do when the account lacks fields for them."""
     if not missing:
         return ()
-    name = rules.state_field or rules.url_field or rules.record_field
+    names = [name.removeprefix("custom_") for name in missing]
     return (Finding("amber", Text(
-        "AlfaCRM has no payment field “{name}”, so results are written to the note. Create the field in "
+        "AlfaCRM has no payment field “{name}”, so what belongs there is written to the note. Create the field in "
         "«Кастомизация» → «Дополнительные поля», section «Модель платежа».",
-        "В АльфаCRM нет поля платежа «{name}», поэтому результаты пишутся в комментарий. Создайте поле: "
-        "«Кастомизация» → «Дополнительные поля», раздел «Модель платежа».",
-        params={"name": name.removeprefix("custom_")}),
-        mend=FIELDS, button=Text("I created it, try again", "Создал, попробовать снова"),
-        copy=name.removeprefix("custom_")),)
+        "В АльфаCRM нет поля платежа «{name}», поэтому его содержимое пишется в комментарий. Создайте поле: "
+        "«Кастомизация» → «Дополнительные поля», раздел «Модель платежа».", params={"name": "», «".join(names)}),
+        mend=FIELDS, button=Text("I created it, try again", "Создал, попробовать снова"), copy=names[0]),)
 
 
 def note_missed(context: SourceContext, day: date) -> None:

@@ -48,7 +48,7 @@ class Options:
     away: bool = False                  # the API answers nothing but 503
     rate: int = 4                       # requests per second, 0 for no limit
     retry_after: int = 0                # seconds in a 429's Retry-After, 0 for no such header
-    forbidden: list[str] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)  # "pay", or one action of it: "pay/update"
     default_page: int = 20
     page_cap: int = 50
     page_sizes: str = "honour"          # or "ignore"

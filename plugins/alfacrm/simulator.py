@@ -115,7 +115,7 @@ class AlfaSimulator(HttpSimulator):
         if len(parts) != 2 or parts[0] not in ENTITIES:
             return _framework(404, "Not Found", "Страница не найдена.")
         entity, action = parts
-        if entity in self.options.forbidden:
+        if {entity, f"{entity}/{action}"} & set(self.options.forbidden):
             return _framework(403, "Forbidden", "Доступ запрещён.")
         number = int(query["id"]) if query.get("id", "").isdigit() else int(body.get("id") or 0)
         try:

@@ -64,6 +64,7 @@ class AlfaCrmSource(Source):
     settings = AlfaCrmSettings
     works_without_inbound = True
     poll_every = 300
+    reads_back = True
     reports = frozenset({"recorded", "invalid", "refused", "cancelled"})
     template = orders.TEMPLATE
     tags: ClassVar[Mapping[str, Text]] = orders.TAGS
@@ -98,7 +99,7 @@ class AlfaCrmSource(Source):
                                  "В вебхуке нет номера платежа («entity_id»)."), "entity_id")
         word = values.text(body.get("event")).lower() or "update"
         new, old = values.mapping(body.get("fields_new")), values.mapping(body.get("fields_old"))
-        if word == "update" and writeback.asks_again(self.rules, new, old):
+        if word == "update" and writeback.asks_again(self.rules, self.context, number, new, old):
             word = REFRESH
         elif word == "update" and writeback.only_ours(self.rules, self.context, number, old, new):
             return Reception(Answer.text("ok"), ignored=Text(
@@ -191,7 +192,7 @@ class AlfaCrmSource(Source):
             return Withdrawn(tuple(view.key for view in receipts), reason)
         return NoOrder(Text("{reason} Its receipt {receipt} exists: if it should not, make its return.",
                             "{reason} Чек {receipt} по нему есть: если он лишний, оформите его возврат.",
-                            params={"reason": reason, "receipt": receipts[0].number or "№ —"}))
+                            params={"reason": reason, "receipt": _numbered(receipts[0])}))
 
     def _missing(self, number: int, deleted: bool) -> NoOrder | Withdrawn:
         receipt = self._done(number, Kind.SALE) or self._done(number, Kind.SALE_RETURN)
@@ -225,7 +226,7 @@ class AlfaCrmSource(Source):
 
     def _done(self, number: int, kind: Kind) -> str:
         """The number of the payment's receipt of that kind, unless it came to nothing."""
-        return next((view.number or "№ —" for view in self._views(number)
+        return next((_numbered(view) for view in self._views(number)
                      if view.key == orders.key(number, kind) and view.state not in UNDONE), "")
 
     def _has_receipt(self, number: int) -> bool:
@@ -319,7 +320,7 @@ class AlfaCrmSource(Source):
 
     def state(self) -> tuple[Finding, ...]:
         """Whether results stand in fields of their own."""
-        return (*connect.missed(self.context), *connect.state(self.rules, writeback.fields_missing(self.client)))
+        return (*connect.missed(self.context), *connect.state(writeback.fields_missing(self.client)))
 
     def mend(self, action: str) -> Text:
         if action == connect.MISSED:
@@ -337,6 +338,11 @@ class AlfaCrmSource(Source):
     def setup(self) -> tuple[Step, ...]:
         """AlfaCRM has no API for webhooks, so a person pastes our address there."""
         return connect.steps(self.rules, self.context.address)
+
+
+def _numbered(view: ReceiptView) -> str:
+    """As people know it: by the fiscal document's number, and before there is one by the hub's."""
+    return f"№ {view.record.document_number}" if view.record is not None else view.number or "№ —"
 
 
 def _body(request: Request) -> dict[str, Any]:

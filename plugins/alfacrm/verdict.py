@@ -56,8 +56,8 @@ def judge(pay: Pay, rules: Rules, currency: str, since: date | None = None, comp
     sendable = reason is not None and reason not in _FIRM and kind is not None
     if reason is None or (button and sendable):
         return Judged("receipt", kind)
-    if reason in ("zero", "negative") and kind is not None:
-        said["amount"] = str(amount(pay, kind, currency))
+    if reason in ("zero", "negative", "bonus") and kind is not None:
+        said["amount"] = amount(pay, kind, currency)
     elsewhere = _text(_ELSEWHERE[reason], said) if reason in _ELSEWHERE else None
     return Judged("by_hand" if reason in ("hand", "correction") else "skip", kind, _text(_WORDS[reason], said), reason,
                   elsewhere, sendable)
@@ -131,12 +131,12 @@ _WORDS: Mapping[str, tuple[str, str]] = {
                 "Платёж {id} проведён по кассе {account}, для неё в настройках выбрано «чек не нужен»."),
     "unconfirmed": ("Payment {id} is not confirmed yet. It is looked at again when it is.",
                     "Платёж {id} ещё не подтверждён. Когда подтвердят, чек будет пробит."),
-    "bonus": ("Payment {id} was made with bonuses, wholly or in part. If money was paid too, make that receipt by "
-              "hand.", "Платёж {id} полностью или частично оплачен бонусами. Если были и деньги, пробейте чек на них "
-              "вручную."),
-    "zero": ("Payment {id} is for 0.00, so there is nothing to print.",
-             "Сумма платежа {id} — 0,00, печатать нечего."),
-    "negative": ("Payment {id} is negative ({amount}). If money was given back, enter it as a refund.",
+    "bonus": ("Payment {id} was made with bonuses, wholly or in part. If {amount} of it is money, send it all the same.",
+              "Платёж {id} полностью или частично оплачен бонусами. Если {amount} из него — деньги, отправьте его на "
+              "кассу кнопкой."),
+    "zero": ("Payment {id} is for {amount}, so there is nothing to print.",
+             "Сумма платежа {id} — {amount}, печатать нечего."),
+    "negative": ("Payment {id} is below zero ({amount}). If money was given back, enter it as a refund.",
                  "Сумма платежа {id} отрицательная ({amount}). Если деньги вернули, оформите это платежом с типом "
                  "«возврат»."),
     "hand": ("By the settings a person sends payment {id} to the register.",

@@ -1,13 +1,14 @@
 """Writes the result of a receipt into its payment, and knows its own writing again (alfacrm.md §5).
 
-First into the payment's own fields; where the account has none, once into the note, between brackets that are
-taken out again whenever the note is read. ``pay/update`` fires an ``update`` webhook with the API user's id; what
-only says what we wrote is no news.
+First into the payment's own fields; what the account has no field for, once into the note, between brackets that are
+taken out again whenever the note is read, and for good when the fields tell it all. ``pay/update`` fires an ``update``
+webhook with the API user's id; what only says what we wrote is no news.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,12 +26,12 @@ WORDS = {"accepted": "В очереди", "queued": "В очереди", "printi
          "refused": "Ошибка"}
 #: A custom field of text holds at least this much.
 LONGEST = 250
-#: A webhook about our own note comes within this time, or is read as a repeat.
-MARK_SECONDS = 24 * 3600.0
+#: A webhook about our own note comes within this time, or is read as a repeat; and so long a mark in it is taken out
+#: when the fields tell it better.
+MARK_SECONDS = 31 * 24 * 3600.0
 #: How long it is believed that the account has our fields, or has none; and how old the note may be that a mark is put
 #: behind.
 FIELDS_SECONDS, NOTE_SECONDS = 24 * 3600.0, 10.0
-THERE, MISSING = "there", "missing"
 
 
 def state_words(receipt: ReceiptView) -> str:
@@ -68,25 +69,34 @@ def _write(client: AlfaClient, reader: Reader, receipt: ReceiptView, again: bool
     rules = client.rules
     number, branch, kind = _place(receipt)
     fields = _fields(rules, receipt)
+    known = _known(client)
     pay: Pay | None = None
-    if again or branch is None or not fields or not _has_fields(client):
+    if again or branch is None or not all(known.get(name, True) for name in fields) or not fields:
         pay = _read(reader, number, branch, kind, None if again else client.context.now().timestamp() - NOTE_SECONDS)
         branch = pay.branch or 0
-        if fields and _holds(pay.row, fields):
-            return
-    if fields and _write_fields(client, reader, number, branch or 0, kind, fields):
-        return
-    if not rules.write_note:
-        if fields:
-            raise NeedsAttention(Text("AlfaCRM has no payment field “{name}”. Create it, or let the hub write to the "
-                                      "note.", "В АльфаCRM нет поля платежа «{name}». Создайте его или разрешите "
-                                      "писать в комментарий.", params={"name": next(iter(fields))}), "state_field")
-        return
-    pay = pay or _read(reader, number, branch, kind, None)
+    taken = frozenset(fields)
+    if pay is None or not fields or not _holds(pay.row, fields):
+        tried = {name: words for name, words in fields.items() if known.get(name, True)}
+        taken = _write_fields(client, reader, number, branch or 0, kind, tried) if tried else frozenset()
+    left = {name: words for name, words in fields.items() if name not in taken}
+    if left and not rules.write_note:
+        raise NeedsAttention(Text("AlfaCRM has no payment field “{name}”. Create it, or let the hub write to the note.",
+                                  "В АльфаCRM нет поля платежа «{name}». Создайте его или разрешите писать в "
+                                  "комментарий.", params={"name": next(iter(left))}), "state_field")
+    if left or (not fields and rules.write_note):
+        words = [part for name, part in ((rules.state_field, state_words(receipt)),
+                                         (rules.record_field, record_words(receipt)), (rules.url_field, receipt.url))
+                 if part and name not in taken]
+        _note(client, pay or _read(reader, number, branch, kind, None), ", ".join(words))
+    elif pay is not None or client.context.recall(_mark(number)):
+        _note(client, pay or _read(reader, number, branch, kind, None), "")
+
+
+def _note(client: AlfaClient, pay: Pay, words: str) -> None:
+    """Puts our words behind the note, in the place of what stood there; none takes them out."""
     note = values.text(pay.row.get("note"))
-    wanted = with_mark(note, ", ".join(part for part in (state_words(receipt), record_words(receipt), receipt.url)
-                                       if part))
-    if note != wanted:
+    wanted = with_mark(note, words) if words else without_mark(note)
+    if note.strip() != wanted:
         client.context.remember(_mark(pay.id), _digest(wanted), MARK_SECONDS)
         client.update(pay.branch or 0, "pay", pay.id, {"note": wanted})
 
@@ -105,14 +115,15 @@ def _read(reader: Reader, number: int, branch: int | None, kind: int | None, sin
     return pay
 
 
-def asks_again(rules: Rules, new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+def asks_again(rules: Rules, context: SourceContext, number: int, new: Mapping[str, Any],
+               old: Mapping[str, Any]) -> bool:
     """Whether an ``update`` webhook says nothing but that a person emptied our field, or took our mark out of the
-    note: that asks for the state anew."""
+    note: that asks for the state anew. When we took it out ourselves it does not."""
     emptied = [name for name, value in new.items() if name in rules.own_fields and not values.text(value)
                and values.text(old.get(name, "?"))]
     note = values.text(new.get("note"))
     unmarked = "note" in new and "note" in old and note == without_mark(note) != values.text(old["note"]) \
-        and without_mark(values.text(old["note"])) == note
+        and without_mark(values.text(old["note"])) == note and context.recall(_mark(number)) != _digest(note)
     return bool(emptied or unmarked) and all(name in rules.own_fields or name == "note" for name in new)
 
 
@@ -155,18 +166,17 @@ def _holds(row: Mapping[str, Any], fields: Mapping[str, str]) -> bool:
 
 
 def _write_fields(client: AlfaClient, reader: Reader, number: int, branch: int, kind: int | None,
-                  fields: Mapping[str, str]) -> bool:
-    """Writes the fields; False when the account has none of that name. Fields that it does not have may be dropped
-    without a word, or refused by name (neither is documented), so the answer's model is looked at, and where that says
-    nothing the payment is read back. What was found out is remembered for a day."""
-    name = next(iter(fields))
-    if client.context.recall(_fields_known(client)) == MISSING:
-        return False
+                  fields: Mapping[str, str]) -> frozenset[str]:
+    """Writes the fields; the names of those that the account has. Fields that it does not have may be dropped without
+    a word, or refused by name (neither is documented), so the answer's model is looked at, and where that says nothing
+    the payment is read back. What was found out is remembered for a day."""
     try:
         model = client.update(branch, "pay", number, fields)
     except Refused as problem:
         if problem.fields and problem.fields <= fields.keys():
-            return _found_out(client, False)
+            _found_out(client, dict.fromkeys(problem.fields, False))
+            rest = {name: words for name, words in fields.items() if name not in problem.fields}
+            return _write_fields(client, reader, number, branch, kind, rest) if rest else frozenset()
         _read(reader, number, branch, kind, None)  # it may be gone, which says more than the refusal
         raise
     except Gone:
@@ -174,25 +184,31 @@ def _write_fields(client: AlfaClient, reader: Reader, number: int, branch: int, 
         if pay.branch == branch:
             raise
         model = client.update(pay.branch or 0, "pay", number, fields)
-    if values.text(model.get(name)) == fields[name]:
-        return _found_out(client, True)
-    after = reader.payment(number, branch, kind)
-    return _found_out(client, after is not None and bool(values.text(after.row.get(name))))
+    taken = frozenset(name for name, words in fields.items() if values.text(model.get(name)) == words)
+    if len(taken) < len(fields):
+        after = reader.payment(number, branch, kind)
+        taken = frozenset(name for name in fields if after is not None and values.text(after.row.get(name)))
+    _found_out(client, {name: name in taken for name in fields})
+    return taken
 
 
-def _found_out(client: AlfaClient, there: bool) -> bool:
-    name, word = _fields_known(client), THERE if there else MISSING
-    if client.context.recall(name) != word:
-        client.context.remember(name, word, FIELDS_SECONDS)
-    return there
+def _known(client: AlfaClient) -> dict[str, bool]:
+    """Field -> whether the account has it, as far as it was found out."""
+    try:
+        known = json.loads(client.context.recall(_fields_known(client)) or "{}")
+    except ValueError:
+        return {}
+    return {str(name): bool(there) for name, there in known.items()} if isinstance(known, dict) else {}
 
 
-def _has_fields(client: AlfaClient) -> bool:
-    return client.context.recall(_fields_known(client)) != MISSING
+def _found_out(client: AlfaClient, found: Mapping[str, bool]) -> None:
+    known = _known(client)
+    if (now := {**known, **found}) != known:
+        client.context.remember(_fields_known(client), json.dumps(now), FIELDS_SECONDS)
 
 
 def _fields_known(client: AlfaClient) -> str:
-    return f"fields.{client.rules.state_field or client.rules.url_field or client.rules.record_field}.{client.scope}"
+    return f"fields.{client.scope}"
 
 
 def forget_fields(client: AlfaClient) -> None:
@@ -200,9 +216,12 @@ def forget_fields(client: AlfaClient) -> None:
     client.context.remember(_fields_known(client), "")
 
 
-def fields_missing(client: AlfaClient) -> bool:
-    """Whether the last write found that the account has no such fields."""
-    return bool(client.rules.own_fields) and not _has_fields(client)
+def fields_missing(client: AlfaClient) -> tuple[str, ...]:
+    """The fields of the settings of which it was found that the account has none."""
+    known = _known(client)
+    rules = client.rules
+    return tuple(name for name in (rules.state_field, rules.url_field, rules.record_field)
+                 if name and not known.get(name, True))
 
 
 # -- the addresses that the owner gave ---------------------------------------------------------------------------

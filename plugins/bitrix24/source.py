@@ -50,6 +50,7 @@ class Bitrix24Source(Source):
     #: Polling finds every paid deal, two minutes later than an event would.
     works_without_inbound: ClassVar[bool] = True
     poll_every: ClassVar[int] = 120
+    reads_back: ClassVar[bool] = True
     tags: ClassVar[Mapping[str, Text]] = TAGS
     tag_prefixes: ClassVar[tuple[str, ...]] = (PREFIX,)
 

@@ -110,7 +110,7 @@ def main(arguments: list[str]) -> int:
         morning(world, school, good)
         for _ in range(2):
             other.do_create_pay(quiet=True)
-        writeback._found_out(plugin(world, bare).client, False)
+        writeback._found_out(plugin(world, bare).client, {"custom_kkt_status": False})
         with world.db.write() as session:
             session.execute(update(SourceRow).values(last_ok_at=utcnow()))
         with serving(world.app) as address:

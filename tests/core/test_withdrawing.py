@@ -14,7 +14,7 @@ from hub.fiscal import Text
 from hub.intake.doors import event_digest, put
 from hub.intake.drain import HAND
 from hub.store import Inbox, ReceiptEvent, table
-from tests.core.support import RECEIPT, Shop, broken, device, order, printed
+from tests.core.support import RECEIPT, Shop, ToySource, broken, device, order, printed
 
 INBOX, HISTORY = table(Inbox), table(ReceiptEvent)
 GONE = Withdrawn(("1",), Text("The payment was deleted.", "Платёж удалён."))
@@ -133,3 +133,32 @@ def test_a_persons_word_is_not_lost_among_events_of_the_same_payment(little_shop
     shop.drains.drain(shop.source_id)
     assert [one.data for one in shop.other.fetched] == [{"form": "cash"}]
     assert not shop.read(select(RECEIPT.c.id)), "the toy makes none"
+
+
+@pytest.mark.parametrize("reads_back", [True, False])
+def test_an_edit_before_printing_prints_what_it_is_now(little_shop: Shop, till: Device, reads_back: bool,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only where the order is read as it stands over there: an event that carries its order may have been overtaken."""
+    shop = little_shop
+    monkeypatch.setattr(ToySource, "reads_back", reads_back)
+    comes(shop, order("1"))
+    first = shop.receipt()["total"]
+    comes(shop, order("1", 20_000))
+    assert (shop.receipt()["total"], story(shop)[-1][1]) == ((20_000, "edited") if reads_back else (first, "conflict"))
+    hand = shop.take(shop.add_register(till))
+    hand.one()
+    comes(shop, order("1", 30_000))
+    assert shop.state() == "recorded" and len(printed(till)) == 1 and story(shop)[-1] == ("recorded", "conflict")
+    shop.judge(till)
+
+
+def test_an_edit_before_printing_may_be_an_error(little_shop: Shop, till: Device,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = little_shop
+    monkeypatch.setattr(ToySource, "reads_back", True)
+    comes(shop, order("1"))
+    comes(shop, broken("1"))
+    hand = shop.take(shop.add_register(till))
+    assert shop.state() == "invalid" and hand.one() is None and not printed(till)
+    comes(shop, order("1"))
+    assert shop.state() == "queued"

@@ -8,6 +8,7 @@ from hub_plugins.alfacrm.simulator import API_KEY, EMAIL, AlfaSimulator
 from hub_plugins.alfacrm.source import AlfaCrmSource
 
 from hub.contracts import Request
+from hub.testing.simulator import HttpSimulator
 from hub.testing.source import SourceContract
 
 WEBHOOK = {"branch_id": 1, "event": "create", "entity": "Pay", "entity_id": 731, "fields_old": [],
@@ -29,6 +30,22 @@ class TestAlfaCrm(SourceContract):
         school = AlfaSimulator(rate=0)
         school.do_create_pay(ctt_id=88, teacher_id=21, note="за ноябрь", document_date="20.11.2026")
         return school
+
+    def edit(self, other: HttpSimulator) -> bool:
+        assert isinstance(other, AlfaSimulator)
+        other.do_update_pay(731, income=9990)
+        return True
+
+    def take_back(self, other: HttpSimulator) -> Request | None:
+        """Somebody takes the confirmation back."""
+        assert isinstance(other, AlfaSimulator)
+        other.do_update_pay(731, is_confirmed=0)
+        return self.good_request()
+
+    def without_right(self, other: HttpSimulator) -> str:
+        assert isinstance(other, AlfaSimulator)
+        other.do_configure(forbidden=["customer"])
+        return "клиентов"
 
     def good_request(self) -> Request:
         return Request("POST", "", "", {"content-type": "application/json"}, json.dumps(WEBHOOK).encode())

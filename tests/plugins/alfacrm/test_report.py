@@ -218,6 +218,32 @@ def test_a_payment_that_is_gone_needs_attention_however_it_is_said(desk: Desk, g
     assert "больше нет" in caught.value.reason.say("ru")
 
 
+@pytest.mark.parametrize("unknown", ["drop", "refuse"])
+def test_what_has_no_field_goes_to_the_note_and_nothing_else(desk: Desk, unknown: str) -> None:
+    """The school created the state's field alone: the link must not be lost."""
+    desk.school.do("configure", custom_fields=FIELDS[:1], unknown_custom=unknown)
+    first, second = desk.pay(note="за октябрь"), desk.pay()
+    for number in (first, second):
+        desk.source().report(report(number))
+        assert desk.row(number)["custom_kkt_status"] == "Пробит"
+    assert desk.row(first)["note"] == f"за октябрь [ККТ: {FD}, {URL}]"
+    assert desk.row(second)["note"] == f"[ККТ: {FD}, {URL}]"
+    assert "«kkt_url», «kkt_fd»" in desk.source().state()[0].words.say("ru")
+
+
+def test_the_note_is_cleared_when_the_fields_tell_it(desk: Desk,
+                                                     webhooks: Callable[[int], list[dict[str, Any]]]) -> None:
+    """Else it would go on to say “Ошибка” beside «Пробит»."""
+    number = desk.pay(note="за октябрь")
+    desk.source().report(report(number, "invalid", reason=Text("No contact.", "Нет почты.")))
+    desk.school.do("configure", custom_fields=FIELDS)
+    desk.source().mend("fields")
+    desk.source().report(report(number))
+    assert (desk.row(number)["note"], desk.row(number)["custom_kkt_status"]) == ("за октябрь", "Пробит")
+    for echo in webhooks(4)[1:]:
+        assert not desk.source().receive(post(echo)).events, "our own writing, the clearing too"
+
+
 # -- the other way round of «Обновить состояние» ---------------------------------------------------------------------
 
 
