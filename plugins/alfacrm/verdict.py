@@ -131,7 +131,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
                 "Платёж {id} проведён по кассе {account}, для неё в настройках выбрано «чек не нужен»."),
     "unconfirmed": ("Payment {id} is not confirmed yet. It is looked at again when it is.",
                     "Платёж {id} ещё не подтверждён. Когда подтвердят, чек будет пробит."),
-    "bonus": ("Payment {id} was made with bonuses, wholly or in part. If {amount} of it is money, send it all the same.",
+    "bonus": ("Payment {id} was made with bonuses, wholly or in part. If {amount} of it is money, send it all the "
+              "same.",
               "Платёж {id} полностью или частично оплачен бонусами. Если {amount} из него — деньги, отправьте его на "
               "кассу кнопкой."),
     "zero": ("Payment {id} is for {amount}, so there is nothing to print.",

@@ -103,7 +103,7 @@ def test_check_names_the_branch_and_the_right(desk: Desk) -> None:
     assert not closed.ok and [one.say("ru") for one in closed.missing] == ["изменение платежей"]
     assert desk.source(state_field="", url_field="", record_field="", write_note=False).check().ok, "nothing is written"
     desk.school.faults(Fault("status", path="/pay/update", status=500))
-    assert desk.source(branches=[1]).check().ok, "an odd answer about a payment that is not there says nothing of rights"
+    assert desk.source(branches=[1]).check().ok, "an odd answer about a payment that is not there is no missing right"
     desk.school.do("configure", forbidden=["pay-account", "pay-type"])
     assert desk.source().check().ok, "what only helps to fill in the form is not needed"
 
