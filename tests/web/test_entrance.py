@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher, Type, extract_parameters
 from sqlalchemy import select
 
 from hub import office
@@ -74,6 +75,14 @@ def test_a_login_is_closed_after_too_many_wrong_passwords(shop: World) -> None:
     closed = post(client, "/login", login="anna", password=PASSWORD)
     assert closed.status_code == 401 and "15 минут" in closed.text
     assert post(client, "/login", login="ivan", password=PASSWORD).status_code == 302
+
+
+def test_passwords_cost_what_they_should(product_hasher: PasswordHasher) -> None:
+    """RFC 9106, the second recommended set: 64 MiB, three passes, four lanes. The other tests hash cheaply."""
+    made = product_hasher.hash(PASSWORD)
+    cost = extract_parameters(made)
+    assert (cost.type, cost.memory_cost, cost.time_cost, cost.parallelism) == (Type.ID, 65536, 3, 4)
+    assert product_hasher.verify(made, PASSWORD)
 
 
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example/", "/\t/evil.example", "/\\evil.example",
