@@ -14,31 +14,13 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from flask import Flask
-from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
-from werkzeug.routing import Rule
 
 from hub import office
 from hub.bell import server_binary, server_command
 from hub.store import Database, schema
+from tests.warm import compiled_once
 
 _NUMBERS = itertools.count(1)
-
-
-class _Compiled(BytecodeCache):
-    """Pages compiled once per process, not once per application: a page's name and source decide, as for a file."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, tuple[str, Any]] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        checksum, code = self.kept.get(bucket.key, ("", None))
-        if checksum == bucket.checksum:
-            bucket.code = code
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key] = (bucket.checksum, bucket.code)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,24 +33,10 @@ def product_hasher() -> Iterator[PasswordHasher]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once() -> Iterator[None]:
-    """Every application of this process takes compiled pages, and the functions that werkzeug compiles to build each
-    route's addresses, from one cache: a new application per test costs a twentieth of a second instead of a third."""
-    usual, compiled = Flask.jinja_options, Rule._compile_builder
-    builders: dict[Any, Any] = {}
-
-    def builder(rule: Rule, append_unknown: bool = True) -> Any:
-        if rule.defaults:
-            return compiled(rule, append_unknown)
-        key = (rule.rule, tuple(rule._trace), append_unknown)
-        if key not in builders:
-            builders[key] = compiled(rule, append_unknown)
-        return builders[key]
-
-    Flask.jinja_options = {**usual, "bytecode_cache": _Compiled()}
-    Rule._compile_builder = builder
-    yield
-    Flask.jinja_options, Rule._compile_builder = usual, compiled
+def warm_process() -> Iterator[None]:
+    """Statements, pages and routes are compiled once per process."""
+    with compiled_once():
+        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
