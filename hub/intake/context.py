@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from hub import __version__
 from hub.contracts import Client, Outgoing, ReceiptView, RegisterView, Shelf
 from hub.fiscal.levels import Level, Settings
+from hub.intake.batch import settled
 from hub.store import (
     Database,
     Inbox,
@@ -206,6 +207,8 @@ class CoreContext:
         return self._outgoing.client()
 
     def receipt(self, key: str) -> ReceiptView | None:
+        settled(key)
+
         def look() -> dict[str, Any] | None:
             given = {"source": self._source.id, "key": key}
             with self._db.read() as connection:

@@ -1,16 +1,17 @@
 """The drain of a source's inbox: claim, fetch, build, store. Bounded in rows and time; rings again if more is left.
 
-Events of one subject that wait together are fetched once. The process dies after the claim: the rows become due
-again when the claim ends. It dies between store and the mark "done": the event is fetched again and its key finds the
-receipt that exists.
+Events of one subject that wait together are fetched once; what several subjects came to is one commit
+(hub.intake.batch). The process dies after the claim: the rows become due again when the claim ends. A receipt and the
+mark "done" of its event are one transaction: it dies before, and the event is fetched again.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from hub.bell import Bell
 from hub.contracts import Event, NeedsAttention, NoOrder, Source, TryLater, Withdrawn
 from hub.fiscal import Invalid, Order, Text
 from hub.intake import history
+from hub.intake.batch import Batch, Piece, Ring, gathering
 from hub.intake.context import SourceFacts
 from hub.intake.doors import event_digest, put
 from hub.intake.orders import Prepared, Stored, prepare, store, store_unbuilt
@@ -96,17 +98,12 @@ class Drains:
                 if not groups:
                     return done
                 steps.at("events_claimed")
-                for position, group in enumerate(groups):
-                    well = self._work(source, group)
-                    held = groups[position + 1:]
-                    if not well:
-                        self._release(held)
-                        return done
-                    done += len(group.rows)
-                    if time.monotonic() - started >= MOST_SECONDS:
-                        # A slow system: what is left is given back, so that the turn ends within its lease.
-                        self._release(held)
-                        break
+                settled, well = self._work_all(source, groups, started + MOST_SECONDS)
+                done += settled
+                # A slow system, or one that wants quiet: what is left is given back.
+                self._release(groups)
+                if not well:
+                    return done
             more = True
         except DatabaseAway:
             # Nobody else would touch them until their claims end: given back now, or by our next turn.
@@ -161,41 +158,55 @@ class Drains:
                 update(_inbox).where(_inbox.c.id.in_(ids), _inbox.c.state == "claimed")
                 .values(state="failed", due_at=utcnow(), claimed_until=None)))
 
-    def _work(self, source: SourceFacts, group: Claimed) -> bool:
-        """Fetches and stores one subject. False when the source should be left in peace for now."""
-        with structlog.contextvars.bound_contextvars(source=source.public_id, subject=group.rows[-1]["subject"]):
-            try:
-                fetched = self.sources.instance(source).fetch(group.newest)
-                if isinstance(fetched, NoOrder):
-                    self._settle(source, group, "ignored", fetched.reason)
-                else:
-                    found = fetched if isinstance(fetched, tuple) else (fetched,)
-                    back = [one for one in found if isinstance(one, Withdrawn)]
-                    orders = [one for one in found if isinstance(one, Order)]
-                    if orders:
-                        self._store(source, group, orders, back)
-                    else:
-                        self._withdraw(source, group, back)
-            except TryLater as problem:
-                self._later(source, group, problem.reason, problem.after)
-                return False
-            except NeedsAttention as problem:
-                self._later(source, group, problem.reason, 1800.0)
-                return True
-            except Invalid as problem:
-                self._invalid(source, group, problem)
-                return True
-            except DatabaseAway:
-                raise
-            except Exception as problem:
-                log.exception("fetch_failed", plugin=source.plugin)
-                self._later(source, group, Text(
-                    "The plugin failed while reading the order: {error}",
-                    "Плагин не справился с чтением заказа: {error}", params={"error": repr(problem)[:200]}), None)
-            return True
+    def _work_all(self, source: SourceFacts, groups: Sequence[Claimed], until: float) -> tuple[int, bool]:
+        """Works off what was claimed, until a moment of the monotonic clock; how many events were settled, and False
+        when the source should be left in peace for now."""
+        done = 0
+        with gathering(Batch(self.db, self.bell, partial(_all_well, source_id=source.id))) as batch:
+            for group in groups:
+                batch.begun()
+                with structlog.contextvars.bound_contextvars(source=source.public_id,
+                                                             subject=group.rows[-1]["subject"]):
+                    piece, go_on = self._work(source, group)
+                batch.add(piece)
+                if not go_on:
+                    batch.settle()
+                    return done, False
+                done += len(group.rows)
+                if time.monotonic() >= until:
+                    break
+            batch.settle()
+        return done, True
 
-    def _store(self, source: SourceFacts, group: Claimed, orders: Sequence[Order],
-               back: Sequence[Withdrawn] = ()) -> None:
+    def _work(self, source: SourceFacts, group: Claimed) -> tuple[Piece, bool]:
+        """Fetches one subject: what is to be stored, and False when the source should be left in peace for now."""
+        try:
+            fetched = self.sources.instance(source).fetch(group.newest)
+            if isinstance(fetched, NoOrder):
+                return self._settled(source, group, "ignored", fetched.reason), True
+            found = fetched if isinstance(fetched, tuple) else (fetched,)
+            back = [one for one in found if isinstance(one, Withdrawn)]
+            orders = [one for one in found if isinstance(one, Order)]
+            return self._stored(source, group, orders, back) if orders else self._withdrawn(source, group, back), True
+        except TryLater as problem:
+            return self._later(source, group, problem.reason, problem.after), False
+        except NeedsAttention as problem:
+            return self._later(source, group, problem.reason, 1800.0), True
+        except Invalid as problem:
+            return self._invalid(source, group, problem), True
+        except DatabaseAway:
+            raise
+        except Exception as problem:
+            return self._failed(source, group, problem), True
+
+    def _failed(self, source: SourceFacts, group: Claimed, problem: Exception) -> Piece:
+        log.error("fetch_failed", plugin=source.plugin, subject=group.row["subject"], exc_info=problem)
+        return self._later(source, group, Text(
+            "The plugin failed while reading the order: {error}",
+            "Плагин не справился с чтением заказа: {error}", params={"error": repr(problem)[:200]}), None)
+
+    def _stored(self, source: SourceFacts, group: Claimed, orders: Sequence[Order],
+                back: Sequence[Withdrawn] = ()) -> Piece:
         newest = group.row
         prepared = [prepare(source, order, self.sources.catalogue, utcnow()) for order in orders]
 
@@ -211,26 +222,30 @@ class Drains:
                         connection, source, one, actor=f"source:{source.plugin}", raw_id=newest["raw_id"],
                         inbox_id=newest["id"], again=group.newest.again)))
             _mark(connection, group, "done" if stored else "ignored", None if stored else reason)
-            _all_well(connection, source.id)
             return stored
 
-        steps.at("built")
-        results = self.db.submit(work)
-        steps.at("accepted")
-        for order, one in results:
-            log.info("order_stored", receipt=one.public_id, outcome=one.outcome, state=one.state,
-                     problems=[problem.code for problem in order.problems])
-        if any(one.ring for _, one in results):
-            self.bell.ring("registers", f"queue:{source.queue_id}")
-        if any(one.outcome == "invalid" for _, one in results):
-            self.bell.ring("jobs", f"delivery:{source.id}")
+        def after(results: list[tuple[Prepared, Stored]]) -> Iterator[Ring]:
+            for order, one in results:
+                log.info("order_stored", source=source.public_id, subject=newest["subject"], receipt=one.public_id,
+                         outcome=one.outcome, state=one.state, problems=[problem.code for problem in order.problems])
+                if one.ring:
+                    yield "registers", f"queue:{source.queue_id}"
+                if one.outcome == "invalid":
+                    yield "jobs", f"delivery:{source.id}"
 
-    def _invalid(self, source: SourceFacts, group: Claimed, problem: Invalid) -> None:
+        steps.at("built")
+        return self._piece(source, group, work, after, [order.key for order in orders]
+                           + [key for gone in back for key in gone.keys])
+
+    def _piece(self, source: SourceFacts, group: Claimed, work: Callable[[Connection], Any],
+               after: Callable[[Any], Iterable[Ring]] = lambda _: (), keys: Sequence[str] = ()) -> Piece:
+        return Piece(work, after, lambda problem: self._failed(source, group, problem), tuple(keys))
+
+    def _invalid(self, source: SourceFacts, group: Claimed, problem: Invalid) -> Piece:
         """The source could not make an order. With a key it becomes an invalid receipt, else the event says why."""
         newest = group.row
         if not problem.key:
-            self._settle(source, group, "invalid", problem.problems[0].text)
-            return
+            return self._settled(source, group, "invalid", problem.problems[0].text)
 
         def work(connection: Connection) -> None:
             left = history.left_alone(connection, source, problem.key, problem.number, None)
@@ -238,33 +253,29 @@ class Drains:
                 store_unbuilt(connection, source, problem, actor=f"source:{source.plugin}", raw_id=newest["raw_id"],
                               inbox_id=newest["id"])
             _mark(connection, group, "done" if left is None else "ignored", left)
-            _all_well(connection, source.id)
 
-        self.db.submit(work)
-        steps.at("accepted")
-        self.bell.ring("jobs", f"delivery:{source.id}")
+        return self._piece(source, group, work, lambda _: [("jobs", f"delivery:{source.id}")], [problem.key])
 
-    def _withdraw(self, source: SourceFacts, group: Claimed, back: Sequence[Withdrawn]) -> None:
+    def _withdrawn(self, source: SourceFacts, group: Claimed, back: Sequence[Withdrawn]) -> Piece:
         """Marks, cancels and settles in one transaction."""
+        keys = [key for one in back for key in one.keys]
 
         def work(connection: Connection) -> int:
             cancelled = sum(withdraw(connection, source, one.keys, one.reason, f"source:{source.plugin}")
                             for one in back)
             _mark(connection, group, "ignored", back[0].reason if back else None)
-            _all_well(connection, source.id)
             return cancelled
 
-        cancelled = self.db.submit(work)
-        log.info("order_withdrawn", keys=[key for one in back for key in one.keys], cancelled=cancelled)
+        def after(cancelled: int) -> Iterable[Ring]:
+            log.info("order_withdrawn", source=source.public_id, keys=keys, cancelled=cancelled)
+            return ()
 
-    def _settle(self, source: SourceFacts, group: Claimed, state: str, reason: Text) -> None:
-        def work(connection: Connection) -> None:
-            _mark(connection, group, state, reason)
-            _all_well(connection, source.id)
+        return self._piece(source, group, work, after, keys)
 
-        self.db.submit(work)
+    def _settled(self, source: SourceFacts, group: Claimed, state: str, reason: Text) -> Piece:
+        return self._piece(source, group, lambda connection: _mark(connection, group, state, reason))
 
-    def _later(self, source: SourceFacts, group: Claimed, reason: Text, after: float | None) -> None:
+    def _later(self, source: SourceFacts, group: Claimed, reason: Text, after: float | None) -> Piece:
         """The subject is tried again later; the source shows the reason and, if it is down, is left in peace."""
         tries = max(int(row["tries"]) for row in group.rows) + 1
         due = utcnow() + retry.delay(tries, after)
@@ -278,8 +289,8 @@ class Drains:
                 failures=_source.c.failures + 1, last_error=reason.to_json(), last_error_at=utcnow(),
                 retry_at=min(due, utcnow() + timedelta(seconds=60)) if after != 1800.0 else None))
 
-        log.warning("source_later", tries=tries, reason=str(reason))
-        self.db.submit(work)
+        log.warning("source_later", source=source.public_id, tries=tries, reason=str(reason))
+        return Piece(work, well=False)
 
     def _trouble(self, source_id: int, reason: Text) -> None:
         self.db.submit(lambda connection: connection.execute(
@@ -363,6 +374,9 @@ class Drains:
 
             self.db.submit(work)
             steps.at("poll_kept")
+            if polled.events and polled.more:
+                # Worked on while the next pages are read.
+                self.bell.ring("jobs", f"source:{source.id}")
             cursor, found = polled.cursor, found + len(polled.events)
             if not polled.more:
                 break

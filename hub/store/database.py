@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -133,6 +133,31 @@ class Database:
         if within is None:
             return self._alone(work)
         return self.within(within, lambda: self._alone(work))
+
+    def submit_all(self, works: Sequence[Work[Any]]) -> list[tuple[Any, Exception | None]]:
+        """Runs several works in their order as one transaction, if they are not too many; for each its value, or what
+        it raised: then its writes alone are gone. DatabaseAway as the error of one says that it was not kept, while
+        others may have been. Otherwise as :meth:`submit`."""
+        if self._writer is not None:
+            results: list[tuple[Any, Exception | None]] = []
+            for ticket in self._writer.submit_all(works):
+                try:
+                    results.append((ticket.result(), None))
+                except Exception as problem:
+                    results.append((None, problem))
+            return results
+        with _translated(), self.engine.begin() as connection:
+            return [self._apart(connection, work) for work in works]
+
+    @staticmethod
+    def _apart(connection: Connection, work: Work[Any]) -> tuple[Any, Exception | None]:
+        try:
+            with connection.begin_nested():
+                return work(connection), None
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as problem:
+            return None, problem
 
     def _alone(self, work: Work[T]) -> T:
         with _translated(), self.engine.begin() as connection:
@@ -305,7 +330,10 @@ class _Writer:
         self._stopped = False
 
     def submit(self, work: Work[T]) -> _Ticket[T]:
-        ticket = _Ticket(work)
+        return self.submit_all((work,))[0]
+
+    def submit_all(self, works: Sequence[Work[T]]) -> list[_Ticket[T]]:
+        tickets = [_Ticket(work) for work in works]
         with self._lock:
             # Under the lock: nothing is queued behind the end, where nobody would ever answer it.
             if self._stopped:
@@ -313,10 +341,10 @@ class _Writer:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
                 self._thread.start()
-            self._waiting.append(ticket)
+            self._waiting.extend(tickets)
             if len(self._waiting) >= self._wanted:
                 self._nudge()
-        return ticket
+        return tickets
 
     def stop(self) -> None:
         with self._lock:
