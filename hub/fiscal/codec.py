@@ -54,8 +54,8 @@ def _pair(kind: Any) -> Pair:
     if kind is datetime:
         return datetime.isoformat, datetime.fromisoformat
     if isinstance(kind, type) and issubclass(kind, Enum):
-        members = kind.__members__
-        return (lambda value: value.name), members.__getitem__
+        # The attribute behind ``name``, which is a descriptor in Python and called for every line of every receipt.
+        return attrgetter("_name_"), kind.__members__.__getitem__
     if hasattr(kind, "to_json") and hasattr(kind, "from_json"):
         return kind.to_json, kind.from_json
     if is_dataclass(kind):

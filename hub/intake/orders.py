@@ -320,7 +320,7 @@ def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, no
     order, receipt = prepared.order, prepared.receipt
     return {
         "content_hash": prepared.content_hash, "order_number": order.number[:100],
-        "receipt_key": receipt_key(source.public_id, order.key), "kind": order.kind.name,
+        "receipt_key": receipt.key if receipt else receipt_key(source.public_id, order.key), "kind": order.kind.name,
         "country": source.organisation["country"], "ffd": source.organisation["ffd"], "currency": order.currency,
         "total": receipt.total.amount if receipt else None, "internet": receipt.internet if receipt else False,
         "tax_system": receipt.tax_system.value if receipt and receipt.tax_system else 0,

@@ -30,12 +30,22 @@ def _processor(kind: TypeEngine[Any], dialect: Dialect) -> Processor:
     return kind.dialect_impl(dialect).bind_processor(dialect)
 
 
+#: The moment that was last written, and how: the rows of one receipt have nearly all their times in common.
+_last: tuple[datetime | None, str | None] = (None, None)
+
+
 def _sqlite_moment(value: datetime | None) -> str | None:
+    global _last
+    known, words = _last
+    if value is known:
+        return words
     if value is None:
         return None
     if value.tzinfo is None:
         raise ValueError(f"a time without a zone: {value!r}")
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    words = value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    _last = (value, words)
+    return words
 
 
 class Hot:

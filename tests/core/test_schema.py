@@ -15,6 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from cryptography.fernet import Fernet
 from sqlalchemy import insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
@@ -438,6 +439,25 @@ def test_without_its_key_a_secret_stays_closed_and_says_which_key_is_missing(lit
     sealed, _ = Vault.open(tmp_path / "another.key").seal({"a": 1})
     with pytest.raises(KeyMissing, match="is another"):
         little_shop.vault.unseal(sealed, little_shop.vault.current)
+
+
+def test_kept_requests_open_under_old_keys_and_in_the_form_of_older_versions(tmp_path: Path) -> None:
+    file = tmp_path / "secret.key"
+    old = Vault.open(file)
+    sealed = old.seal_bytes(b"token=1")
+    assert b"token" not in sealed and sealed != old.seal_bytes(b"token=1")
+    name, key = file.read_text().split()
+    former = b"\0sealed " + name.encode() + b" " + Fernet(key).encrypt(b"token=2")
+    file.write_text(_new_key_line(tmp_path) + file.read_text())
+    new = Vault.open(file)
+    assert new.current != old.current
+    assert [new.unseal_bytes(one) for one in (sealed, former, new.seal_bytes(b"3"), b"plain", b"")] \
+        == [b"token=1", b"token=2", b"3", b"plain", b""]
+    with pytest.raises(KeyMissing, match="add it from a backup"):
+        old.unseal_bytes(new.seal_bytes(b"3"))
+    for broken in (sealed[:-1] + bytes([sealed[-1] ^ 1]), sealed[:20], former[:-2]):
+        with pytest.raises(KeyMissing, match="is another"):
+            new.unseal_bytes(broken)
 
 
 @pytest.mark.parametrize("content", ["", "\n", "onlyname\n"])
