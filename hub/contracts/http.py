@@ -7,11 +7,12 @@ with a POST, an answer has a size limit, and each way to fail is one exception t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import requests
 
@@ -153,19 +154,26 @@ def php_form(body: bytes, decode: Callable[[bytes, str], str] | None = None) -> 
         for key in keys[:-1]:
             key = key if key else str(len(spot))
             below = spot.get(key)
-            if not isinstance(below, dict):
+            if type(below) is not dict:
                 below = spot[key] = {}
             spot = below
         last = keys[-1] if keys[-1] or len(keys) == 1 else str(len(spot))
         spot[last] = read(_unescaped(value), last)
-    result: dict[str, Any] = {name: _lists(value) for name, value in tree.items()}
-    return result
+    return {name: _lists(value) if type(value) is dict else value for name, value in tree.items()}
+
+
+#: Escapes that follow each other: each letter of a Russian name is two. Decoded together, at a third of the cost.
+_ESCAPES = re.compile(rb"(?:%[0-9a-fA-F]{2})+")
 
 
 def _unescaped(raw: bytes) -> bytes:
     if b"+" in raw:
         raw = raw.replace(b"+", b" ")
-    return unquote_to_bytes(raw) if b"%" in raw else raw
+    return _ESCAPES.sub(_bytes_of, raw) if b"%" in raw else raw
+
+
+def _bytes_of(escapes: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(escapes[0].replace(b"%", b"").decode("ascii"))
 
 
 @lru_cache(maxsize=4096)
@@ -190,10 +198,11 @@ def _split_keys(name: str) -> list[str]:
     return keys
 
 
-def _lists(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    inner = {key: _lists(below) for key, below in value.items()}
-    if inner and all(key == str(index) for index, key in enumerate(inner)):
-        return list(inner.values())
-    return inner
+def _lists(value: dict[str, Any]) -> Any:
+    """A map below the top, and all maps in it: one whose keys are 0..n-1 in order is a list."""
+    for key, below in value.items():
+        if type(below) is dict:
+            value[key] = _lists(below)
+    if "0" in value and all(key == str(index) for index, key in enumerate(value)):
+        return list(value.values())
+    return value

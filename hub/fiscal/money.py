@@ -34,6 +34,8 @@ def decimal(value: object) -> Decimal:
 
     Floats come from JSON; their shortest text is what the sender meant.
     """
+    if type(value) is str and _NUMBER.fullmatch(value) and len(value) <= _BEYOND:
+        return Decimal(value)
     if isinstance(value, Decimal):
         number = value
     elif isinstance(value, bool) or value is None:

@@ -66,7 +66,9 @@ def _plain(value: Any, name: str, depth: int = 0) -> Any:
 
 def _from_form(raw: bytes, name: str) -> str:
     """A form's value: decoded bytes hold no lone surrogates, so only zero bytes are to be taken out."""
-    return base64.b64encode(raw).decode() if name == BINARY else _decoded(raw.replace(b"\0", b""))
+    if name == BINARY:
+        return base64.b64encode(raw).decode()
+    return _decoded(raw.replace(b"\0", b"") if b"\0" in raw else raw)
 
 
 def _from_json(value: str, name: str) -> str:
