@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from hub import retry, steps
 from hub.bell import Bell
@@ -29,6 +29,7 @@ from hub.intake.context import SourceFacts, memory_opened, memory_write
 from hub.intake.doors import event_digest, put
 from hub.intake.sources import Sources
 from hub.store import Database, DatabaseAway, Memory, SourceRow, leases, table, utcnow
+from hub.store.hot import Hot
 from hub.store.receipts import DELIVERY, view
 from hub.store.vault import KeyMissing
 
@@ -46,6 +47,7 @@ MOST_REPORTS, STOP_SECONDS = 50, 2.0
 STATE, LEASE = "exchange", "exchange:"
 
 _source, _memory = table(SourceRow), table(Memory)
+_STATE = Hot(select(_memory.c.value).where(_memory.c.source_id == bindparam("source"), _memory.c.name == STATE))
 log = structlog.get_logger("hub.intake")
 
 
@@ -64,6 +66,9 @@ class Talk:
     well_at: float = 0.0
     started: float = 0.0
     settled: set[int] = field(default_factory=set)
+    #: The state as it is stored, encrypted, and what it says: opened once for each change.
+    stored: str = ""
+    opened: str = ""
 
 
 class Exchanges:
@@ -78,6 +83,9 @@ class Exchanges:
         self.step = step or steps.at
         self._talks: dict[int, Talk] = {}
         self._judged: dict[int, tuple[Any, float, bool]] = {}
+        #: Source -> what tells that its row has changed, as the last look saw it; and the row read under which, when.
+        self._keys: dict[int, Any] = {}
+        self._read: dict[int, tuple[Any, float, SourceFacts | None]] = {}
         self._lock = threading.RLock()
         self._stopping = False
         self._looking = False
@@ -138,7 +146,10 @@ class Exchanges:
                 select(_source.c.id, _source.c.settings_version, _source.c.secrets).where(
                     _source.c.plugin.in_(self._kinds()), _source.c.enabled.is_(True),
                     _source.c.archived_at.is_(None))).all()
-        wanted = {row.id for row in rows if self._exchanging(row.id, (row.settings_version, row.secrets))}
+        self._keys = {row.id: (row.settings_version, row.secrets) for row in rows}
+        for gone in self._read.keys() - self._keys.keys():
+            self._read.pop(gone, None)
+        wanted = {row.id for row in rows if self._exchanging(row.id, self._keys[row.id])}
         self._renew()
         with self._lock:
             for talk in self._talks.values():
@@ -163,7 +174,7 @@ class Exchanges:
             return seen[2]
         source = None
         try:
-            source = self.sources.by_id(source_id)
+            source = self._source(source_id)
             answer = source is not None and source.enabled and self.sources.instance(source).exchanging()
         except NeedsAttention as problem:
             answer = False
@@ -174,6 +185,15 @@ class Exchanges:
             answer = False
         self._judged[source_id] = (key, time.monotonic(), answer)
         return answer
+
+    def _source(self, source_id: int) -> SourceFacts | None:
+        """The source as it was when a look last saw it change: rows, secrets and settings are read once for hundreds of
+        calls. One that is switched off ends with the next look; what else may have changed is read once a minute."""
+        key, now = self._keys.get(source_id), time.monotonic()
+        seen = self._read.get(source_id)
+        if key is None or seen is None or seen[0] != key or now - seen[1] >= REFRESH_SECONDS:
+            seen = self._read[source_id] = (key, now, self.sources.by_id(source_id))
+        return seen[2]
 
     def _take(self, source_id: int) -> None:
         before = time.monotonic()
@@ -240,7 +260,7 @@ class Exchanges:
         """In a thread: asks the plugin for the next call and has it made."""
         source: SourceFacts | None = None
         try:
-            source = self.sources.by_id(talk.source_id)
+            source = self._source(talk.source_id)
             if source is None or not source.enabled or talk.ending or self._stopping:
                 return self._rest(talk, REFRESH_SECONDS)
             if time.monotonic() + LONGEST_CALL + RENEW_SECONDS > talk.until:
@@ -248,7 +268,7 @@ class Exchanges:
             plugin = self.sources.instance(source)
             if not plugin.exchanging():
                 return self._rest(talk, LOOK_SECONDS)
-            state = self._state(source)
+            state = self._state(talk, source)
             reports = self._reports(source, plugin, talk)
             call = plugin.next_call(state, reports)
             if call is None:
@@ -342,11 +362,14 @@ class Exchanges:
 
     # -- what is stored ------------------------------------------------------------------------------------------
 
-    def _state(self, source: SourceFacts) -> str:
+    def _state(self, talk: Talk, source: SourceFacts) -> str:
         with self.db.read() as connection:
-            stored = connection.execute(select(_memory.c.value).where(
-                _memory.c.source_id == source.id, _memory.c.name == STATE)).scalar()
-        return "" if stored is None else memory_opened(self.sources.vault, stored)
+            stored = _STATE.run(connection, {"source": source.id}).fetchone()
+        if stored is None:
+            return ""
+        if talk.stored != stored[0]:
+            talk.stored, talk.opened = stored[0], memory_opened(self.sources.vault, stored[0])
+        return talk.opened
 
     def _with_reports(self, source_ids: list[int]) -> list[int]:
         with self.db.read() as connection:
