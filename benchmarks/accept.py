@@ -1,6 +1,7 @@
 """``accept``: durable, deduplicated webhook acceptance over HTTP, workers stopped, at 16 connections.
 
-Yardstick in the same run and under the same server: a bare Flask view that makes one SQLite FULL insert per request.
+Yardstick in the same run: a bare Flask view that makes one SQLite FULL insert per request, under waitress as it comes.
+Beside it, for information, the same view under waitress as the hub runs it (hub/web/server.py): ``same_server``.
 
     python -m benchmarks.accept [--seconds 3] [--rounds 3]
 """
@@ -19,11 +20,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 CONNECTIONS = 16
+#: Of the server, whoever is served.
+QUEUES: dict[str, Any] = {"backlog": 256, "connection_limit": 1000}
 FLOOR = 0.8
 
 
@@ -80,7 +83,7 @@ def serve_ours(folder: Path, port: int, plugin: str = PLUGIN, given: Mapping[str
     _serve(app, port, path, stored)
 
 
-def serve_bare(folder: Path, port: int) -> None:
+def serve_bare(folder: Path, port: int, as_it_comes: bool = True) -> None:
     """The yardstick: Flask, one insert, one commit with synchronous FULL."""
     from flask import Flask, request
 
@@ -106,13 +109,13 @@ def serve_bare(folder: Path, port: int) -> None:
             one.execute("INSERT INTO hook (body) VALUES (?)", (request.get_data(),))
         return "ok"
 
-    _serve(app, port, "/hook", lambda: int(connection().execute("SELECT count(*) FROM hook").fetchone()[0]))
+    _serve(app, port, "/hook", lambda: int(connection().execute("SELECT count(*) FROM hook").fetchone()[0]),
+           as_it_comes)
 
 
-def _serve(app: Any, port: int, path: str, stored: Any) -> None:
+def _serve(app: Any, port: int, path: str, stored: Any, as_it_comes: bool = False) -> None:
+    """Serves as the hub does, or as waitress comes."""
     import logging
-
-    import waitress
 
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
@@ -123,8 +126,14 @@ def _serve(app: Any, port: int, path: str, stored: Any) -> None:
 
     print(path, flush=True)
     threading.Thread(target=tail, daemon=True).start()
-    waitress.serve(app, host="127.0.0.1", port=port, threads=CONNECTIONS, _quiet=True, backlog=256,
-                   connection_limit=1000)
+    if as_it_comes:
+        import waitress
+
+        waitress.serve(app, host="127.0.0.1", port=port, threads=CONNECTIONS, _quiet=True, **QUEUES)
+    else:
+        from hub.web.server import listening
+
+        listening(app, "127.0.0.1", port, CONNECTIONS, **QUEUES).run()
 
 
 @contextmanager
@@ -154,6 +163,9 @@ def server(what: str, folder: Path,
 
 # -- the load --------------------------------------------------------------------------------------------------------
 
+
+#: Who is measured, in this order: the hub, the bare view, the bare view under the hub's server.
+SERVERS = ("ours", "bare", "same")
 
 #: (makes the body number n, its content type).
 Kind = tuple[Callable[[int], bytes], bytes]
@@ -212,17 +224,28 @@ def measure(port: int, path: str, first: int, seconds: float, kind: Kind = WEBHO
     return times
 
 
+def counted(process: subprocess.Popen[str]) -> int:
+    """How many of the requests a server has in its database."""
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("count\n")
+    process.stdin.flush()
+    return int(process.stdout.readline())
+
+
 def main() -> int:
-    """Rounds alternate between the two servers; prints one JSON object."""
+    """Rounds alternate between the servers; prints one JSON object."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--serve", choices=("ours", "bare"))
+    parser.add_argument("--serve", choices=SERVERS)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--port", type=int)
     options = parser.parse_args()
     if options.serve:
-        (serve_ours if options.serve == "ours" else serve_bare)(options.folder, options.port)
+        if options.serve == "ours":
+            serve_ours(options.folder, options.port)
+        else:
+            serve_bare(options.folder, options.port, options.serve == "bare")
         return 0
     print(json.dumps(figures := compare("accept", FLOOR, options.rounds, options.seconds)))
     good = figures["ratio"] >= FLOOR and figures["p99_ms"] <= figures["yardstick_p99_ms"]
@@ -231,28 +254,24 @@ def main() -> int:
 
 def compare(name: str, floor: float, rounds: int, seconds: float, module: str = "benchmarks.accept",
             kind: Kind = WEBHOOK) -> dict[str, Any]:
-    """Rounds against both servers of a module in turn, after one that warms both up."""
-    rates: dict[str, list[float]] = {"ours": [], "bare": []}
-    p99: dict[str, list[float]] = {"ours": [], "bare": []}
+    """Rounds against the servers of a module in turn, after one that warms both up."""
+    rates: dict[str, list[float]] = {which: [] for which in SERVERS}
+    p99: dict[str, list[float]] = {which: [] for which in SERVERS}
     sent = 0
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, \
-            server("ours", Path(folder) / "ours", module) as ours, \
-            server("bare", Path(folder) / "bare", module) as bare:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+        served = {which: stack.enter_context(server(which, Path(folder) / which, module)) for which in SERVERS}
         for number in range(rounds + 1):
-            for which, (port, path, _) in (("ours", ours), ("bare", bare)):
+            for which, (port, path, _) in served.items():
                 times = sorted(measure(port, path, number * 1_000_000_000, seconds if number else 1.0, kind))
                 sent += len(times) if which == "ours" else 0
                 if number:
                     rates[which].append(len(times) / seconds)
                     p99[which].append(times[int(len(times) * 0.99)] * 1000)
-        process = ours[2]
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write("count\n")
-        process.stdin.flush()
-        stored = int(process.stdout.readline())
-    mine, yardstick = statistics.median(rates["ours"]), statistics.median(rates["bare"])
+        stored = counted(served["ours"][2])
+    mine, yardstick, same = (statistics.median(rates[which]) for which in SERVERS)
     return {"name": name, "rate": round(mine), "yardstick": round(yardstick), "ratio": round(mine / yardstick, 2),
-            "floor": floor, "unit": "requests/s", "connections": CONNECTIONS,
+            "floor": floor, "same_server": round(same), "ratio_same_server": round(mine / same, 2),
+            "unit": "requests/s", "connections": CONNECTIONS,
             "p99_ms": round(statistics.median(p99["ours"]), 1),
             "yardstick_p99_ms": round(statistics.median(p99["bare"]), 1), "sent": sent, "stored": stored}
 

@@ -10,7 +10,7 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks.accept import _serve, compare, serve_bare
+from benchmarks.accept import SERVERS, _serve, compare, serve_bare
 
 FLOOR = 0.7
 
@@ -71,12 +71,15 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--serve", choices=("ours", "bare"))
+    parser.add_argument("--serve", choices=SERVERS)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--port", type=int)
     options = parser.parse_args()
     if options.serve:
-        (serve_ours if options.serve == "ours" else serve_bare)(options.folder, options.port)
+        if options.serve == "ours":
+            serve_ours(options.folder, options.port)
+        else:
+            serve_bare(options.folder, options.port, options.serve == "bare")
         return 0
     figures = compare("api", FLOOR, options.rounds, options.seconds, "benchmarks.api", (body, b"application/json"))
     print(json.dumps(figures))

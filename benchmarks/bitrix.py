@@ -1,8 +1,9 @@
 """``bitrix``: a site's print request to its answer, and hundreds of sites that one worker asks for checks.
 
 The first: durable, 16 connections, workers stopped, against a bare Flask view that makes one SQLite FULL insert for the
-same bodies, in the same run and under the same server. The second: two workers side by side, one with nothing to do
-and one that holds a long poll with each of 200 sites; every site answers and is asked again within the measured time.
+same bodies, in the same run (benchmarks/accept.py says under which servers). The second: two workers side by side, one
+with nothing to do and one that holds a long poll with each of 200 sites; every site answers and is asked again within
+the measured time.
 
     python -m benchmarks.bitrix [--seconds 3] [--rounds 3] [--sites 200] [--watch 22.5]     # reads /proc
 """
@@ -24,7 +25,7 @@ from typing import Any
 from hub_plugins.bitrix.simulated_checks import CASES, content, encoded
 from hub_plugins.bitrix.simulated_checks import body as check_body
 
-from benchmarks.accept import Kind, compare, serve_bare, serve_ours
+from benchmarks.accept import SERVERS, Kind, compare, serve_bare, serve_ours
 from benchmarks.footprint import pss
 from hub import config, office
 from hub.plugins import discover
@@ -157,7 +158,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sites", type=int, default=200)
     parser.add_argument("--watch", type=float, default=WAIT, help="seconds of a site's long poll and of the watch")
-    parser.add_argument("--serve", choices=("ours", "bare"))
+    parser.add_argument("--serve", choices=SERVERS)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--port", type=int)
     options = parser.parse_args()
@@ -166,7 +167,7 @@ def main() -> int:
                    "/print")
         return 0
     if options.serve:
-        serve_bare(options.folder, options.port)
+        serve_bare(options.folder, options.port, options.serve == "bare")
         return 0
     first = compare("bitrix_print", FLOOR, options.rounds, options.seconds, "benchmarks.bitrix", FORM)
     print(json.dumps({**first, "most_p99_ms": MOST_P99_MS}), flush=True)

@@ -1,8 +1,8 @@
 """``gateway``: a fiscal service's API as we serve it, called by the vendor's own SDK at 16 connections.
 
-Yardstick in the same run, under the same server and called by the same SDK: a bare Flask view that makes one SQLite
-FULL insert per request. Beside it: database reads for each poll of 1,000 open tasks, and how many receipts the cloud's
-driver keeps in flight with how many questions.
+Yardstick in the same run and called by the same SDK: a bare Flask view that makes one SQLite FULL insert per request
+(benchmarks/accept.py says under which servers). Beside it: database reads for each poll of 1,000 open tasks, and how
+many receipts the cloud's driver keeps in flight with how many questions.
 
     python -m benchmarks.gateway [--seconds 3] [--rounds 3]
 """
@@ -17,10 +17,11 @@ import statistics
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accept import CONNECTIONS, _serve, server
+from benchmarks.accept import CONNECTIONS, SERVERS, _serve, counted, server
 
 FLOOR = 0.7
 SHOP, KEY, QUEUE = "shop-1", "s3cr3t-key", 7
@@ -67,7 +68,7 @@ def serve_ours(folder: Path, port: int) -> None:
     _serve(create_app(settings, db, vault, catalogue, Bell()), port, "/", stored)
 
 
-def serve_bare(folder: Path, port: int) -> None:
+def serve_bare(folder: Path, port: int, as_it_comes: bool = True) -> None:
     """The yardstick: Flask, one insert, one commit with synchronous FULL, the answer that the SDK wants."""
     from flask import Flask, jsonify, request
 
@@ -92,7 +93,7 @@ def serve_bare(folder: Path, port: int) -> None:
             done = one.execute("INSERT INTO hook (body) VALUES (?)", (request.get_data(),))
         return jsonify(id=done.lastrowid, external_id="", print_queue_id=queue, state="new")
 
-    _serve(app, port, "/", lambda: int(connection().execute("SELECT count(*) FROM hook").fetchone()[0]))
+    _serve(app, port, "/", lambda: int(connection().execute("SELECT count(*) FROM hook").fetchone()[0]), as_it_comes)
 
 
 # -- the load: the vendor's SDK --------------------------------------------------------------------------------------
@@ -149,25 +150,22 @@ def measure(port: int, name: str, seconds: float) -> list[float]:
 
 
 def rates(rounds: int, seconds: float) -> dict[str, Any]:
-    """Rounds against both servers in turn, after one that warms both up."""
-    found: dict[str, list[float]] = {"ours": [], "bare": []}
+    """Rounds against the servers in turn, after one that warms them up."""
+    found: dict[str, list[float]] = {which: [] for which in SERVERS}
     sent = 0
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, \
-            server("ours", Path(folder) / "ours", "benchmarks.gateway") as ours, \
-            server("bare", Path(folder) / "bare", "benchmarks.gateway") as bare:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+        served = {which: stack.enter_context(server(which, Path(folder) / which, "benchmarks.gateway"))
+                  for which in SERVERS}
         for number in range(rounds + 1):
-            for which, (port, _, _) in (("ours", ours), ("bare", bare)):
+            for which, (port, _, _) in served.items():
                 times = measure(port, f"{which}-{number}", seconds if number else 1.0)
                 sent += len(times) if which == "ours" else 0
                 if number:
                     found[which].append(len(times) / seconds)
-        process = ours[2]
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.write("count\n")
-        process.stdin.flush()
-        stored = int(process.stdout.readline())
-    mine, yardstick = (statistics.median(found[which]) for which in ("ours", "bare"))
+        stored = counted(served["ours"][2])
+    mine, yardstick, same = (statistics.median(found[which]) for which in SERVERS)
     return {"rate": round(mine), "yardstick": round(yardstick), "ratio": round(mine / yardstick, 2), "floor": FLOOR,
+            "same_server": round(same), "ratio_same_server": round(mine / same, 2),
             "connections": CONNECTIONS, "unit": "calls/s", "sent": sent, "stored": stored}
 
 
@@ -258,12 +256,15 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--serve", choices=("ours", "bare"))
+    parser.add_argument("--serve", choices=SERVERS)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--port", type=int)
     options = parser.parse_args()
     if options.serve:
-        (serve_ours if options.serve == "ours" else serve_bare)(options.folder, options.port)
+        if options.serve == "ours":
+            serve_ours(options.folder, options.port)
+        else:
+            serve_bare(options.folder, options.port, options.serve == "bare")
         return 0
     figures = {"name": "gateway", **rates(options.rounds, options.seconds), **polls(), **in_flight()}
     print(json.dumps(figures))

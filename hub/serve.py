@@ -19,8 +19,6 @@ log = structlog.get_logger("hub.web")
 
 def run(config: Config) -> int:
     """Serves until it is asked to stop."""
-    from waitress.server import create_server
-
     # Without HUB_PUBLIC_URL the addresses we show are those of this machine.
     config = replace(config, public_url=public_url(config))
     runtime = Runtime.start(config, "web")
@@ -34,10 +32,11 @@ def run(config: Config) -> int:
         log.error("database_away", error=str(problem))
         threading.Thread(target=_upgrade_later, args=(runtime, stop), daemon=True).start()
     from hub.web.app import create_app
+    from hub.web.server import listening
 
     app = create_app(config, runtime.db, runtime.vault, runtime.catalogue, runtime.bell)
-    server = create_server(
-        app, host=config.host, port=config.port or 8000, threads=config.web_threads, ident=None,
+    server = listening(
+        app, config.host, config.port or 8000, config.web_threads,
         max_request_body_size=64 * 1024 * 1024, channel_timeout=75, connection_limit=1000, backlog=512,
         clear_untrusted_proxy_headers=False)
 

@@ -1,4 +1,4 @@
-"""A real application on waitress in a thread, and a real browser in front of it."""
+"""A real application on the hub's server in a thread, and a real browser in front of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from waitress.server import create_server
+from hub.web.server import listening
 
 #: Debian's names; nothing is downloaded.
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -25,7 +25,7 @@ def chromium_path() -> str | None:
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """The application's address while it is served."""
-    server = create_server(app, host="127.0.0.1", port=0, threads=8)
+    server = listening(app, "127.0.0.1", 0, 8)
 
     def run() -> None:
         # Closing takes the sockets from under the loop while it waits on them.
