@@ -11,6 +11,7 @@ from flask import Blueprint, abort, redirect, render_template, request, session,
 from flask_babel import gettext
 from flask_login import current_user, login_required, login_user, logout_user
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from hub import office
 from hub.fiscal import Country
@@ -132,9 +133,7 @@ def setup(token: str) -> Any:
         right = office.setup_token_is_right(db, token)
     if not right:
         return render_template("setup_used.html"), 404
-    form = {name: request.form.get(name, "").strip() for name in (*ORGANISATION, "login", "full_name")}
-    if request.method == "GET":
-        form.update(country="RU", tax_system="", default_vat="none", zone="Europe/Moscow")
+    form = organisation_form()
     errors: dict[str, Any] = {}
     if request.method == "POST":
         errors = _set_up(token, form)
@@ -144,23 +143,38 @@ def setup(token: str) -> Any:
                            shortest=office.SHORTEST_PASSWORD), 422 if errors else 200
 
 
-def _set_up(token: str, form: dict[str, str]) -> dict[str, Any]:
-    """Makes organisation and owner, or gives what is wrong, all of it at once."""
+def organisation_form() -> dict[str, str]:
+    """What stands in the form of an organisation and its owner."""
+    form = {name: request.form.get(name, "").strip() for name in (*ORGANISATION, "login", "full_name")}
+    if request.method == "GET":
+        form.update(country="RU", tax_system="", default_vat="none", zone="Europe/Moscow")
+    return form
+
+
+def make_organisation(db: Session, who: str, form: dict[str, str], language: str) -> tuple[User, Organisation]:
+    """Organisation and owner of a form. Raises office.Wrong with everything that is wrong at once."""
     password = request.form.get("password", "")
     values = {name: form[name] for name in ORGANISATION}
     if form["country"] == "KZ":
         values["tax_system"] = ""
+    wrong = dict(office.organisation_problems(values))
+    wrong.update(_owner_problems(form["login"], password))
+    if "tax_id" not in wrong and db.scalar(select(Organisation.id).where(Organisation.tax_id == values["tax_id"])):
+        wrong["tax_id"] = gettext("This hub has an organisation of that number already.")
+    if wrong:
+        raise office.Wrong(wrong)
+    organisation = office.create_organisation(db, who, **values)
+    return office.create_user(db, who, organisation.id, form["login"], password, "owner", form["full_name"],
+                              language=language), organisation
+
+
+def _set_up(token: str, form: dict[str, str]) -> dict[str, Any]:
+    """Makes organisation and owner, or gives what is wrong, all of it at once."""
     try:
         with the_hub().db.write() as db:
             if not office.setup_token_is_right(db, token):
                 abort(404)
-            wrong = dict(office.organisation_problems(values))
-            wrong.update(_owner_problems(form["login"], password))
-            if wrong:
-                raise office.Wrong(wrong)
-            organisation = office.create_organisation(db, "setup", **values)
-            row = office.create_user(db, "setup", organisation.id, form["login"], password, "owner",
-                                     form["full_name"], language=_cookie_language())
+            row, organisation = make_organisation(db, "setup", form, _cookie_language())
             office.use_setup_token(db)
     except office.Wrong as wrong_values:
         return dict(wrong_values.fields)

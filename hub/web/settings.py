@@ -19,7 +19,7 @@ from hub.store import Audit, Installation, Lease, Organisation, Register, User, 
 from hub.store.fiscal import COLUMNS
 from hub.store.receipts import Personal
 from hub.web import levels
-from hub.web.auth import ORGANISATION, Person, owner_only, vat_choices
+from hub.web.auth import ORGANISATION, Person, make_organisation, organisation_form, owner_only, vat_choices
 from hub.web.filters import say
 from hub.web.state import actor, found, is_owner, organisation, public_url, reachable, the_hub, user
 
@@ -89,6 +89,28 @@ def _change(org: Organisation, values: dict[str, Any], given: dict[str, str]) ->
         return {**errors, **wrong.fields}
     the_hub().sources.forget()
     return {}
+
+
+@page.route("/organisation/another", methods=["GET", "POST"])
+@owner_only
+def another() -> Any:
+    """One more legal entity in this hub, with an owner of its own: a school of several tax payers needs one each."""
+    form = organisation_form()
+    errors: dict[str, Any] = {}
+    if request.method == "POST":
+        try:
+            with the_hub().db.write() as db:
+                row, new = make_organisation(db, actor(), form, user().language)
+                office.audit(db, actor(), "organisation.create", new.public_id, organisation().id)
+        except office.Wrong as wrong:
+            errors = dict(wrong.fields)
+        else:
+            flash(gettext("“%(name)s” is created. Log out and log in as %(login)s to give it a register and a "
+                          "connection.", name=new.name, login=row.login), "green")
+            return redirect(url_for("settings.company"))
+    return render_template("organisation_new.html", form=form, errors=errors, organisation=organisation(),
+                           vats={one: vat_choices(one) for one in ("RU", "KZ")},
+                           shortest=office.SHORTEST_PASSWORD), 422 if errors else 200
 
 
 @page.post("/logo")

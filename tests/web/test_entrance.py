@@ -123,7 +123,7 @@ def test_no_form_works_without_its_token(shop: World) -> None:
 
 
 OWNERS = ["/connectors", "/connectors/new/toy", "/queues", "/settings/organisation", "/settings/people",
-          "/settings/health", "/settings/audit", "/try", "/start", "/registers/new"]
+          "/settings/health", "/settings/organisation/another", "/settings/audit", "/try", "/start", "/registers/new"]
 
 
 @pytest.mark.parametrize("path", OWNERS)
@@ -210,3 +210,24 @@ def test_the_operators_token_is_kept_and_never_shown(shop: World) -> None:
     page = client.get("/settings/organisation").text
     assert "tok-12345" not in page and "••••••" in page
     assert post(shop.client("ivan"), "/settings/ofd-token", ofd_token="x").status_code in (302, 403)
+
+
+def test_a_hub_has_as_many_legal_entities_as_its_owner_needs(shop: World) -> None:
+    """A school of several tax payers: each with registers, connections, receipts and people of its own."""
+    client = shop.client()
+    assert "/settings/organisation/another" in client.get("/settings/organisation").text
+    form = {"country": "RU", "name": "ИП Орлова", "tax_id": "500100732259", "tax_system": "PATENT",
+            "default_vat": "none", "zone": "Europe/Moscow", "settlement_place": "", "sender_email": "",
+            "full_name": "", "login": "second", "password": "correct horse"}
+    path = "/settings/organisation/another"
+    wrong = post(client, path, **{**form, "tax_id": shop.org.tax_id, "password": "short"})
+    assert wrong.status_code == 422 and "уже есть" in wrong.text and "не короче" in wrong.text
+    assert "ИП Орлова" in wrong.text, "nothing typed is lost"
+    made = post(client, path, **form)
+    assert made.status_code == 302 and "войдите под логином second" in client.get(made.location).text
+    assert "ООО" in client.get("/settings/organisation").text.partition("<main")[0], "one is still at the first"
+    other = shop.app.test_client()
+    assert post(other, "/login", login="second", password="correct horse").status_code == 302
+    assert "ИП Орлова" in other.get("/settings/organisation").text
+    source = shop.source("Школа")
+    assert other.get(f"/connectors/{source.public_id}").status_code == 404
