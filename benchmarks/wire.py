@@ -153,6 +153,7 @@ with tempfile.TemporaryDirectory() as folder:
     while time.monotonic() - began < float(sys.argv[2]):
         time.sleep({LOOK})
         driver.status()
+        driver.drawer()
     print((time.process_time() - used) / (time.monotonic() - began) * 100)
     driver.close()
 """

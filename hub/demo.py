@@ -122,7 +122,7 @@ def hub_up(settings: config.Config, url: str) -> Iterator[None]:
     process = subprocess.Popen([sys.executable, "-m", "hub", "up"], env=environment, start_new_session=True,
                                stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not _answers(f"{url}/healthz"):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the hub did not come up")
