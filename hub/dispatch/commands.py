@@ -154,8 +154,13 @@ class Commands:
             slips.keep(connection, self.owner, what, bookmark, None, wish, utcnow(), amount)
 
     def _account(self, work: Work, bookmark: Bookmark) -> None:
-        """The document that a command left is ours: it is no gap."""
-        last = self.driver.bookmark()
+        """The document that a command left is ours: it is no gap. A line that breaks now makes nothing undone: the
+        command is kept, and its document is met again when the register answers."""
+        try:
+            last = self.driver.bookmark()
+        except RegisterGone as problem:
+            log.warning("register_gone", register=self.owner.register_id, reason=str(problem.reason))
+            return
         if last.storage_number == bookmark.storage_number:
             work.known = max(work.known, last.document_number)
             self.db.submit(lambda connection: self._accounted(connection, bookmark, work.known))

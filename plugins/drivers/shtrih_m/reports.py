@@ -6,6 +6,7 @@ of its closing document where the format has them, else they are added up from t
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -70,10 +71,17 @@ class Reports:
             return None
         if problem is not None:
             return problem
-        return None if session.shift().open else Uncertain(NOT_WRITTEN)
+        try:
+            return None if session.shift().open else Uncertain(NOT_WRITTEN)
+        except RegisterGone as gone:
+            return Uncertain(gone.reason, gone.code)
 
     def _document(self, begin: int, command: bytes, timeout: float, cashier: Cashier, guard: Guard) -> Ended | None:
-        """A document of the shift: with a cashier it is begun in the storage first, so that his name can be sent."""
+        """A document of the shift: with a cashier it is begun in the storage first, so that his name can be sent.
+
+        From the first byte of ``command`` on a line that breaks leaves open whether the document was written, also
+        behind its good answer: ``find`` tells.
+        """
         session = self.session
         mark = session.storage()
 
@@ -84,12 +92,18 @@ class Reports:
         try:
             if cashier.name:
                 self._cashier(begin, cashier, guard)
-            session.tell(command, guard, timeout, still=still)
-            session.to_rest(guard, REPORT_PATIENCE)
+        except (Lost, Refusal) as problem:
+            return ended(problem)
+        try:
+            try:
+                session.tell(command, guard, timeout, still=still)
+                session.to_rest(guard, REPORT_PATIENCE)
+            except Refusal as refusal:
+                return ended(refusal) if still() else Uncertain(refusal.reason, errors.vendor_code(refusal.code))
         except Lost as problem:
             return Uncertain(problem.reason, problem.code) if problem.sent else ended(problem)
-        except Refusal as refusal:
-            return ended(refusal) if still() else Uncertain(refusal.reason, errors.vendor_code(refusal.code))
+        except RegisterGone as gone:
+            return Uncertain(gone.reason, gone.code)
         return None
 
     def _cashier(self, begin: int, cashier: Cashier, guard: Guard) -> None:
@@ -191,6 +205,8 @@ class Reports:
             self.session.to_rest(guard, REPORT_PATIENCE)
         except Lost as problem:
             return Uncertain(problem.reason, problem.code) if problem.sent else ended(problem)
+        except RegisterGone as gone:
+            return Uncertain(gone.reason, gone.code)
         except Refusal as refusal:
             return ended(refusal)
         return None
@@ -226,16 +242,20 @@ class Reports:
         command = commands.cash_in(session.operator, amount.amount) if amount.amount > 0 else \
             commands.cash_out(session.operator, -amount.amount)
         try:
-            session.tell(command, guard, commands.PRINT, still=lambda: self.drawer() == before)
-            session.to_rest(guard)
+            try:
+                session.tell(command, guard, commands.PRINT, still=lambda: self.drawer() == before)
+            except Refusal as refusal:
+                if self.drawer() != before:
+                    return Uncertain(refusal.reason, errors.vendor_code(refusal.code))
+                self.notes.clear()
+                return ended(refusal)
         except Lost as problem:
             return Uncertain(problem.reason, problem.code) if problem.sent else ended(problem)
-        except Refusal as refusal:
-            if self.drawer() != before:
-                return Uncertain(refusal.reason, errors.vendor_code(refusal.code))
-            self.notes.clear()
-            return ended(refusal)
-        self.notes.clear()
+        except RegisterGone as gone:  # it was refused as "busy", or not readably answered, and then the line broke
+            return Uncertain(gone.reason, gone.code)
+        self.notes.clear()  # the register has said that it counted the cash
+        with contextlib.suppress(RegisterGone):
+            session.to_rest(guard)
         return None
 
     def moved(self, bookmark: Bookmark, last: int) -> tuple[tuple[StoredDocument, ...], bool]:

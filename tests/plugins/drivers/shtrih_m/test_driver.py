@@ -546,6 +546,31 @@ def test_cash_goes_in_and_out(register: Register) -> None:
     assert isinstance(made.cash_move(Money(5, "KZT"), CASHIER, StrictGuard()), Refused)
 
 
+@pytest.mark.parametrize("code", [b"\xe0", b"\x41", b"\x40", b"\x50"], ids=["open", "z", "x", "cash"])
+@pytest.mark.parametrize("said", [True, False], ids=["done", "busy"])
+def test_a_line_that_breaks_behind_an_answer_makes_nothing_undone(register: Register, code: bytes, said: bool) -> None:
+    """"Gone" would mean that nothing was sent: the hub would take it for not done, and a person would do it again."""
+    made = opened(register)
+    register.mode = 4 if code == b"\xe0" else 2
+
+    def breaks(_: bytes) -> bytes:
+        for asked in (b"\x10", b"\x1a", b"\xff\x01"):
+            register.hooks[asked] = lambda _: setattr(register.line, "gone", True)  # type: ignore[func-returns-value]
+        return code + (b"\0\x1e" if said else b"\x50") + (b"\0\0" if code == b"\x50" and said else b"")
+
+    register.hooks[code] = breaks
+    end = {b"\xe0": lambda: made.open_shift(Cashier(), StrictGuard()),
+           b"\x41": lambda: made.close_shift(Cashier(), StrictGuard()), b"\x40": lambda: made.x_report(StrictGuard()),
+           b"\x50": lambda: made.cash_move(Money(500), CASHIER, StrictGuard())}[code]()
+    if said and code == b"\x50":
+        assert end is None, "the register has counted it"
+    elif not said and code == b"\x40":
+        assert isinstance(end, Unavailable), "an X that was not begun is no document's matter"
+    else:
+        assert isinstance(end, Uncertain), end
+    assert len(register.sent(code)) == 1 or isinstance(end, Unavailable)
+
+
 def test_a_model_that_does_not_tell_the_drawer_works_all_the_same(register: Register) -> None:
     register.hooks[b"\x1a"] = lambda _: b"\x1a\x37"
     made = opened(register)
