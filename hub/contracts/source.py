@@ -316,6 +316,11 @@ class Source(ABC):
         """Whether :meth:`payments` can be asked with these settings. Asks nobody."""
         return type(self).payments is not Source.payments
 
+    def no_list(self) -> Text | None:
+        """Why there is no list with these settings, and what would give one, in words for the owner; None when there is
+        nothing to say. Asks nobody."""
+        return None
+
     def payments(self, since: datetime, until: datetime) -> Iterable[SourcePayment]:
         """The payments made at or after ``since`` and before ``until`` (both with a zone), each with what the owner's
         rule makes of it; those without a receipt too, and those that only a person may send.

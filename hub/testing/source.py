@@ -447,9 +447,16 @@ class SourceContract:
 
     def _operations(self) -> Iterator[str]:
         """Those that the class has: the others are asked of nobody."""
-        has = {"poll": bool(self.source.poll_every), "payments": self.source.payments is not Source.payments,
+        has = {"poll": bool(self.source.poll_every), "payments": self._lists(),
                "tell_person": self.source.tell_person is not Source.tell_person}
         return (one for one in OPERATIONS if has.get(one, True))
+
+    def _lists(self) -> bool:
+        """Whether there is a list with the suite's settings."""
+        if self.source.payments is Source.payments:
+            return False
+        with AtWork(self) as work:
+            return work.source.lists_payments()
 
     def _calls(self, operation: str) -> int:
         """How many calls the operation makes on a good day."""

@@ -62,7 +62,11 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One line of the page: a pair, its look, why, and its buttons (words, what they post, where they lead)."""
+    """One line of the page: a pair, its look, why, and its buttons (words, what they post, where they lead).
+
+    ``anyway``: those of a payment that the rule leaves out, if a person may outweigh it; ``after_all`` those of one
+    from before the hub.
+    """
 
     pair: comparing.Pair
     look: PairLook
@@ -86,6 +90,20 @@ def lists(row: SourceRow) -> bool:
     except Exception:
         log.exception("lists_failed", source=row.public_id, plugin=row.plugin)
         return False
+
+
+@page.app_template_global("no_list")
+def no_list(row: SourceRow) -> Text | None:
+    """Why a source lists no payments with its settings, where its plugin says so."""
+    if row.plugin not in the_hub().catalogue.sources:
+        return None
+    try:
+        return _desk(row).plugin.no_list()
+    except (NeedsAttention, KeyMissing):
+        return None
+    except Exception:
+        log.exception("lists_failed", source=row.public_id, plugin=row.plugin)
+        return None
 
 
 def _desk(row: SourceRow, rehearsing: bool = False) -> Desk:

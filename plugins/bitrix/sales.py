@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from hub_plugins.bitrix import ledger
+from hub_plugins.bitrix import ledger, listing
 from hub_plugins.bitrix.book import Book
 from hub_plugins.bitrix.client import BROKEN, GONE, Site, SiteError
 from hub_plugins.bitrix.events import look, read_event, site_time, started
@@ -22,7 +23,9 @@ from hub.contracts import (
     Report,
     Request,
     SourceContext,
+    SourcePayment,
     TryLater,
+    Withdrawn,
 )
 from hub.fiscal import FiscalRecord, Invalid, Money, Order, Problem, Text, settlement
 
@@ -30,6 +33,8 @@ from hub.fiscal import FiscalRecord, Invalid, Money, Order, Problem, Text, settl
 POLL = 120
 #: States after which a receipt no longer stands for the money, so that it may be made anew under its key.
 OPEN_AGAIN = ("invalid", "refused", "cancelled")
+#: States in which nothing of a receipt was sent anywhere yet.
+WAITING = ("accepted", "queued", "invalid")
 #: The kinds of events that are worked on here.
 SUBJECTS = ("order", "payment", "shipment")
 
@@ -47,6 +52,8 @@ _CHANGED = Text(
     "отметьте возвратом оплаты, новые деньги заведите новой оплатой.")
 _OLD = Text("Order {number} was paid before the hub began to look after this site.",
             "Заказ {number} оплачен до подключения хаба к сайту.")
+_UNPAID = Text("Order {number}: the payment was taken back on the site before its receipt was printed.",
+               "Заказ {number}: оплату на сайте сняли до печати чека.")
 _DELETED = Text("Order {number} is no longer on the site.", "Заказа {number} на сайте больше нет.")
 _NO_PARENT = Text("The {what} no longer belongs to an order.", "Эта запись ({what}) больше не относится к заказу.")
 _PRINTED = Text("Receipt printed: {sum}. Document No. {document}, fiscal storage {storage}, fiscal sign {sign}.",
@@ -77,25 +84,38 @@ class Sales:
 
     # -- reading -------------------------------------------------------------------------------------------------
 
-    def fetch(self, event: Event) -> tuple[Order, ...] | NoOrder:
-        """The receipts that are due for an event's order. Raises hub.fiscal.Invalid with the key of the first of
-        them when the order cannot be read or does not add up."""
+    def fetch(self, event: Event) -> tuple[Order | Withdrawn, ...] | NoOrder:
+        """The receipts that are due for an event's order, and those that wait for money that is paid no more. Raises
+        hub.fiscal.Invalid with the key of the first of them when the order cannot be read or does not add up."""
         site = self.site()
         number = self._order_of(site, event)
         if not number:
             return NoOrder(_NO_PARENT.with_(what=event.subject))
-        try:
-            row = _inner(site.call("sale.order.get", id=int(number)), "order")
-        except SiteError as problem:
-            if problem.code not in GONE:
-                raise problem.attention() from problem
+        row = self._whole(site, number)
+        if row is None:
             return self._gone(number)
-        since = started(self.context, site_time(site, self.context))
+        since = listing.AT_ALL if self.context.rehearsing else started(self.context, site_time(site, self.context))
         try:
             order = read_order(row, self.config, self.context.currency, since_day(row, site, self.context))
         except Invalid as problem:
             return self._unreadable(row, problem)
         return self._due(order, since)
+
+    @staticmethod
+    def _whole(site: Site, number: str) -> Mapping[str, Any] | None:
+        """The order with all that is in it; None when it is gone."""
+        try:
+            return _inner(site.call("sale.order.get", id=int(number)), "order")
+        except SiteError as problem:
+            if problem.code not in GONE:
+                raise problem.attention() from problem
+            return None
+
+    def payments(self, since: datetime, until: datetime) -> Iterator[SourcePayment]:
+        """What was paid, shipped and given back within the period."""
+        site = self.site()
+        return listing.payments(site, self.config, self.context, self.on_payment,
+                                lambda number: self._whole(site, number), since, until)
 
     def _order_of(self, site: Site, event: Event) -> str:
         """The order's id: the event's own, or that of its payment or shipment; empty when it is gone."""
@@ -111,9 +131,50 @@ class Sales:
                 return ""  # deleting an order or a payment tells of the order, too
             raise problem.attention() from problem
 
-    def _due(self, order: ShopOrder, since: Any) -> tuple[Order, ...] | NoOrder:
+    def _due(self, order: ShopOrder, since: Any) -> tuple[Order | Withdrawn, ...] | NoOrder:
+        log = ledger.Log.read(self.context.recall(f"log:{order.id}"))
+        self._unpaid(log, order)
+        made = self._made(log, order, since)
+        back = self._taken_back(log, order)
+        if isinstance(made, NoOrder):
+            return back or made
+        return (*made, *back)
+
+    def _unpaid(self, log: ledger.Log, order: ShopOrder) -> None:
+        """Takes out of the log what was paid last and is paid no more, as long as its receipts only wait: nothing was
+        printed for it, so there is nothing to give back. What is printed meanwhile stays and is shown.
+
+        The keys are kept first, until their receipts wait no longer: dying anywhere only says it again."""
+        live = {one.id for one in order.payments if one.live}
+        deal = ledger.deal_of(order, ledger.bonuses(log, order))
+        steps = settlement.due(deal, log.events(deal), on_payment=self.on_payment).steps
+        keys: list[str] = []
+        while log.entries and log.entries[-1]["do"] == "paid" and not log.entries[-1]["old"] \
+                and not live & set(log.entries[-1]["ids"]):
+            name = ledger.name(log.entries[-1])
+            mine = [step.order.key for step in steps if step.event == name]
+            views = [self.context.receipt(key) for key in mine]
+            if not mine or any(view is None or view.state not in WAITING for view in views):
+                break
+            keys += mine
+            log.entries.pop()
+        if keys:
+            known = self.context.recall(f"back:{order.id}") or ""
+            self.context.remember(f"back:{order.id}", "\n".join(dict.fromkeys([*known.split(), *keys])), ledger.KEEP)
+            self.context.remember(f"log:{order.id}", log.write(), ledger.KEEP)
+
+    def _taken_back(self, log: ledger.Log, order: ShopOrder) -> tuple[Withdrawn, ...]:
+        """Receipts that still wait for money that :meth:`_unpaid` found gone, unless it came again."""
+        known = self.context.recall(f"back:{order.id}") or ""
+        again = tuple(f"order:{order.id}:{ledger.name(one)}:" for one in log.entries)
+        views = {key: self.context.receipt(key) for key in known.split() if not key.startswith(again)}
+        keys = tuple(key for key, view in views.items() if view is not None and view.state in WAITING)
+        if known and not keys:
+            self.context.remember(f"back:{order.id}", "")
+        return (Withdrawn(keys, _UNPAID.with_(number=order.number)),) if keys else ()
+
+    def _made(self, log: ledger.Log, order: ShopOrder, since: Any) -> tuple[Order, ...] | NoOrder:
         name = f"log:{order.id}"
-        log = ledger.Log.read(self.context.recall(name))
         if order.others:
             # Which receipts are whose, and which goods the other system settles, only a person can say.
             if ledger.ours(log, order, since):
@@ -160,6 +221,8 @@ class Sales:
         """Steps that have no receipt yet. When the order was edited after a receipt, what its event would give now
         besides is left out: the money has its receipt."""
         views = {step.id: self.context.receipt(step.order.key) for step in found.steps}
+        if self.context.rehearsing:
+            return list(found.steps)
         made = {step.event for step in found.steps if self._stands(views[step.id])}
         # All receipts of one event are stored in one transaction: one that is missing beside another is of an edit.
         return [step for step in found.steps if step.event not in log.old and not self._stands(views[step.id])

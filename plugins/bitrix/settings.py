@@ -40,6 +40,9 @@ BONUS, SKIP = "bonus", "skip"
 _SYSTEMS = {"cash": "cash", "наличные": "cash", "electronic": "electronic", "безналичные": "electronic",
             "prepaid": "prepaid", "предоплата": "prepaid", "credit": "credit", "кредит": "credit", "other": "other",
             "bonus": BONUS, "бонусы": BONUS, "skip": SKIP, "пропустить": SKIP}
+#: The same in words.
+SYSTEMS_SAID = {**_FORM_WORDS, BONUS: Text("bonuses, a discount on the goods", "бонусы, скидка на товары"),
+                SKIP: Text("somebody else prints", "чек пробивает другой")}
 #: What a payment before handing over means.
 CHAINS = {"prepay": Text("a prepayment, settled when the goods are shipped", "предоплата, зачёт при отгрузке"),
           "once": Text("the whole sale at once (services, goods handed over on the spot)",

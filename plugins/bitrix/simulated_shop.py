@@ -214,7 +214,7 @@ def _int(value: Any) -> int:
 
 
 def _filtered(rows: list[Row], params: Mapping[str, Any]) -> list[Row]:
-    """Rows by ``filter`` with the prefixes ``>=``, ``>`` and ``@``, in the order of their ids."""
+    """Rows by ``filter`` with the prefixes ``>=``, ``>``, ``<`` and ``@``, in the order of their ids."""
     chosen = []
     for row in sorted(rows, key=lambda one: int(one["id"])):
         if all(_fits(row, name, value) for name, value in dict(params.get("filter") or {}).items()):
@@ -227,11 +227,13 @@ def _fits(row: Row, name: str, value: Any) -> bool:
     prefix, have = name[: len(name) - len(field)], row.get(field)
     if prefix == "@":
         return str(have) in [str(one) for one in value]
-    if prefix in (">", ">="):
+    if prefix in (">", ">=", "<"):
         if have is None:
             return False
-        if field.startswith("date"):
+        if "date" in field.lower():
             left, right = datetime.fromisoformat(str(have)), datetime.fromisoformat(str(value))
-            return left > right or (prefix == ">=" and left == right)
+            return left < right if prefix == "<" else left > right or (prefix == ">=" and left == right)
+        if prefix == "<":
+            return int(have) < int(value)
         return int(have) > int(value) or (prefix == ">=" and int(have) == int(value))
     return str(have) == str(value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from hub_plugins.bitrix import condition, poll_setup, registration, sales_setup, wire
+from hub_plugins.bitrix import condition, listing, poll_setup, registration, sales_setup, wire
 from hub_plugins.bitrix.book import Book
 from hub_plugins.bitrix.cashbox import ENDED, Cashbox, check_of, site_of
 from hub_plugins.bitrix.events import PATH, took
@@ -23,6 +24,7 @@ from hub.contracts import (
     Finding,
     Instead,
     Malformed,
+    NeedsAttention,
     NoOrder,
     Polled,
     Reception,
@@ -31,8 +33,10 @@ from hub.contracts import (
     Request,
     Source,
     SourceContext,
+    SourcePayment,
     Step,
     TryLater,
+    Withdrawn,
 )
 from hub.fiscal import Order, Text
 
@@ -44,6 +48,14 @@ OTHER_WAY = Text(
 NO_EVENTS = Text("Events are read only when the hub follows the site's orders.",
                  "События читаются, только когда хаб сам следит за заказами сайта.")
 
+NO_LIST = Text(
+    "The site sends the checks that it decided to print, and has no list of payments that says which check belongs to "
+    "which. So payments cannot be shown beside receipts here: a payment for which the site makes no check (several "
+    "payments of one order, a part of its price) does not reach the hub. Chosen “By orders” in the settings, the hub "
+    "reads payments itself, and this page appears.",
+    "Сайт присылает чеки, которые сам решил напечатать, а списка оплат с их чеками не отдаёт. Поэтому оплаты рядом с "
+    "чеками здесь не показать: оплата, на которую сайт не создал чек (несколько оплат в заказе, часть суммы), до хаба "
+    "не дойдёт. Если в настройках выбрать «по заказам», хаб читает оплаты сам, и эта страница появится.")
 SET_ASIDE = "Хаб чеков сейчас не может принять чек: его часть для 1С-Битрикс не загрузилась. Напечатайте чек позже."
 
 _INSTEAD = {
@@ -164,7 +176,7 @@ class BitrixSource(Source):
 
     # -- the hub's own work --------------------------------------------------------------------------------------
 
-    def fetch(self, event: Event) -> Order | tuple[Order, ...] | NoOrder:
+    def fetch(self, event: Event) -> Order | tuple[Order | Withdrawn, ...] | NoOrder:
         """The order of a print request, or the receipts that are due for an order."""
         took(self.context, self.way)
         if event.kind in (PRINT, NOTE):
@@ -201,6 +213,26 @@ class BitrixSource(Source):
     def called(self, state: str, call: Call, reply: Reply) -> Exchanged:
         """What the site handed out and acknowledged."""
         return self.poller.called(state, call, reply)
+
+    # -- payments as a list --------------------------------------------------------------------------------------
+
+    def lists_payments(self) -> bool:
+        """By orders. A register's checks come by themselves, and the site has no list of payments with their checks."""
+        return self.way == "orders" and bool(self.config.get("rest_url"))
+
+    def no_list(self) -> Text | None:
+        return None if self.lists_payments() else NO_LIST
+
+    def payments(self, since: datetime, until: datetime) -> Iterable[SourcePayment]:
+        if self.way != "orders":
+            raise NeedsAttention(NO_LIST, "way")
+        return self.sales.payments(since, until)
+
+    def event_of(self, subject: str, button: str = "") -> Event:
+        return listing.event_of(subject, button)
+
+    def rule(self) -> tuple[Text, ...]:
+        return listing.rule(self.config)
 
     def report(self, report: Report) -> None:
         """Into the order's comment, or to the register on the site; by the poll way results travel in the polls."""

@@ -295,6 +295,16 @@ def test_what_the_rule_leaves_out_can_be_sent_all_the_same(desk: Desk) -> None:
     assert [row.source_key for row in desk.rows(select(RECEIPT))] == ["pay:bonus:sale"]
 
 
+def test_a_source_without_a_list_says_why(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"/connectors/{desk.row.public_id}"
+    assert "Платежи за сегодня" in desk.client.get(path).text
+    monkeypatch.setattr(School, "lists_payments", lambda self: False)
+    assert "Платежи и чеки" not in desk.client.get(path).text
+    monkeypatch.setattr(School, "no_list", lambda self: Text("No such list.", "Списка платежей там нет."))
+    page = desk.client.get(path).text
+    assert "Списка платежей там нет." in page and "Платежи за сегодня" not in page
+
+
 def test_a_moment_of_quiet_is_waited_for(desk: Desk) -> None:
     desk.books.pay("1")
     for page in ("", "/rule", "/dry"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from hub_plugins.bitrix.events import STARTED
 from hub_plugins.bitrix.simulated_checks import CASES, body, content, encoded
@@ -52,7 +53,9 @@ class TestOrdersWay(SourceContract):
 
     source = BitrixSource
     settings = {"way": "orders", "rest_url": f"http://shop.example/rest/1/{SECRET}/", "event_token": EVENT_TOKEN}
-    calls_out = frozenset({"fetch", "report", "check", "poll", "setup"})
+    calls_out = frozenset({"fetch", "report", "check", "poll", "setup", "payments"})
+    #: The simulated site pays by the clock of today.
+    period = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
     def good_request(self) -> Request:
         form = f"event=ONSALEORDERSAVED&data[FIELDS][ID]=391&ts=1795168777&auth[application_token]={EVENT_TOKEN}"
@@ -73,3 +76,20 @@ class TestOrdersWay(SourceContract):
     def ready(self, context: MemoryContext, other: HttpSimulator) -> None:
         """The hub looks after this site since long: the payment is not older than it."""
         context.remember(STARTED, "2026-01-01T00:00:00+03:00")
+
+    def edit(self, other: HttpSimulator) -> bool:
+        """Somebody types another sum into the payment."""
+        assert isinstance(other, BitrixSite)
+        other.orders.orders[391]["payments"][0]["sum"] = 999.0
+        return True
+
+    def take_back(self, other: HttpSimulator) -> Request | None:
+        """The mark "paid" is taken off."""
+        assert isinstance(other, BitrixSite)
+        other.orders.orders[391]["payments"][0]["paid"] = "N"
+        return self.good_request()
+
+    def without_right(self, other: HttpSimulator) -> str:
+        assert isinstance(other, BitrixSite)
+        other.scopes.discard("sale")
+        return "sale"

@@ -14,7 +14,7 @@ from hub_plugins.bitrix.events import bind
 from hub_plugins.bitrix.simulator import EVENT_TOKEN, BitrixSite
 from hub_plugins.bitrix.source import BitrixSource
 
-from hub.contracts import Event, Malformed, NoOrder, ReceiptView, Report, TryLater, Unauthorised, load
+from hub.contracts import Event, Malformed, NoOrder, ReceiptView, Report, TryLater, Unauthorised, Withdrawn, load
 from hub.fiscal import Form, Invalid, Kind, Method, Money, Order, TaxSystem, Terms, build, total
 from hub.testing.simulator import Fault
 from tests.plugins.bitrix.helpers import NOW, VAT, context, posted, print_request, record
@@ -278,6 +278,24 @@ def test_a_deleted_payment_with_a_receipt_is_for_a_person(desk: Desk) -> None:
     desk.look(order)
     desk.site.orders.orders[order]["payments"].clear()
     assert desk.look(order) == [] and desk.open() == {"unpaid"}
+
+
+@pytest.mark.parametrize("how", ["unpay", "give_back"])
+def test_money_that_went_back_before_the_receipt_was_printed_cancels_it(desk: Desk, how: str) -> None:
+    """Neither a sale nor its return is printed; paid again, the same receipt is due after all."""
+    order = desk.order()
+    payment = desk.act("pay", order=order)["id"]
+    [first] = desk.look(order)
+    desk.context.receipts[first.key] = ReceiptView(first.key, "queued", "R")
+    desk.act(how, order=order, payment=payment)
+    for _ in range(2):  # it may die before the core has taken it back
+        end = desk.source().fetch(Event(f"order:{order}", "saved"))
+        assert isinstance(end, tuple) and [one.keys for one in end if isinstance(one, Withdrawn)] == [(first.key,)]
+        assert len(end) == 1 and desk.open() == set()
+    desk.context.receipts[first.key] = ReceiptView(first.key, "cancelled", "R")
+    assert desk.look(order) == []
+    desk.site.orders._payment(order, payment, paid="Y", isReturn="N", payReturnDate=None)
+    assert [one.key for one in desk.look(order)] == [first.key]
 
 
 def test_all_goods_go_back(desk: Desk) -> None:
