@@ -360,7 +360,7 @@ def switch_source(session: Session, actor: str, row: SourceRow, on: bool) -> Non
     """Pauses a source or lets it go on; then it is asked at once for what came meanwhile."""
     row.enabled = on
     if on:
-        row.next_poll_at = None
+        row.next_poll_at = utcnow()
     audit(session, actor, "source.on" if on else "source.off", row.public_id, row.organisation_id)
 
 

@@ -156,6 +156,8 @@ class AlfaCrmSource(Source):
     def _order(self, pay: orders.Pay, event: Event) -> Order | NoOrder | Withdrawn:
         number = pay.id
         button = values.text(event.data.get("button")) or self._sent(number)
+        if event.data.get("event") == "create":
+            self._entered_now(number)
         said = self._judged(pay, button)
         if said.verdict == "receipt" and self.rules.only_confirmed and not button and pay.confirmed is None \
                 and not self.reader.confirmed(pay):
@@ -266,6 +268,14 @@ class AlfaCrmSource(Source):
         if not since:
             self.context.remember("since", self._today().isoformat())
         return int(known)
+
+    def _entered_now(self, number: int) -> None:
+        """A webhook told that a payment was just entered: it and all with higher numbers came after the hub, also when
+        the first look at the account was later."""
+        if self._before() >= number and not self._begun(number):
+            self.context.remember("before", str(number - 1))
+            if self.client.account.before is not None:
+                self.client.account.before = number - 1
 
     def _highest(self) -> int:
         """The highest number of today's payments, and of those that are dated ahead."""

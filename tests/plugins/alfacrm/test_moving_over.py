@@ -39,7 +39,7 @@ def test_what_was_entered_on_the_day_of_connecting_before_it_is_left_to_a_person
     morning = desk.pay(document_date=TODAY)
     _, cursor = polled(desk, start_date="")
     noon = desk.pay(document_date=TODAY)
-    assert "до подключения хаба" in why(desk, morning, start_date="")
+    assert "до подключения хаба" in why(desk, morning, event(morning, "update"), start_date="")
     assert isinstance(desk.source(start_date="").fetch(event(noon)), Order)
     desk.school.do("update_pay", id=morning, note="правка")
     assert polled(desk, cursor, start_date="")[0] == [f"pay:{morning}"]
@@ -53,10 +53,17 @@ def test_what_was_entered_on_the_day_of_connecting_before_it_is_left_to_a_person
     assert isinstance(desk.source(start_date=TODAY).fetch(event(morning)), Order), "the owner named the first day"
 
 
-def test_the_first_event_may_come_before_the_first_poll(desk: Desk) -> None:
-    numbers = [desk.pay(document_date=TODAY), desk.pay(document_date="10.10.2026")]
-    assert all("до подключения хаба" in why(desk, one, start_date="") for one in numbers)
-    assert isinstance(desk.source(start_date="").fetch(event(desk.pay(document_date=TODAY))), Order)
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_payment_that_a_webhook_says_was_just_entered_is_the_hubs(desk: Desk, looked: bool) -> None:
+    """It may come before the first look at the account, or be seen by it."""
+    before = [desk.pay(document_date=TODAY), desk.pay(document_date="10.10.2026")]
+    fresh, waits = desk.pay(document_date=TODAY), desk.pay(document_date=TODAY, is_confirmed=0)
+    if looked:
+        polled(desk, start_date="")
+        assert "до подключения хаба" in why(desk, fresh, event(fresh, "update"), start_date="")
+    assert isinstance(desk.source(start_date="").fetch(event(fresh)), Order)
+    assert "не подтверждён" in why(desk, waits, event(waits, "update"), start_date="")
+    assert all("до подключения хаба" in why(desk, one, event(one, "update"), start_date="") for one in before)
 
 
 def test_a_rehearsal_forgets_the_first_day(desk: Desk) -> None:
