@@ -22,7 +22,7 @@ from hub.bell import Bell, Role
 from hub.store import Database, DatabaseAway
 
 #: Seconds after which a batch is stored, counted from where the work on its first subject began.
-SOON = 0.03
+SOON = 0.05
 #: Subjects of one transaction at most: others wait for it.
 MOST = 50
 

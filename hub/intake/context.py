@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from sqlalchemy import Connection, bindparam, delete, literal_column, select
+from sqlalchemy import Connection, bindparam, delete, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -53,6 +53,9 @@ _WAITS = Hot(select(_inbox.c.id).where(
     _inbox.c.source_id == bindparam("source"), _inbox.c.subject == bindparam("subject"),
     # As literals: the condition of ix_inbox_waiting.
     _inbox.c.state.in_([literal_column(f"'{one}'") for one in ("pending", "claimed", "failed")])).limit(1))
+_RECALLED = Hot(select(_memory.c.value).where(
+    _memory.c.source_id == bindparam("source"), _memory.c.name == bindparam("name"),
+    or_(_memory.c.expires_at.is_(None), _memory.c.expires_at > bindparam("now"))))
 _NUMBERED = VIEWED.where(RECEIPT.c.id == bindparam("id"), RECEIPT.c.source_id == bindparam("source"))
 #: Orders that came under a receipt's key with other content, the newest first.
 _CONTRADICTED = select(_conflict.c.decision, _conflict.c.became_id) \
@@ -270,13 +273,11 @@ class CoreContext:
     def recall(self, name: str) -> str | None:
         def look() -> Any:
             with self._db.read() as connection:
-                return connection.execute(select(_memory.c.value, _memory.c.expires_at).where(
-                    _memory.c.source_id == self._source.id, _memory.c.name == name)).first()
+                return _RECALLED.run(connection, {
+                    "source": self._source.id, "name": name, "now": utcnow()}).fetchone()
 
         row = self._db.within(PATIENCE, look)
-        if row is None or (row.expires_at is not None and row.expires_at <= utcnow()):
-            return None
-        return memory_opened(self._vault, row.value)
+        return None if row is None else memory_opened(self._vault, row[0])
 
     def remember(self, name: str, value: str, seconds: float | None = None) -> None:
         source = self._source

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, literal_column, null, or_, select, update
 
 from hub import retry, steps
 from hub.bell import Bell
@@ -29,6 +29,7 @@ from hub.intake.orders import Prepared, Stored, prepare, store, store_unbuilt
 from hub.intake.sources import Sources
 from hub.intake.withdrawing import withdraw
 from hub.store import Database, DatabaseAway, Inbox, SourceRow, leases, table, utcnow
+from hub.store.hot import Hot
 from hub.store.vault import KeyMissing
 
 #: One turn of a drain: rows claimed at once, rows and seconds in all.
@@ -161,13 +162,13 @@ class Drains:
     def _work_all(self, source: SourceFacts, groups: Sequence[Claimed], until: float) -> tuple[int, bool]:
         """Works off what was claimed, until a moment of the monotonic clock; how many events were settled, and False
         when the source should be left in peace for now."""
-        done = 0
+        done, plugin = 0, cache(lambda: self.sources.instance(source))
         with gathering(Batch(self.db, self.bell, partial(_all_well, source_id=source.id))) as batch:
             for group in groups:
                 batch.begun()
                 with structlog.contextvars.bound_contextvars(source=source.public_id,
                                                              subject=group.rows[-1]["subject"]):
-                    piece, go_on = self._work(source, group)
+                    piece, go_on = self._work(source, plugin, group)
                 batch.add(piece)
                 if not go_on:
                     batch.settle()
@@ -178,10 +179,10 @@ class Drains:
             batch.settle()
         return done, True
 
-    def _work(self, source: SourceFacts, group: Claimed) -> tuple[Piece, bool]:
+    def _work(self, source: SourceFacts, plugin: Callable[[], Source], group: Claimed) -> tuple[Piece, bool]:
         """Fetches one subject: what is to be stored, and False when the source should be left in peace for now."""
         try:
-            fetched = self.sources.instance(source).fetch(group.newest)
+            fetched = plugin().fetch(group.newest)
             if isinstance(fetched, NoOrder):
                 return self._settled(source, group, "ignored", fetched.reason), True
             found = fetched if isinstance(fetched, tuple) else (fetched,)
@@ -399,11 +400,19 @@ class Drains:
 
 
 def _mark(connection: Connection, group: Claimed, state: str, reason: Text | None) -> None:
-    connection.execute(update(_inbox).where(_inbox.c.id.in_([row["id"] for row in group.rows])).values(
-        state=state, reason=reason.to_json() if reason else None, done_at=utcnow(), claimed_until=None))
+    values = {"state": state, "reason": reason.to_json() if reason else None, "now": utcnow()}
+    for row in group.rows:
+        _MARK.run(connection, {**values, "row": row["id"]})
+
+
+_MARK = Hot(update(_inbox).where(_inbox.c.id == bindparam("row")).values(
+    state=bindparam("state"), reason=bindparam("reason"), done_at=bindparam("now"), claimed_until=null()))
 
 
 def _all_well(connection: Connection, source_id: int) -> None:
-    """The source answered: its trouble is over. One statement, and only a write when something changes."""
-    connection.execute(update(_source).where(_source.c.id == source_id).values(
-        failures=0, last_ok_at=utcnow(), retry_at=None))
+    """The source answered: its trouble is over."""
+    _WELL.run(connection, {"source": source_id, "now": utcnow()})
+
+
+_WELL = Hot(update(_source).where(_source.c.id == bindparam("source")).values(
+    failures=literal_column("0"), last_ok_at=bindparam("now"), retry_at=null()))
