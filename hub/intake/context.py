@@ -56,6 +56,11 @@ _WAITS = Hot(select(_inbox.c.id).where(
 _RECALLED = Hot(select(_memory.c.value).where(
     _memory.c.source_id == bindparam("source"), _memory.c.name == bindparam("name"),
     or_(_memory.c.expires_at.is_(None), _memory.c.expires_at > bindparam("now"))))
+_SERVING = select(_register.c.serial, _register.c.storage_number, _register.c.identity, _register.c.enabled,
+                  _register.c.alarm) \
+    .join(_served, _served.c.register_id == _register.c.id) \
+    .where(_served.c.queue_id == bindparam("queue"), _register.c.archived_at.is_(None)) \
+    .order_by(_served.c.rank, _register.c.id)
 _NUMBERED = VIEWED.where(RECEIPT.c.id == bindparam("id"), RECEIPT.c.source_id == bindparam("source"))
 #: Orders that came under a receipt's key with other content, the newest first.
 _CONTRADICTED = select(_conflict.c.decision, _conflict.c.became_id) \
@@ -258,12 +263,7 @@ class CoreContext:
     def registers(self) -> tuple[RegisterView, ...]:
         def look() -> Any:
             with self._db.read() as connection:
-                return connection.execute(
-                    select(_register.c.serial, _register.c.storage_number, _register.c.identity, _register.c.enabled,
-                           _register.c.alarm)
-                    .join(_served, _served.c.register_id == _register.c.id)
-                    .where(_served.c.queue_id == self._source.queue_id, _register.c.archived_at.is_(None))
-                    .order_by(_served.c.rank, _register.c.id)).all()
+                return connection.execute(_SERVING, {"queue": self._source.queue_id}).all()
 
         return tuple(RegisterView(row.serial or "", row.storage_number,
                                   str((row.identity or {}).get("registration_number") or ""),

@@ -381,6 +381,8 @@ class Exchanges:
         reports: list[Report] = []
         stale: list[Mapping[str, Any]] = []
         with self.db.read() as connection:
+            if _ANY.run(connection, {"source": source.id, "now": self.db.now(connection)}).fetchone() is None:
+                return ()
             rows = connection.execute(
                 select(DELIVERY.c.id, DELIVERY.c.public_id, DELIVERY.c.receipt_id, DELIVERY.c.about, DELIVERY.c.tries)
                 .where(DELIVERY.c.source_id == source.id, *_waiting(self.db, connection))
@@ -434,10 +436,17 @@ class Exchanges:
 
 
 def _waiting(db: Database, connection: Connection) -> tuple[Any, ...]:
-    now = db.now(connection)
+    return _ripe(db.now(connection))
+
+
+def _ripe(now: Any) -> tuple[Any, ...]:
     return (DELIVERY.c.target == "source", or_(
         and_(DELIVERY.c.state == "pending", DELIVERY.c.due_at <= now),
         and_(DELIVERY.c.state == "claimed", DELIVERY.c.claimed_until <= now)))
+
+
+#: Nearly every call goes out with nothing to tell.
+_ANY = Hot(select(DELIVERY.c.id).where(DELIVERY.c.source_id == bindparam("source"), *_ripe(bindparam("now"))).limit(1))
 
 
 def _end(connection: Connection, mine: Any, ids: list[str], values: Mapping[str, Any]) -> None:
