@@ -248,6 +248,8 @@ class Source(ABC):
     settings: ClassVar[type[PluginSettings]]
     #: Whether it works without the other side being able to reach us.
     works_without_inbound: ClassVar[bool] = False
+    #: Whether ``setup`` registers nothing over there and only says what to click.
+    only_steps: ClassVar[bool] = False
     #: Seconds between polls; 0 when it does not poll.
     poll_every: ClassVar[int] = 0
     #: Whether it may hold long polls (hub.contracts.exchange); :meth:`exchanging` says whether these settings do.
@@ -357,6 +359,11 @@ class Source(ABC):
         """What this source prints for (a host, an account), so that the page can warn when two sources print for one.
         Empty when the settings do not say. Asks nobody."""
         return ""
+
+    def overlaps(self, other: Source) -> bool:
+        """Whether a payment could be both this source's and ``other``'s, which is of the same class: then the page
+        warns of two receipts. Asks nobody."""
+        return bool(self.serves()) and self.serves() == other.serves()
 
     def exchanging(self) -> bool:
         """Whether a conversation is held with these settings. Then reports travel in its calls, and :meth:`report` is

@@ -115,16 +115,24 @@ def _plugin(findings: tuple[Finding, ...]) -> Iterator[Trouble]:
 
 
 def _twins(session: Session, row: SourceRow) -> Iterator[Trouble]:
-    """Other sources that print for the same shop: one payment, two receipts."""
+    """Other sources that print for the same shop, those of other organisations in this hub too: one payment, two
+    receipts."""
     mine = _plugin_of(row)
     serves = mine.serves() if mine is not None and row.enabled else ""
-    if not serves:
+    if mine is None or not serves:
         return
-    for other in queries.sources(session, row.organisation_id):
-        if other.id == row.id or other.plugin != row.plugin or not other.enabled:
-            continue
+    for other in session.scalars(select(SourceRow).where(
+            SourceRow.plugin == row.plugin, SourceRow.enabled.is_(True), SourceRow.archived_at.is_(None),
+            SourceRow.id != row.id).order_by(SourceRow.id)):
         plugin = _plugin_of(other)
-        if plugin is not None and plugin.serves() == serves:
+        if plugin is None or not mine.overlaps(plugin):
+            continue
+        if other.organisation_id != row.organisation_id:
+            yield Trouble("amber", gettext(
+                "A connection of another legal entity in this hub works for %(what)s, too. A payment that both take "
+                "gets two receipts. Share them out in the settings of each, by branches for instance.", what=serves),
+                gettext("Settings"), href=url_for("connectors.settings", public_id=row.public_id))
+        else:
             yield Trouble("amber", gettext(
                 "“%(title)s” works for %(what)s, too. If both print for one pay system, a payment gets two receipts. "
                 "Keep one of them for each pay system, or pause one.", title=other.title, what=serves),

@@ -105,7 +105,7 @@ def another() -> Any:
         except office.Wrong as wrong:
             errors = dict(wrong.fields)
         else:
-            flash(gettext("“%(name)s” is created. Log out and log in as %(login)s to give it a register and a "
+            flash(gettext("Created: %(name)s. Log out and log in as %(login)s to give it a register and a "
                           "connection.", name=new.name, login=row.login), "green")
             return redirect(url_for("settings.company"))
     return render_template("organisation_new.html", form=form, errors=errors, organisation=organisation(),

@@ -63,6 +63,7 @@ class AlfaCrmSource(Source):
                    "Чеки на платежи, которые школа заносит в АльфаCRM, — вместо встроенной онлайн-кассы.")
     settings = AlfaCrmSettings
     works_without_inbound = True
+    only_steps = True
     poll_every = 300
     reads_back = True
     reports = frozenset({"recorded", "invalid", "refused", "cancelled"})
@@ -320,6 +321,14 @@ class AlfaCrmSource(Source):
     def serves(self) -> str:
         """The account, with what of it these settings take."""
         return self.rules.serves
+
+    def overlaps(self, other: Source) -> bool:
+        """The same account, and neither branches nor legal entities keep the two apart; none named means all."""
+        if not isinstance(other, AlfaCrmSource) or other.rules.origin != self.rules.origin:
+            return False
+        named = ((set(self.rules.branches), set(other.rules.branches)),
+                 (set(self.rules.companies), set(other.rules.companies)))
+        return all(not mine or not theirs or mine & theirs for mine, theirs in named)
 
     # -- the other direction -------------------------------------------------------------------------------------
 

@@ -49,6 +49,7 @@ class Bitrix24Source(Source):
     settings = Bitrix24Settings
     #: Polling finds every paid deal, two minutes later than an event would.
     works_without_inbound: ClassVar[bool] = True
+    only_steps: ClassVar[bool] = True
     poll_every: ClassVar[int] = 120
     reads_back: ClassVar[bool] = True
     tags: ClassVar[Mapping[str, Text]] = TAGS

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from hub import office
 from hub.store import Audit, Delivery, QueueRegister, Register, SourceRow, utcnow
+from tests.web.toys import Toy
 from tests.web.world import World, post
 
 
@@ -51,6 +53,19 @@ def test_a_queue_that_nobody_serves(shop: World) -> None:
     for name in ("касса", "ФН", "ОФД"):
         colour, figure = lamp(section(shop, shop.source()), name)
         assert colour == "red" and "ни одна касса" in figure
+
+
+def test_a_twin_in_another_organisation_is_warned_of_without_its_name(shop: World) -> None:
+    """A school of two legal entities whose connections both take everything would print each payment twice."""
+    row = shop.source()
+    assert "другого юрлица" not in section(shop, row)
+    with shop.db.write() as session:
+        other = office.create_organisation(session, "test", name="ИП Тайный", country="RU", tax_id="500100732259",
+                                           tax_system="PATENT")
+        office.add_source(session, shop.vault, "test", other.id, "toy", "Тайное подключение", Toy.settings,
+                          {"host": row.settings["host"], "key": "right!"}, template="")
+    words = section(shop, row)
+    assert "другого юрлица" in words and row.settings["host"] in words and "Тайн" not in words
 
 
 def test_the_worst_of_several_registers_is_named(shop: World) -> None:

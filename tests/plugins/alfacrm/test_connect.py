@@ -128,6 +128,17 @@ def test_setup_gives_the_address_and_the_fields(desk: Desk) -> None:
     assert desk.source().setup() == desk.source().setup()
 
 
+@pytest.mark.parametrize(("mine", "theirs", "twins"), [
+    ({}, {}, True), ({}, {"branches": [2]}, True), ({"branches": [1, 2]}, {"branches": [2, 3]}, True),
+    ({"branches": [1]}, {"branches": [2]}, False), ({"companies": [1]}, {"companies": [2]}, False),
+    ({"branches": [1], "companies": [1]}, {"branches": [1], "companies": [2]}, False),
+    ({}, {"host": "http://127.0.0.1:1"}, False)])
+def test_two_connections_are_twins_unless_they_share_the_account_out(desk: Desk, mine: dict[str, Any],
+                                                                     theirs: dict[str, Any], twins: bool) -> None:
+    one, other = desk.source(**mine), desk.source(**theirs)
+    assert one.overlaps(other) is twins is other.overlaps(one)
+
+
 def test_the_front_door() -> None:
     (source,) = plugin.hub_sources()
     assert source.name == "alfacrm" and source.works_without_inbound and source.poll_every == 300
