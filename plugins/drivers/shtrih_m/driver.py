@@ -207,7 +207,9 @@ class ShtrihDriver(Driver):
         session.link.dirty = True  # late bytes may have come since the last answer
         try:
             session.link.sync(max(session.seconds(commands.LONGEST), REST * self.config["patience"]), guard.progress)
-            session.to_rest(guard, LONG_PATIENCE)
+            state = session.to_rest(guard, LONG_PATIENCE)
+            if state.rests and not state.document_open:
+                self.selling.aloud(guard)
         except Lost as problem:
             raise RegisterGone(problem.reason, problem.code) from problem
         return self.status()

@@ -12,6 +12,7 @@ when the storage agrees: its last document is still the bookmark's.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import tzinfo
@@ -113,6 +114,16 @@ class Selling:
         self.session.tell(commands.write_table(self.session.admin, PRINTING_MODE[0], 1, PRINTING_MODE[1],
                                                bytes((SKIP_NEXT if silent else PRINT,))), guard)
         self.notes.write(replace(note, silent=silent))
+
+    def aloud(self, guard: Guard) -> None:
+        """Takes back "the next document without paper" when the receipt that it was meant for came to nothing: else a
+        report, or the next buyer at the counter, would get none. What the register refuses stays noted."""
+        note = self.notes.now
+        if note.silent and self.profile.fields.get(PRINTING_MODE) in (PRINT, SKIP_NEXT):
+            with contextlib.suppress(Refusal, Lost, RegisterGone):
+                self.session.tell(commands.write_table(self.session.admin, PRINTING_MODE[0], 1, PRINTING_MODE[1],
+                                                       bytes((PRINT,))), guard)
+                self.notes.write(replace(note, silent=False))
 
     # -- on the way ----------------------------------------------------------------------------------------------
 
@@ -237,10 +248,9 @@ class Selling:
         """Cancels what we began, if the line is in order. Whether that works or not, it was not printed: nobody but us
         closes it."""
         if not self.session.link.dirty:
-            try:
+            with contextlib.suppress(RegisterGone, LeaseLost):
                 self.drop(guard)
-            except (RegisterGone, LeaseLost):
-                pass
+                self.aloud(guard)
         return outcome
 
     def drop(self, guard: Guard) -> bool:
