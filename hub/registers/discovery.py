@@ -9,6 +9,7 @@ drivers one after another on each.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -90,7 +91,15 @@ def key_of(where: Address) -> tuple[str, ...]:
     """What two spellings of one place have in common."""
     if where.kind == "serial":
         return ("serial", os.path.realpath(where.place) if where.place.startswith("/") else where.place.upper())
-    return (where.kind, where.place.lower(), str(where.port))
+    return ("net", _host(where.place), str(where.port))
+
+
+def _host(name: str) -> str:
+    """The address behind a host's name; the name where there is none. One register may be written in both ways."""
+    try:
+        return str(socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)[0][4][0])
+    except (OSError, UnicodeError):
+        return name.lower()
 
 
 def configured(devices: Iterable[str]) -> tuple[str, ...]:

@@ -114,6 +114,15 @@ def test_a_port_of_ours_is_told_and_never_opened(lines: Lines) -> None:
     assert lines.opened == []
 
 
+def test_a_register_of_ours_is_known_by_its_hosts_name_and_behind_its_converter(lines: Lines) -> None:
+    """Who connects to a register that another owner talks to may get between the two."""
+    kept = (replace(KEPT, address="rfc2217://localhost:4001"),
+            replace(KEPT, public_id="reg_2", address="LOCALHOST:7778"))
+    found = looked([], ("127.0.0.1:4001", "tcp://127.0.0.1:7778", "tcp://nowhere.invalid:7778"), kept)
+    assert [one.kept.public_id for one in found[:2] if one.kept] == ["reg_1", "reg_2"]
+    assert not [one for one in lines.opened if "127.0.0.1" in one or "localhost" in one.lower()]
+
+
 def test_links_lead_to_the_same_port(tmp_path: Path, lines: Lines) -> None:
     port, link = tmp_path / "ttyX", tmp_path / "by-id"
     port.touch()
