@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import requests
 from requests.adapters import HTTPAdapter
 from sqlalchemy import Connection, bindparam, delete, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from hub import __version__
 from hub.contracts import Client, Outgoing, ReceiptView, RegisterView, Shelf
+from hub.contracts.http import HttpSession
 from hub.fiscal.levels import Level, Settings
 from hub.intake.batch import settled
 from hub.store import (
@@ -71,10 +71,10 @@ PATIENCE = 4.0
 _local = threading.local()
 
 
-def _session() -> requests.Session:
-    session: requests.Session | None = getattr(_local, "session", None)
+def _session() -> HttpSession:
+    session: HttpSession | None = getattr(_local, "session", None)
     if session is None:
-        session = _local.session = requests.Session()
+        session = _local.session = HttpSession()
         session.headers["User-Agent"] = f"kassahub/{__version__}"
         session.mount("https://", HTTPAdapter(pool_maxsize=4, max_retries=0))
         session.mount("http://", HTTPAdapter(pool_maxsize=4, max_retries=0))

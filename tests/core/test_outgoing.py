@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from requests import sessions
 
 from hub import config
 from hub.contracts import Answer, Client, NeedsAttention, Outgoing, Request, TryLater
@@ -133,3 +134,22 @@ def test_a_dead_host_is_tried_later() -> None:
 def test_the_owners_own_addresses_are_called_by_the_other_client(shop: Toy) -> None:
     """A CRM on the shop's own network is the owner's choice: the ordinary client reaches it."""
     assert Client().call("GET", f"{shop.url}/").status == 200
+
+
+def test_a_session_asks_the_environment_once_for_a_host(shop: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And does what it says, host by host: a proxy for one, none for the other."""
+    monkeypatch.setenv("HTTP_PROXY", shop.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    asked: list[str] = []
+    real = sessions.get_environ_proxies
+
+    def counted(url: str, **given: Any) -> Any:
+        asked.append(url)
+        return real(url, **given)
+
+    monkeypatch.setattr(sessions, "get_environ_proxies", counted)
+    client = Client(connect=1.0, read=5.0)
+    for path in ("one", "two", "three"):
+        assert client.call("GET", f"{shop.url}/{path}").status == 200
+        assert client.call("GET", f"http://shop.example/{path}").status == 200, "by the proxy, for no such host exists"
+    assert len(asked) == 2
