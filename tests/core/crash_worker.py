@@ -2,7 +2,7 @@
 
     python -m tests.core.crash_worker
 
-reads lines of JSON and forks a process for each, so that the imports are paid for once:
+reads lines of JSON and forks a process for each, so that imports and compiled statements are paid for once:
 
     {"do": "work", "url": database, "folder": data folder, "crash": HUB_CRASH_AT's value, "way": see Worker}
         answers with the worker's exit status, negative for a signal
@@ -17,30 +17,34 @@ it was answered to ``answered``.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import sqlite3
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hub_plugins.drivers.emulator import simulator
 from hub_plugins.drivers.emulator.driver import EmulatorDriver
+from hub_plugins.drivers.emulator.settings import EmulatorSettings
 from sqlalchemy import select
 
-from hub import steps
+from hub import office, steps
 from hub.contracts import Event, Polled, Report
 from hub.dispatch import claims, owner
-from hub.intake import doors
-from hub.store import Database, Delivery, Inbox, SourceRow, database, table
+from hub.intake import doors, orders
+from hub.store import Database, Delivery, Inbox, SourceRow, database, schema, table
 from tests.core.cloud import FolderCloud
-from tests.core.support import ATTEMPT, RECEIPT, REGISTER, Shop, ToySource, order
+from tests.core.support import ATTEMPT, INN, RECEIPT, REGISTER, Shop, ToySource, order
+from tests.warm import compiled_once
 
 SECONDS = 25.0
 DELIVERY, INBOX, SOURCE = table(Delivery), table(Inbox), table(SourceRow)
@@ -198,6 +202,35 @@ def fork(main: Callable[[], int], out: str) -> int:
         os._exit(status)
 
 
+def warm() -> None:
+    """One worker's whole work in this process itself, on a database of its own: every worker forked later finds the
+    mappers and the statements compiled, which was most of what it did. Threads and connections end here; of what the
+    hub remembers between receipts nothing is left."""
+    with tempfile.TemporaryDirectory(prefix="warm") as name:
+        folder = Path(name)
+        register = fork(lambda: simulator.main(["--journal", f"{name}/fs.jsonl", "--inn", INN, "--ofd-delay", "0",
+                                                "--no-sync"]), f"{name}/register.out")
+        try:
+            while not (out := Path(f"{name}/register.out")).exists() or not out.read_text().endswith("\n"):
+                time.sleep(0.005)
+            ready = json.loads(out.read_text().splitlines()[0])
+            db = Database(f"sqlite:///{name}/hub.db")
+            schema.upgrade(db)
+            shop = Shop(db, folder)
+            shop.accept(*(order(key, total) for key, total in SALES.items()))
+            with db.write() as session:
+                office.add_register(session, shop.vault, "test", shop.organisation_id, "emulator", "Касса",
+                                    EmulatorSettings, {"address": ready["ready"], "seconds_per_receipt": 0})
+            with redirect_stdout(io.StringIO()):  # ours is for the answers
+                assert not work({"url": db.url, "folder": name, "crash": "", "way": "well", "sales": len(SALES)})
+            db.close()
+        finally:
+            os.kill(register, signal.SIGKILL)
+            os.waitpid(register, 0)
+    orders._ruled.clear()
+    assert not steps._passed and threading.active_count() == 1, threading.enumerate()
+
+
 def _done(wanted: dict[str, Any]) -> int:
     if wanted["do"] == "work":
         child = fork(lambda: work(wanted), f"{wanted['folder']}/worker.log")
@@ -210,5 +243,7 @@ def _done(wanted: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    for line in sys.stdin:
-        print(_done(json.loads(line)), flush=True)
+    with compiled_once():
+        warm()
+        for line in sys.stdin:
+            print(_done(json.loads(line)), flush=True)
