@@ -22,7 +22,7 @@ from hub.contracts import (
     Unavailable,
     Uncertain,
 )
-from hub.fiscal import FiscalRecord, Receipt
+from hub.fiscal import FiscalRecord, Money, Receipt
 from hub.registers import transports
 from hub.testing.till import CASHIER, Register, Watch, receipts
 from hub.testing.wire_faults import FaultKind, Plan
@@ -85,6 +85,41 @@ class FaultsContract:
                 _honest(end, ShiftReport, len(closed), f"{kind} at byte {at}")
                 if not closed:
                     assert isinstance(second.close_shift(CASHIER, Watch()), ShiftReport)
+
+    @pytest.mark.parametrize("kind", ["cut_out", "cut_in"])
+    def test_a_cut_cable_in_an_opening_and_in_cash(self, tmp_path: Path, kind: FaultKind) -> None:
+        """Also behind the answer: what the device has done is never told as not done, or a person does it again."""
+        if not (self.driver.capabilities.shifts and self.reads_storage):
+            return
+        with self._over(tmp_path) as (register, plan):
+            assert isinstance(register.driver.close_shift(CASHIER, Watch()), ShiftReport)
+            plan.arm()
+            assert register.driver.open_shift(CASHIER, Watch()) is None
+            for at in spread(plan.sent if kind == "cut_out" else plan.received, SLOW_POSITIONS):
+                assert isinstance(register.driver.close_shift(CASHIER, Watch()), ShiftReport)
+                mark = register.driver.bookmark()
+                plan.arm(kind, at)
+                end = _ended(lambda: register.driver.open_shift(CASHIER, Watch()))
+                plan.disarm()
+                second = self._next(register)
+                opened = [one for one in second.find(mark).documents if one.what == "shift_open"]
+                _honest(end, type(None), len(opened), f"opening, {kind} at byte {at}")
+                assert second.open_shift(CASHIER, Watch()) is None
+            self._cash_under(register, plan, kind)
+
+    def _cash_under(self, register: Register, plan: Plan, kind: FaultKind) -> None:
+        amount = Money(100, self.receipt().currency)
+        if not register.driver.abilities().cash_moves or register.driver.drawer() is None:
+            return
+        plan.arm()
+        assert register.driver.cash_move(amount, CASHIER, Watch()) is None
+        for at in spread(plan.sent if kind == "cut_out" else plan.received, SLOW_POSITIONS):
+            before = register.driver.drawer()
+            plan.arm(kind, at)
+            end = _ended(lambda: register.driver.cash_move(amount, CASHIER, Watch()))
+            plan.disarm()
+            moved = self._next(register).drawer() != before
+            _honest(end, type(None), int(moved), f"cash, {kind} at byte {at}")
 
     # -- machinery -----------------------------------------------------------------------------------------------
 
