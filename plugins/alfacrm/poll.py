@@ -254,7 +254,8 @@ class Poller:
         if total == walk.total:
             for number in sorted(gone):
                 events.append(Event(f"pay:{number}", "delete", {
-                    "id": number, "event": "delete", "branch": None, "user": None, "type": None}))
+                    "id": number, "event": "delete", "branch": None, "user": None,
+                    "type": int(name.partition("/")[2])}))
                 del known[number]
         if total is not None:
             cursor.beside[name] = total - len(known)

@@ -83,12 +83,12 @@ class Reader:
         """The payment of that id: in the branch that was named, then in the others; by id, then by id and type.
 
         ``since`` (seconds since 1970): a row that was read then or later is good enough; None reads anew. ``thorough``
-        False looks by id only. None means that every branch answered and none has it.
+        False looks by id and the type that is known only. None means that every branch answered and none has it.
         """
         known = self._known_payment(number, branch, kind, since) if since is not None else None
         if known is not None:
             return Pay.read(known[0], self.rules, known[1])
-        shy = tuple(dict.fromkeys(one for one in (kind, *_SHY_TYPES) if one)) if thorough else ()
+        shy = tuple(dict.fromkeys(one for one in (kind, *(_SHY_TYPES if thorough else ())) if one))
         tries: list[dict[str, Any]] = [{}] + [{"pay_type_id": one} for one in shy]
         found = self._anywhere("pay", number, branch, tries)
         return Pay.read(found[0], self.rules, found[1]) if found else None

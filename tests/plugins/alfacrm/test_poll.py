@@ -98,6 +98,19 @@ def test_a_deleted_payment_is_told_once(desk: Desk) -> None:
     assert found(desk, polled.cursor)[0] == []
 
 
+def test_a_refund_that_slipped_between_two_pages_is_not_taken_back(desk: Desk) -> None:
+    """A list may lose a row and keep its length; a look-up by id alone may hide refunds (§2.6)."""
+    number = desk.pay(pay_type_id=5)
+    _, cursor = found(desk)
+    desk.school.do("put", entity="pay", id=number, branch_id=3)
+    desk.pay(pay_type_id=5)
+    [lost] = [one for one in desk.source().poll(cursor).events if one.kind == "delete"]
+    desk.school.do("put", entity="pay", id=number, branch_id=1)
+    desk.school.do("configure", shy_by_id=True)
+    desk.context.receipts[f"pay:{number}:return"] = ReceiptView(f"pay:{number}:return", "queued", "57")
+    assert isinstance(desk.source().fetch(lost), Order)
+
+
 def test_what_leaves_the_window_is_forgotten_not_deleted(desk: Desk) -> None:
     desk.pay()
     _, cursor = found(desk)
