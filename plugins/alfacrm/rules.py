@@ -135,14 +135,6 @@ class Rules:
         return frozenset(name for name in (self.state_field, self.url_field, self.record_field) if name)
 
     @property
-    def serves(self) -> str:
-        """The account, with what of it these settings take: connections that share it out are no twins."""
-        parts = [("branches", sorted(self.branches)), ("companies", sorted(self.companies))]
-        named = "; ".join(f"{name} {', '.join(map(str, found))}" for name, found in parts if found)
-        host = self.origin.partition("://")[2]
-        return f"{host} ({named})" if named else host
-
-    @property
     def polled_types(self) -> tuple[int, ...]:
         """Payment types to list one by one, because the unfiltered list hides some (§2.6)."""
         asked = set() if self.corrections == "ignore" else {CORRECTION_TYPE}

@@ -319,8 +319,8 @@ class AlfaCrmSource(Source):
         return listing.event_of(subject, button)
 
     def serves(self) -> str:
-        """The account, with what of it these settings take."""
-        return self.rules.serves
+        """The account's host; :meth:`overlaps` says who shares it."""
+        return self.rules.origin.partition("://")[2]
 
     def overlaps(self, other: Source) -> bool:
         """The same account, and neither branches nor legal entities keep the two apart; none named means all."""

@@ -105,7 +105,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as place, _school() as school, _school() as other, browsing(path) as browser:
         world = make(Path(place) / "hub", ADDRESS).with_owner("ООО «Школа»", settlement_place="school.example")
         world.catalogue.sources["alfacrm"] = AlfaCrmSource
-        good, bare = connection(world, school, "Школа"), connection(world, school, "Филиал «Север»", branches=[2])
+        good = connection(world, school, "Школа", branches=[1])
+        bare = connection(world, school, "Филиал «Север»", branches=[2])
         hand = connection(world, other, "Студия", sending="by_hand")
         morning(world, school, good)
         for _ in range(2):
