@@ -89,6 +89,8 @@ class SourceContract:
     #: Settings that are named like a secret and are none.
     not_secret: ClassVar[frozenset[str]] = frozenset()
     currency: ClassVar[str] = "RUB"
+    #: Places of one answer that are spoiled, one at a time; fewer where another class of the plugin spoils them too.
+    bends: ClassVar[int] = 25
 
     def good_request(self) -> Request:
         """A request that yields an event whose ``fetch`` gives an order."""
@@ -420,7 +422,7 @@ class SourceContract:
         for call in range(self._calls(operation)):
             with AtWork(self) as work:
                 work.count(operation)
-                bends = bent_answers(work.bench.answers[call], 25) if call < len(work.bench.answers) else []
+                bends = bent_answers(work.bench.answers[call], self.bends) if call < len(work.bench.answers) else []
             for what, answer in bends:
                 with AtWork(self) as work:
                     run = work.prepared(operation)

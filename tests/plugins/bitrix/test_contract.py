@@ -54,6 +54,7 @@ class TestOrdersWay(SourceContract):
     source = BitrixSource
     settings = {"way": "orders", "rest_url": f"http://shop.example/rest/1/{SECRET}/", "event_token": EVENT_TOKEN}
     calls_out = frozenset({"fetch", "report", "check", "poll", "setup", "payments"})
+    bends = 10
     #: The simulated site pays by the clock of today.
     period = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
