@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,7 @@ def test_modules_and_make_targets_that_are_named_exist() -> None:
 VARIABLE = re.compile(r"\bHUB_[A-Z][A-Z_]*[A-Z]\b")
 
 
+@cache
 def variables_of_the_code() -> set[str]:
     """Every ``HUB_…`` that a string in hub/ names."""
     found: set[str] = set()

@@ -19,10 +19,12 @@ from functools import partial
 from pathlib import Path
 
 from hub_plugins.drivers.emulator.driver import EmulatorDriver
+from sqlalchemy.orm import configure_mappers
 
 from hub import config, retry, worker
 from hub.dispatch import owner, steps, workshop
 from hub.intake import exchange
+from hub.plugins import discover
 
 OURS = ("call_made", "call_answered", "call_kept")
 
@@ -67,5 +69,8 @@ def fork(wanted: dict[str, str]) -> int:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # What every worker would load and set up for itself.
+    configure_mappers()
+    discover(())
     for line in sys.stdin:
         print(fork(json.loads(line)), flush=True)
