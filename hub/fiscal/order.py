@@ -104,6 +104,7 @@ class Order:
 
     ``record_by``: by when the receipt must be recorded, where the source knows it better than the settings.
     ``urgent``: the buyer waits for it (at a counter), so it goes before others; None leaves it to the settings.
+    ``payer`` is who paid, by that system's own number: another one under the same key is another content.
     ``register`` names the one register that may print it: its serial number or its id in the hub.
     """
 
@@ -141,3 +142,4 @@ class Order:
     record_by: datetime | None = None
     urgent: bool | None = None
     register: str = ""
+    payer: str | None = None

@@ -144,18 +144,21 @@ def _template(text: str) -> templating.Template:
 #: Fields of an order that make its receipt another one.
 CONTENT = ("kind", "currency", "lines", "payments", "discount", "discount_percent", "markup", "markup_percent",
            "tax_system", "correction", "rounding")
+#: One that counts only where a source names it.
+PAYER = "payer"
 
 
 def content_hash(order: Order) -> str:
-    """What makes two orders under one key the same: kind, currency, lines, payments, discount. Not the buyer's
-    spelling, not the template's tags, not times."""
-    data = codec.to_json(order, CONTENT)
+    """What makes two orders under one key the same: kind, currency, lines, payments, discount, who paid. Not the
+    buyer's spelling, not the template's tags, not times."""
+    data = codec.to_json(order, (*CONTENT, PAYER))
     for line in data["lines"]:
         # What a line leaves to the settings is hashed as what it was before there were any: a repeat stays a repeat.
         line["tags"] = {}
         line.setdefault("method", Method.FULL_PAYMENT.name)
         line.setdefault("subject", Subject.COMMODITY.name)
-    return digest_of({name: data.get(name) for name in CONTENT})
+    content = {name: data.get(name) for name in CONTENT}
+    return digest_of({**content, PAYER: data[PAYER]} if PAYER in data else content)
 
 
 _sorted = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
@@ -373,7 +376,9 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
         return _another(connection, source, prepared, receipt_id, decided, actor, raw_id, inbox_id, again)
     if state == "invalid" or (state == "refused" and again) or (state == "cancelled" and back):
         return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id)
-    if existing["content_hash"] == prepared.content_hash:
+    if existing["content_hash"] == prepared.content_hash or (
+            # Kept by a version that asked no source who paid.
+            prepared.order.payer and existing["content_hash"] == content_hash(replace(prepared.order, payer=None))):
         return Stored("duplicate", receipt_id, state, existing["public_id"])
     if state in WAITING and prepared.newest:
         return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id, "edited")

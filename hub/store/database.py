@@ -32,7 +32,7 @@ Work = Callable[[Connection], T]
 #: Most writes in one group: bounds how long the first of them waits.
 LARGEST_GROUP = 256
 BUSY_SECONDS = 30
-#: How long a group waits for as many as the last one had.
+#: How long a group waits at most for as many as the last one had; never longer than the disk took for that one.
 LINGER = 0.002
 #: Pages of SQLite's log before they go into the file. Random keys touch the same pages again and again: the longer the
 #: log, the less is written twice. 4 KB each, so 32 MB on disk.
@@ -328,6 +328,8 @@ class _Writer:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         self._stopped = False
+        #: Seconds that the last commit took.
+        self._took = LINGER
 
     def submit(self, work: Work[T]) -> _Ticket[T]:
         return self.submit_all((work,))[0]
@@ -377,7 +379,7 @@ class _Writer:
         while True:
             # Whoever was served together comes back together: a moment's wait saves an fsync for each.
             if self._gather(1, None) and expected > 1:
-                self._gather(expected, LINGER)
+                self._gather(expected, min(LINGER, self._took))
             with self._lock:
                 group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
                 if not group and self._stopped:
@@ -435,6 +437,8 @@ class _Writer:
                         results.append((ticket, None, problem))
                     if apart:
                         driver.execute("RELEASE one")
+                done = time.monotonic()
+            self._took = time.monotonic() - done
         except _Raised as problem:
             if alone:
                 group[0].tell(None, problem.cause)

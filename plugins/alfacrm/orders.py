@@ -201,6 +201,7 @@ def order(pay: Pay, around: Around, rules: Rules, kind: Kind, currency: str, but
         internet=False if paid is Form.CASH else None, electronic_only=rules.electronic_only,
         tax_system=rules.tax_system, settlement_place=rules.settlement_place, cashier=around.cashier, note=pay.note,
         base_key=around.base_key, register=rules.registers.get(pay.branch, "") if pay.branch else "", tags=tags,
+        payer=str(pay.customer) if pay.customer else None,
         origin={"pay": pay.id, "branch": pay.branch, "type": pay.type, "link": link(rules, pay),
                 **({"button": button} if button else {})})
 

@@ -207,6 +207,16 @@ def test_another_content_under_a_key_is_a_conflict_kept_once_per_content(shop: S
     assert history(shop) == ["accepted received", "queued built", "queued conflict", "queued conflict"]
 
 
+def test_another_payer_of_a_printed_payment_is_shown(shop: Shop) -> None:
+    shop.accept(order("1", 10_000, payer="7"))
+    assert shop.accept(order("1", 10_000, payer="7"))[0].outcome == "duplicate"
+    assert shop.accept(order("1", 10_000, payer="8"))[0].outcome == "conflict"
+    shop.accept(order("2", 10_000))  # kept before anybody asked who paid
+    assert shop.accept(order("2", 10_000, payer="7"))[0].outcome == "duplicate"
+    kept = shop.read(select(CONFLICT.c.order_data))[0][0]
+    assert kept["data"]["payer"] == "8" and shop.receipt()["order_data"]["data"]["payer"] == "7"
+
+
 def contradicted(shop: Shop) -> str:
     """A printed payment, and another order under its key; the contradiction's public id."""
     shop.other.orders["deal:1"] = order("1", 10_000)

@@ -38,6 +38,7 @@ def test_a_payment_becomes_an_order(desk: Desk) -> None:
         "Орлова Мария", "orlova@example.org", "+7(999)123-45-67")
     assert made.settled_at is not None and made.settled_at.isoformat() == "2026-10-05T12:00:00+03:00"
     assert (made.settlement_place, made.internet, made.electronic_only) == ("school.ru", None, None)
+    assert made.payer == "145", "another student later is another content"
     assert made.origin["pay"] == 731 and made.origin["branch"] == 1
     assert made.origin["link"].endswith("/company/1/customer/view?id=145")
 
