@@ -205,7 +205,8 @@ class RegisterThread(threading.Thread):
         work.bind_printed()
         if work.known >= status.last_document:
             self.db.submit(lambda connection: claims.was_read(connection, self.register_id))
-        work.stale = False
+        # With a report among them that was not known it may have been registered anew since it said who it is: then
+        # serving ends at once, and the next turn asks it again.
         self._serve(driver, owner, lease, row, known, work)
 
     def _wait_out(self, driver: Driver, owner: Owner, lease: RegisterLease) -> None:

@@ -298,8 +298,8 @@ def test_of_two_hosts_one_prints(shop: Shop) -> None:
         shop.accept(*[order(f"b{number}") for number in range(10)])
         all_are(shop, "recorded")
         assert shop.read(select(REGISTER.c.lease_holder))[0][0] not in ("", holder)
-    fences = {row.fence for row in shop.attempts()}
-    assert fences == {1, 2} and shop.read(select(REGISTER.c.lease_fence).where(REGISTER.c.id == register))[0][0] >= 2
+    first, second = sorted({row.fence for row in shop.attempts()})
+    assert first < second <= shop.read(select(REGISTER.c.lease_fence).where(REGISTER.c.id == register))[0][0]
     shop.judge(one)
     assert len(printed(one)) == 20
 

@@ -483,6 +483,24 @@ def test_a_register_that_was_registered_anew_is_read_anew(shop: Shop, hurry: Non
     shop.judge(one)
 
 
+def test_one_that_is_registered_anew_while_it_is_being_opened_is_read_anew(shop: Shop, hurry: None) -> None:
+    """Between what it says of itself and the first look into its storage."""
+    one, times = device(tax_systems=1), list[int]()
+
+    class Anew(QuickDriver):
+        def settle(self, guard: Any) -> Any:
+            if not times:
+                one.engine._register({"tax_systems": 63})
+            times.append(1)
+            return super().settle(guard)
+
+    shop.add_register(one, Anew)
+    shop.accept(order("1"))
+    with shop.at_work():
+        all_are(shop, "recorded")
+    shop.judge(one)
+
+
 @pytest.mark.usefixtures("hurry")
 def test_a_queue_that_never_ends_keeps_no_shift_open(shop: Shop) -> None:
     """The owner's time comes in the middle of a crowd: the shift is closed between two receipts."""

@@ -23,7 +23,7 @@ from hub.torture.child import BREAKS
 #: Safety -> what the run needs to show that it is missing.
 BROKEN = {
     "attempt": ("--receipts", "30", "--registers", "2"), "find": ("--receipts", "30", "--registers", "2"),
-    "fence": ("--receipts", "40", "--registers", "4"), "dedupe": ("--receipts", "20", "--registers", "2"),
+    "fence": ("--receipts", "120", "--registers", "4"), "dedupe": ("--receipts", "20", "--registers", "2"),
     "bell": ("--receipts", "10", "--registers", "2")}
 #: Seconds that any of them may take on a machine that does other things, too.
 PATIENCE = 400
