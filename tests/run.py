@@ -24,8 +24,8 @@ CHECKS = (
 )
 
 
-#: Tests often wait for processes, sockets and the disk: one worker more than there are cores.
-SIDE_BY_SIDE = ("-n", str(min(8, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
+#: Tests often wait for processes, sockets and the disk: two workers more than there are cores.
+SIDE_BY_SIDE = ("-n", str(min(8, (os.cpu_count() or 1) + 2)), "--dist", "worksteal")
 
 
 class Skips:
