@@ -230,6 +230,17 @@ def anything(connection: Connection, register_id: int, served: Sequence[int]) ->
                                           "before": _before(queue, now)}).first() is not None for queue in served)
 
 
+_TRIED = select(RECEIPT.c.id).where(
+    RECEIPT.c.queue_id == bindparam("queue"), RECEIPT.c.state == "queued", RECEIPT.c.tries > 0,
+    RECEIPT.c.due_at <= bindparam("now")).limit(1)
+
+
+def tried_before(connection: Connection, served: Sequence[int]) -> bool:
+    """Whether something waits that a register has refused already."""
+    now = utcnow()
+    return any(connection.execute(_TRIED, {"queue": int(queue), "now": now}).first() is not None for queue in served)
+
+
 _UNREAD = select(REGISTER.c.id).where(
     REGISTER.c.organisation_id == bindparam("organisation"), REGISTER.c.unread.is_(True),
     REGISTER.c.enabled.is_(True), REGISTER.c.archived_at.is_(None)).limit(1)

@@ -302,7 +302,9 @@ class RegisterThread(threading.Thread):
                     or claims.unread(connection, owner.organisation_id):
                 return False
             work.tellers(connection)
-            steps_back = not work.busy_last and claims.emptier_is_free(connection, owner)
+            # Not from what was refused before: the emptier one may be the one that refuses it each time.
+            steps_back = not work.busy_last and claims.emptier_is_free(connection, owner) \
+                and not claims.tried_before(connection, work.served)
         if steps_back:
             # Another free register has more room in its storage: it gets a moment to be first.
             work.busy_last = True
