@@ -79,7 +79,7 @@ def main() -> int:
         if options.serve == "ours":
             serve_ours(options.folder, options.port)
         else:
-            serve_bare(options.folder, options.port, options.serve == "bare")
+            serve_bare(options.folder, options.port, options.serve == "stock")
         return 0
     figures = compare("api", FLOOR, options.rounds, options.seconds, "benchmarks.api", (body, b"application/json"))
     print(json.dumps(figures))

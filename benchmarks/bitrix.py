@@ -167,7 +167,7 @@ def main() -> int:
                    "/print")
         return 0
     if options.serve:
-        serve_bare(options.folder, options.port, options.serve == "bare")
+        serve_bare(options.folder, options.port, options.serve == "stock")
         return 0
     first = compare("bitrix_print", FLOOR, options.rounds, options.seconds, "benchmarks.bitrix", FORM)
     print(json.dumps({**first, "most_p99_ms": MOST_P99_MS}), flush=True)
