@@ -176,5 +176,6 @@ def missed(context: SourceContext) -> tuple[Finding, ...]:
 
 
 def looked_at(context: SourceContext) -> Text:
+    """The owner has looked through the days that no poll reached: the finding goes. What to say."""
     context.remember(MISSED, "")
     return Text("Good: nothing is left of that time.", "Хорошо: за то время больше ничего не осталось.")

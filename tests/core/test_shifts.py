@@ -498,6 +498,7 @@ def test_one_that_is_registered_anew_while_it_is_being_opened_is_read_anew(shop:
     shop.accept(order("1"))
     with shop.at_work():
         all_are(shop, "recorded")
+    assert len(times) > 1 and len(printed(one)) == 1
     shop.judge(one)
 
 
