@@ -95,7 +95,7 @@ def test_a_search_while_another_register_prints_disturbs_nothing(
 
     def noted(text: str, connect: float = 5.0) -> Any:
         # The owner may open its own register anew at any time; what must not is the search.
-        if threading.current_thread().name == "device-search":
+        if threading.current_thread().name.startswith("discovery"):
             opened.append(text)
         return make(text, connect)
 
