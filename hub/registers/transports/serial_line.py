@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import select
+import sys
 from typing import Any
 
 from hub.registers.transports.address import Address
@@ -26,8 +27,8 @@ class SerialTransport(Line):
         super().__init__(address)
         self._port: Any = None
         self._device = address.place
-        #: Whether the system can be asked to wait for the port itself.
-        self._waits = False
+        #: The system's own waiting for the port, where it has one; for any number of open files, unlike ``select``.
+        self._waits: Any = None
 
     @property
     def address(self) -> str:
@@ -63,7 +64,9 @@ class SerialTransport(Line):
         except (serial.SerialException, OSError, ValueError) as problem:
             raise self._unopened(self._why(problem), problem) from problem
         self._port = port
-        self._waits = local and os.name == "posix"
+        if local and sys.platform.startswith("linux"):  # elsewhere terminals are not always polled well
+            self._waits = select.poll()
+            self._waits.register(port.fd, select.POLLIN)
         if local:
             memory.opened(self.parts.place, self._device)
 
@@ -82,6 +85,7 @@ class SerialTransport(Line):
 
     def close(self) -> None:
         self._late.clear()
+        self._waits = None
         if self._port is not None:
             with contextlib.suppress(Exception):  # the port may have been pulled out
                 self._port.close()
@@ -103,9 +107,9 @@ class SerialTransport(Line):
     def _receive(self, limit: int, timeout: float) -> bytes:
         port = self._line()
         try:
-            if self._waits:
+            if self._waits is not None:
                 # What pyserial does in four calls, in two, and without a step to sit out.
-                if not select.select([port.fd], [], [], timeout)[0]:
+                if not self._waits.poll(timeout * 1000):
                     return b""
                 data = os.read(port.fd, limit)
                 if not data:
