@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from binascii import a2b_qp
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -163,26 +164,36 @@ def php_form(body: bytes, decode: Callable[[bytes, str], str] | None = None) -> 
     not given), because some senders put raw bytes in a form; ``name`` is the value's own key. The depth is limited
     to 20. Names hold no zero byte.
     """
-    read = decode or (lambda raw, name: raw.decode("utf-8", "replace"))
+    read = decode or _as_utf8
     pieces = body.split(b"&")
     if len(pieces) > MOST_FIELDS:
         raise ValueError(f"a form of more than {MOST_FIELDS} fields")
     tree: dict[str, Any] = {}
+    #: Fields of one map follow each other: its place is looked up once for all of them.
+    known: tuple[str, ...] | None = None
+    spot = tree
     for piece in pieces:
         if not piece:
             continue
         name, _, value = piece.partition(b"=")
-        keys = _php_keys(name)
-        spot = tree
-        for key in keys[:-1]:
-            key = key if key else str(len(spot))
-            below = spot.get(key)
-            if type(below) is not dict:
-                below = spot[key] = {}
-            spot = below
-        last = keys[-1] if keys[-1] or len(keys) == 1 else str(len(spot))
-        spot[last] = read(_unescaped(value), last)
+        above, last = _php_keys(name)
+        if above is not known:
+            spot, known = tree, above
+            for key in above:
+                if not key:
+                    key, known = str(len(spot)), None
+                below = spot.get(key)
+                if type(below) is not dict:
+                    below = spot[key] = {}
+                spot = below
+        if not last and above:
+            last = str(len(spot))
+        spot[last] = read(_unescaped(value) if b"%" in value or b"+" in value else value, last)
     return {name: _lists(value) if type(value) is dict else value for name, value in tree.items()}
+
+
+def _as_utf8(raw: bytes, _: str) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 #: Escapes that follow each other: each letter of a Russian name is two. Decoded together, at a third of the cost.
@@ -192,7 +203,16 @@ _ESCAPES = re.compile(rb"(?:%[0-9a-fA-F]{2})+")
 def _unescaped(raw: bytes) -> bytes:
     if b"+" in raw:
         raw = raw.replace(b"+", b" ")
-    return _ESCAPES.sub(_bytes_of, raw) if b"%" in raw else raw
+    signs = raw.count(b"%")
+    if not signs:
+        return raw
+    if b"=" not in raw and b"\n" not in raw and b"\r" not in raw:
+        # Mail's quoted printable is the same with another sign, and is read in C. Had any sign been left as it is,
+        # what comes out would be longer.
+        read = a2b_qp(raw.replace(b"%", b"="))
+        if len(read) == len(raw) - 2 * signs:
+            return read
+    return _ESCAPES.sub(_bytes_of, raw)
 
 
 def _bytes_of(escapes: re.Match[bytes]) -> bytes:
@@ -200,9 +220,16 @@ def _bytes_of(escapes: re.Match[bytes]) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _php_keys(raw: bytes) -> tuple[str, ...]:
-    """The keys in a field's name; a shop's requests repeat the same names."""
-    return tuple(_split_keys(_unescaped(raw).replace(b"\0", b"").decode("latin-1")))
+def _php_keys(raw: bytes) -> tuple[tuple[str, ...], str]:
+    """(keys above, last key) in a field's name; a shop's requests repeat the same names. The same keys above are the
+    same object."""
+    *above, last = _split_keys(_unescaped(raw).replace(b"\0", b"").decode("latin-1"))
+    return _same(tuple(above)), last
+
+
+@lru_cache(maxsize=1024)
+def _same(keys: tuple[str, ...]) -> tuple[str, ...]:
+    return keys
 
 
 def _split_keys(name: str) -> list[str]:

@@ -25,6 +25,9 @@ _BEYOND = 20
 QUANTITY_PLACES = 6
 
 
+_SMALLEST = Decimal(1).scaleb(-QUANTITY_PLACES)
+
+
 class NotANumber(ValueError):
     """The text is not a number that money or a quantity can be made of."""
 
@@ -57,8 +60,15 @@ def decimal(value: object) -> Decimal:
     return number
 
 
+#: An amount as nearly everybody writes it.
+_PLAIN = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2}))?")
+
+
 def minor(value: object, places: int = 2) -> int:
     """Minor units (kopecks, tiyn) of a decimal amount, rounded half away from zero."""
+    if places == 2 and type(value) is str and (plain := _PLAIN.fullmatch(value)):
+        cents = plain[2]
+        return int(plain[1]) * 100 + (0 if cents is None else int(cents) if len(cents) == 2 else int(cents) * 10)
     return int((decimal(value).scaleb(places)).to_integral_value(ROUND_HALF_UP))
 
 
@@ -112,6 +122,8 @@ class Money:
 
     def times(self, quantity: Decimal) -> Money:
         """Price times quantity, rounded half away from zero."""
+        if quantity == 1:
+            return self
         return Money(int((Decimal(self.amount) * quantity).to_integral_value(ROUND_HALF_UP)), self.currency)
 
     @property
@@ -172,7 +184,7 @@ def spread(amount: int, weights: Sequence[int]) -> list[int]:
 def quantity(value: object) -> Decimal:
     """An exact quantity of at most six decimals, without trailing zeros; ``NotANumber`` if it has more."""
     number = decimal(value)
-    if number != number.quantize(Decimal(1).scaleb(-QUANTITY_PLACES)):
+    if number != number.quantize(_SMALLEST):
         raise NotANumber(f"a quantity has at most {QUANTITY_PLACES} decimals: {value!r}")
     plain = number.normalize()
     exponent = plain.as_tuple().exponent

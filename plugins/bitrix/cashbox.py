@@ -79,7 +79,7 @@ class Cashbox:
         # ``again``: a site prints each check once; it repeats only when somebody pressed "print again" (§3.2).
         event = Event(check.key, "print", {"fields": fields}, again=True)
         try:
-            order_of(fields, self.config, self.context.currency)
+            order_of(fields, self.config, self.context.currency, check)
         except Invalid as problem:
             if any(one.code in ("no_lines", "nothing_to_pay") for one in problem.problems):
                 Book(self.context).note("gone", check.key, number=check.number)

@@ -65,23 +65,29 @@ _SPELLED = {"non-operating_gain": Subject.NON_OPERATING_GAIN, "commodity_marking
 SUBJECTS = {**{one.name.lower(): one for one in Subject if one.value < Subject.EXCISE_UNMARKED.value}, **_SPELLED}
 PREPAID_METHODS = (Method.ADVANCE, Method.PREPAYMENT, Method.FULL_PREPAYMENT, Method.CREDIT_PAYMENT)
 
+#: Whole pieces and sums as a site usually writes them; everything else is looked at more closely.
+_PIECES, _SUM = re.compile(r"[1-9][0-9]{0,6}"), re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,2})?")
+_SMALLEST = Decimal(1).scaleb(-QUANTITY_PLACES)
 #: Longest text taken for a number: more digits than any sum has, few enough to be harmless.
 _NUMBER = 30
 _TAG = re.compile(r"[^A-Za-z0-9_]+")
 
 
-def order_of(fields: Mapping[str, Any], config: Mapping[str, Any], currency: str) -> Order:
-    """The order that a check asks for. Raises hub.fiscal.Invalid with every problem that can be found at once,
-    Malformed when the check has no number."""
-    return _Check(fields, config, currency).order()
+def order_of(fields: Mapping[str, Any], config: Mapping[str, Any], currency: str,
+             identity: CheckId | None = None) -> Order:
+    """The order that a check asks for; ``identity`` if it is known already. Fields are nested dicts, lists and texts
+    (:func:`hub_plugins.bitrix.wire.fields_of`). Raises hub.fiscal.Invalid with every problem that can be found at
+    once, Malformed when the check has no number."""
+    return _Check(fields, config, currency, identity).order()
 
 
 class _Check:
     """Reads one check, collecting problems as hub.fiscal.build does."""
 
-    def __init__(self, fields: Mapping[str, Any], config: Mapping[str, Any], currency: str) -> None:
+    def __init__(self, fields: Mapping[str, Any], config: Mapping[str, Any], currency: str,
+                 identity: CheckId | None) -> None:
         self.fields, self.config, self.currency = fields, config, currency
-        self.identity = CheckId.of(fields)
+        self.identity = identity or CheckId.of(fields)
         self.rates = table_of(config)
         self.problems: list[Problem] = []
         self.notes: list[str] = []
@@ -125,7 +131,7 @@ class _Check:
 
     def currencies(self) -> None:
         rows = [*_rows(self.fields.get("items")), *_rows(self.fields.get("payments"))]
-        for other in dict.fromkeys(_text(row, "currency").upper() for row in rows if isinstance(row, Mapping)):
+        for other in dict.fromkeys(_text(row, "currency").upper() for row in rows if isinstance(row, dict)):
             if other and other != self.currency:
                 self.wrong("foreign_currency", "currency", currency=other, expected=self.currency)
 
@@ -133,7 +139,7 @@ class _Check:
 
     def line(self, index: int, item: Any, usual: Method) -> OrderLine:
         place = f"items[{index}]"
-        item = item if isinstance(item, Mapping) else {}
+        item = item if isinstance(item, dict) else {}
         name = " ".join(_text(item, "name").split())
         if not name:
             self.wrong("name_missing", f"lines[{index}].name", line=index + 1)
@@ -142,8 +148,9 @@ class _Check:
                               Subject.PAYMENT if usual in PREPAID_METHODS else Subject.COMMODITY)
         count = self.count(item, place, name)
         price = self.money(item, "price", place) if item.get("price") or not item.get("sum") else None
-        amount = self.money(item, "sum", place) if item.get("sum") or price is None else price.times(count)
-        if price is None or amount != price.times(count):
+        reckoned = price.times(count) if price is not None else None
+        amount = self.money(item, "sum", place) if item.get("sum") or reckoned is None else reckoned
+        if price is None or amount != reckoned:
             # The site puts a remainder on the last line whatever its quantity (§1.3), so only sums are true.
             unit = (Decimal(amount.amount) / count).to_integral_value(ROUND_HALF_UP)
             price = Money(int(unit), self.currency)
@@ -164,7 +171,7 @@ class _Check:
     def supplier(self, item: Mapping[str, Any]) -> Supplier | None:
         """``supplier_info`` {phones[], name, inn}, when the owner said how these goods are sold."""
         row = item.get("supplier_info")
-        if not self.config.get("agent") or not isinstance(row, Mapping):
+        if not self.config.get("agent") or not isinstance(row, dict):
             return None
         phones = tuple(one for one in _rows(row.get("phones")) if isinstance(one, str) and one.strip())
         found = Supplier(_text(row, "inn"), _text(row, "name"), phones)
@@ -179,6 +186,9 @@ class _Check:
         return known.get(word, usual)
 
     def count(self, item: Mapping[str, Any], place: str, name: str) -> Decimal:
+        said = item.get("quantity")
+        if isinstance(said, str) and _PIECES.fullmatch(said):
+            return Decimal(said)
         value = self.number(item, "quantity", place)
         if value is None:
             return Decimal(1)
@@ -189,7 +199,7 @@ class _Check:
             self.wrong("too_large", f"{place}.quantity", field=f"{place}[quantity]", value=value)
             return Decimal(1)
         # PHP prints binary fractions; a register holds six places, and the sum is stated anyway.
-        exact = quantity(value.quantize(Decimal(1).scaleb(-QUANTITY_PLACES)))
+        exact = quantity(value.quantize(_SMALLEST))
         if not exact:
             self.wrong("quantity_not_positive", f"{place}.quantity", name=name, quantity=value)
         return exact or Decimal(1)
@@ -226,11 +236,11 @@ class _Check:
         """What templates may show of a line besides its name."""
         tags = {"barcode": _text(item, "barcode"), BINARY: _text(item, BINARY)}
         properties = item.get("properties")
-        for code, value in properties.items() if isinstance(properties, Mapping) else ():
+        for code, value in properties.items() if isinstance(properties, dict) else ():
             if isinstance(value, str) and _TAG.sub("", code):
                 tags[f"property_{_TAG.sub('_', code)}"] = value
         supplier = item.get("supplier_info")
-        if isinstance(supplier, Mapping):
+        if isinstance(supplier, dict):
             tags |= {"supplier.name": _text(supplier, "name"), "supplier.inn": _text(supplier, "inn")}
             if any(supplier.values()) and not self.config.get("agent"):
                 self.notes.append(f"«{name}» — товар поставщика, но в настройках не выбрано, кто вы ему: агент в чеке "
@@ -240,7 +250,7 @@ class _Check:
     # -- money ---------------------------------------------------------------------------------------------------
 
     def payment(self, index: int, row: Any) -> Payment:
-        row = row if isinstance(row, Mapping) else {}
+        row = row if isinstance(row, dict) else {}
         word = _text(row, "type").lower() or ("cash" if _text(row, "is_cash") == "Y" else "")
         known = {"cash": FORMS[str(self.config.get("cash") or "cash")],
                  "cashless": FORMS[str(self.config.get("cashless") or "electronic")],
@@ -285,6 +295,9 @@ class _Check:
             return None
 
     def money(self, row: Mapping[str, Any], field: str, place: str) -> Money:
+        said = row.get(field)
+        if isinstance(said, str) and _SUM.fullmatch(said):
+            return Money.of(said, self.currency)
         value = self.number(row, field, place)
         if value is not None and abs(value) * 100 > LARGEST:
             self.wrong("too_large", f"{place}.{field}", field=f"{place}[{field}]", value=value)
@@ -307,14 +320,14 @@ class _Check:
 
 def _rows(value: Any) -> list[Any]:
     """A list, or the values of a PHP array whose keys have gaps."""
-    if isinstance(value, Mapping):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+    if isinstance(value, list):
+        return value
+    return list(value.values()) if isinstance(value, dict) else []
 
 
 def _text(row: Mapping[str, Any], field: str) -> str:
     value = row.get(field)
-    return value.strip(" \t\r\n") if isinstance(value, str) else ""
+    return value.strip(" \t\r\n") if type(value) is str else ""
 
 
 def _short(value: object) -> object:

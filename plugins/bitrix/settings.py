@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
+from types import MappingProxyType
 
 from hub_plugins.bitrix.poll_settings import (
     POLL_REGISTERS,
@@ -83,7 +85,8 @@ TWICE = Text("Line {line}: rate no. {vat} is matched twice. Leave one of the lin
              "Строка {line}: ставка № {vat} сопоставлена дважды. Оставьте одну строку.")
 
 
-def vat_table(lines: str) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def vat_table(lines: str) -> Mapping[str, str]:
     """``{"2": "vat22"}`` from lines like ``2 = vat22``, ``3 = 10%`` or ``1 = без НДС``; ``#`` begins a remark.
 
     Raises marshmallow's ValidationError with a sentence for each line that cannot be read.
@@ -102,7 +105,7 @@ def vat_table(lines: str) -> dict[str, str]:
             wrong.append(TWICE.with_(line=number, vat=found[1]))
     if wrong:
         raise ValidationError(list(wrong))
-    return table
+    return MappingProxyType(table)
 
 
 def rate_key(words: str) -> str | None:
