@@ -42,7 +42,7 @@ from hub.store import Database, ReceiptRow, Record, schema, table
 from hub.store.vault import Vault
 from hub.testing.simulator import Running, running
 
-RATE, SECONDS, PAUSE_MS, WRITE_MS = 4, 60.0, 250, 1000
+RATE, SECONDS, PAUSE_MS, WRITE_MS = 4, 60.0, 260, 1000
 #: At most so many reading requests for a receipt, and so much longer than the limit allows.
 MOST_READS, MOST_RATIO = 0.3, 1.1
 #: The worker's memory may grow by so much between a quarter of the missed payments and the last.

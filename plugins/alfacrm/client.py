@@ -254,17 +254,16 @@ class AlfaClient:
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self.rules.headers}
         if token:
             headers[TOKEN_HEADER] = token
-        account, now = self.account, time.monotonic()
-        # Turns are booked by the clock; this process also keeps what really went out apart.
-        if 0 < (left := account.sent + self.rules.read_pause - now) <= self.rules.read_pause:
+        account = self.account
+        # Turns are booked by the clock; this process also keeps apart what really went out and how late it came.
+        if (left := account.rest(self.rules.read_pause, time.monotonic())) > 0:
             self.sleep(left)
         started = time.monotonic()
         try:
             return self.context.client().call("POST", f"{self.rules.origin}/v2api/{path}", json=dict(body),
                                               headers=headers, params=dict(query) or None)
         finally:
-            # It may have arrived as late as it was answered: the next one must not come too soon after it.
-            account.sent = started + account.late(time.monotonic() - started)
+            account.arrived.append(started + account.late(path, time.monotonic() - started))
 
 
 # -- reading answers ---------------------------------------------------------------------------------------------

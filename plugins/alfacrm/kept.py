@@ -7,6 +7,7 @@ beyond the process: names and addresses of people belong in the receipts and now
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 from collections import OrderedDict, deque
@@ -20,6 +21,12 @@ from hub.contracts import SourceContext
 
 #: Rows of one entity that are kept at most, and accounts.
 MOST_ROWS, MOST_ACCOUNTS = 4000, 32
+#: Requests whose arrivals are remembered at most: those of a second.
+MOST_RECENT = 16
+#: By what the usual time of a request grows with each that took longer.
+GROWTH = 1.01
+#: Paths whose usual times are remembered at most: a few lists of each branch.
+MOST_PATHS = 200
 #: So many single reads of an entity within so many seconds are a crowd: then a page is read instead.
 CROWD, CROWD_SECONDS = 3, 10.0
 #: Pages in which what was looked for did not stand; then single reads are better for a while (another order of the
@@ -85,10 +92,11 @@ class Account:
         #: Requests of this process stand in line here before they ask the database's lock, which is no fair one.
         self.line = threading.Lock()
         self.readers = 0
-        #: What a request takes at best, in seconds; grows slowly, so that a change of ways is learned.
-        self.usual: float | None = None
-        #: When the last one went out, by a clock that never jumps; later by what it took too long.
-        self.sent = 0.0
+        #: What a request to each path takes at best, in seconds; grows slowly, so that a change of ways is learned. A
+        #: list of ten thousand rows takes the CRM longer to sort than a short one.
+        self.usual: dict[str, float] = {}
+        #: When the last ones may have arrived at the latest, by a clock that never jumps.
+        self.arrived: deque[float] = deque(maxlen=MOST_RECENT)
         #: The first day of the hub's receipts, once it was asked for.
         self.since: date | None = None
         #: Payments up to this number were there before the hub came, once it was found out.
@@ -103,10 +111,20 @@ class Account:
         with self._guard:
             self.readers += change
 
-    def late(self, seconds: float) -> float:
-        """By how many seconds more than usual a request took. Called in line."""
-        usual = self.usual
-        self.usual = seconds if usual is None else min(seconds, usual * 1.05)
+    def rest(self, pause: float, now: float) -> float:
+        """Seconds until another request may go out: whatever becomes of it on the way, it must not arrive as one too
+        many within a second. One that was late itself is not made up for by all that follow. Called in line."""
+        recent = min(math.ceil(1 / pause), MOST_RECENT) if pause > 0 else 0
+        if not recent or len(self.arrived) < recent:
+            return 0.0
+        return min(max(0.0, self.arrived[-recent] + recent * pause - now), recent * pause)
+
+    def late(self, path: str, seconds: float) -> float:
+        """By how many seconds more than usual for such a one a request took. Called in line."""
+        usual = self.usual.get(path)
+        if len(self.usual) >= MOST_PATHS:
+            self.usual.clear()
+        self.usual[path] = seconds if usual is None else min(seconds, usual * GROWTH)
         return 0.0 if usual is None else max(0.0, seconds - usual)
 
     def shelf(self, entity: str) -> Shelf:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -28,6 +28,7 @@ PEOPLE_USER, API_USER = 2, 7
 MONEY = ("income", "expenditure", "bonus", "balance", "balance_base", "balance_bonus", "price")
 FLAGS = ("is_confirmed", "is_fiscal", "is_active", "is_enabled", "is_separate_balance")
 _MOSCOW = timedelta(hours=3)
+Row = Mapping[str, Any]
 
 
 @dataclass
@@ -140,7 +141,8 @@ class School:
             raise Missing
         number, table = _int(body.get("id")), self.tables[entity]
         candidates = ([table[number]] if number in table else []) if number else table.values()
-        rows = [row for row in candidates if self._visible(entity, row, branch, body, query)]
+        visible = self._filter(entity, body, query)
+        rows = [row for row in candidates if _of_branch(row, branch) and visible(row)]
         rows.sort(key=lambda row: -row["id"])
         size, page = self._size(body, query), _int(body.get("page")) or 0
         last = max(0, (len(rows) - 1) // size)
@@ -165,51 +167,56 @@ class School:
             return self.options.default_page
         return max(1, min(asked, self.options.page_cap))
 
-    def _visible(self, entity: str, row: Mapping[str, Any], branch: int | None, body: Mapping[str, Any],
-                 query: Mapping[str, str]) -> bool:
-        number = _int(body.get("id"))
-        if number and row["id"] != number:
-            return False
-        if branch and "branch_id" in row and row["branch_id"] != branch:
-            return False
-        if branch and row.get("branch_ids") and branch not in row["branch_ids"]:
-            return False
+    def _filter(self, entity: str, body: Mapping[str, Any], query: Mapping[str, str]) -> Callable[[Row], bool]:
+        """What tells the rows that are asked for; a school has tens of thousands of payments."""
         if entity == "pay":
-            return self._pay_visible(row, body, by_id=bool(number))
+            return self._pay_filter(body)
         if entity == "customer":
-            return _customer_visible(row, body)
+            return lambda row: _customer_visible(row, body)
         if entity == "customer-tariff":
             wanted = _int(query.get("customer_id")) or _int(body.get("customer_id"))
-            return (not wanted or row["customer_id"] == wanted) and all(
-                row.get(name) == _int(body[name]) for name in ("tariff_id", "is_separate_balance")
-                if body.get(name) not in (None, ""))
+            equal = _equal(body, ("tariff_id", "is_separate_balance"))
+            return lambda row: (not wanted or row["customer_id"] == wanted) and all(
+                row.get(name) == value for name, value in equal)
         if entity == "log":
-            return all(str(row[name]) == str(body[name]) for name in ("entity", "entity_id", "user_id", "event")
-                       if body.get(name) not in (None, ""))
-        return not (entity == "subject" and body.get("active") and not row.get("is_active", 1))
+            said = [(name, str(body[name])) for name in ("entity", "entity_id", "user_id", "event")
+                    if body.get(name) not in (None, "")]
+            return lambda row: all(str(row[name]) == value for name, value in said)
+        active = entity == "subject" and body.get("active")
+        return lambda row: not (active and not row.get("is_active", 1))
 
-    def _pay_visible(self, row: Mapping[str, Any], body: Mapping[str, Any], by_id: bool) -> bool:
-        hides = not by_id or self.options.shy_by_id
-        if not body.get("pay_type_id") and hides and row["pay_type_id"] in self.options.shy_types:
-            return False
-        for name in ("customer_id", "pay_type_id", "pay_item_id", "pay_account_id", "location_id", "commodity_id",
-                     "is_confirmed", "is_fiscal"):
-            if body.get(name) not in (None, "") and (row.get(name) or 0) != _int(body[name]):
-                return False
-        for name in ("payer_name", "note"):
-            if body.get(name) and str(body[name]).lower() not in str(row.get(name) or "").lower():
-                return False
-        if body.get("sum_from") and Decimal(row["income"]) < Decimal(str(body["sum_from"])):
-            return False
-        if body.get("sum_to") and Decimal(row["income"]) > Decimal(str(body["sum_to"])):
-            return False
-        for name, at in (("created_at", row["_created"]), ("updated_at", row["_updated"])):
-            first, last = (to_date(body.get(f"{name}_{end}"), ["dmy"]) for end in ("from", "to"))
-            if (first and at < first.isoformat()) or (last and at > last.isoformat()):
-                return False
-        dated = to_date(row["document_date"], ["iso"])
+    def _pay_filter(self, body: Mapping[str, Any]) -> Callable[[Row], bool]:
+        hides = not _int(body.get("id")) or self.options.shy_by_id
+        shy = self.options.shy_types if hides and not body.get("pay_type_id") else ()
+        equal = _equal(body, ("customer_id", "pay_type_id", "pay_item_id", "pay_account_id", "location_id",
+                              "commodity_id", "is_confirmed", "is_fiscal"))
+        words = [(name, str(body[name]).lower()) for name in ("payer_name", "note") if body.get(name)]
+        least, most = (Decimal(str(body[name])) if body.get(name) else None for name in ("sum_from", "sum_to"))
+        spans = [(f"_{name}", self._day(body, f"{name}_at_from"), self._day(body, f"{name}_at_to"))
+                 for name in ("created", "updated")]
         since, until = self._bound("date_from", body), self._bound("date_to", body)
-        return dated is None or ((since is None or since <= dated) and (until is None or dated <= until))
+
+        def visible(row: Row) -> bool:
+            if row["pay_type_id"] in shy or any((row.get(name) or 0) != value for name, value in equal):
+                return False
+            if any(one not in str(row.get(name) or "").lower() for name, one in words):
+                return False
+            if (least is not None and Decimal(row["income"]) < least) or (
+                    most is not None and Decimal(row["income"]) > most):
+                return False
+            if any((first and row[name] < first) or (last and row[name] > last) for name, first, last in spans):
+                return False
+            if since is None and until is None:
+                return True
+            dated = to_date(row["document_date"], ["iso"])
+            return dated is None or ((since is None or since <= dated) and (until is None or dated <= until))
+
+        return visible
+
+    @staticmethod
+    def _day(body: Mapping[str, Any], name: str) -> str | None:
+        found = to_date(body.get(name), ["dmy"])
+        return found.isoformat() if found else None
 
     def _bound(self, name: str, body: Mapping[str, Any]) -> date | None:
         given = body.get(name)
@@ -350,6 +357,18 @@ class School:
             "event": {"create": 1, "update": 2, "delete": 3}[event], "fields_old": old or [],
             "fields_new": json.dumps(new, ensure_ascii=False) if event == "update" else new or [],
             "fields_rel": [], "date_time": f"{change.at:%Y-%m-%d %H:%M:%S}"}
+
+
+def _of_branch(row: Row, branch: int | None) -> bool:
+    if not branch:
+        return True
+    return not ("branch_id" in row and row["branch_id"] != branch) and not (
+        row.get("branch_ids") and branch not in row["branch_ids"])
+
+
+def _equal(body: Mapping[str, Any], names: Iterable[str]) -> list[tuple[str, int | None]]:
+    """The numbers that a filter states."""
+    return [(name, _int(body[name])) for name in names if body.get(name) not in (None, "")]
 
 
 def _customer_visible(row: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
