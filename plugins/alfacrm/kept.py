@@ -20,7 +20,7 @@ from hub_plugins.alfacrm import values
 from hub.contracts import SourceContext
 
 #: Rows of one entity that are kept at most, and accounts.
-MOST_ROWS, MOST_ACCOUNTS = 4000, 32
+MOST_ROWS, MOST_ACCOUNTS = 2500, 32
 #: Requests whose arrivals are remembered at most: those of a second.
 MOST_RECENT = 16
 #: By what the usual time of a request grows with each that took longer.
