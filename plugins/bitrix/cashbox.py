@@ -10,7 +10,9 @@ from typing import Any
 from hub_plugins.bitrix import registration, wire
 from hub_plugins.bitrix.book import Book
 from hub_plugins.bitrix.client import Site, SiteError
+from hub_plugins.bitrix.glance import glance
 from hub_plugins.bitrix.orders import order_of
+from hub_plugins.bitrix.settings import table_of
 
 from hub.contracts import (
     Answer,
@@ -72,8 +74,13 @@ class Cashbox:
         A check whose receipt is under way or printed gets its UUID whatever is wrong with it now: it was E on the
         site because our answer was lost, and the result that exists must reach it (§6.5)."""
         posted(request)
+        seen = glance(request.body, table_of(self.config), self.context.currency)
+        if seen is not None:
+            self._authorise(seen.key)
+            return Reception(wire.taken(seen.check), (
+                Event(seen.check.key, "print", {"form": seen.form}, again=True),))
         fields = wire.fields_of(request)
-        self._authorise(fields)
+        self._authorise(_key_in(fields))
         fields.pop("cashbox_params", None)  # holds our key, which is nobody's business after this
         check = wire.CheckId.of(fields)
         # ``again``: a site prints each check once; it repeats only when somebody pressed "print again" (§3.2).
@@ -128,15 +135,10 @@ class Cashbox:
         words = wire.why_not(view)
         return wire.failed(words) if words else wire.waiting()
 
-    def _authorise(self, fields: dict[str, Any]) -> None:
+    def _authorise(self, key: str) -> None:
         """The register's own key, if one is set; the secret in the address was checked before."""
         wanted = str(self.config.get("config_key") or "")
-        if not wanted:
-            return
-        section: Any = fields.get("cashbox_params")
-        for name in (registration.SECTION, registration.KEY):
-            section = section.get(name) if isinstance(section, dict) else None
-        if not hmac.compare_digest(str(section or "").encode(), wanted.encode()):
+        if wanted and not hmac.compare_digest(key.encode(), wanted.encode()):
             raise Unauthorised(registration.KEY)
 
     def _receipt(self, check: wire.CheckId) -> ReceiptView | None:
@@ -178,8 +180,8 @@ class Cashbox:
 
     def fetch(self, event: Event) -> Order | NoOrder:
         """The order of a print request; everything came with it. Raises hub.fiscal.Invalid."""
-        fields = event.data.get("fields")
-        if event.kind != "print" or not isinstance(fields, dict):
+        fields = fields_in(event) if event.kind == "print" else None
+        if fields is None:
             return NoOrder(Text("This is not a print request.", "Это не запрос печати."))
         try:
             order = order_of(fields, self.config, self.context.currency)
@@ -248,6 +250,23 @@ class Cashbox:
             # it was refused by PRINT_URL's answer already and never got our UUID.
             if code not in ("ERROR_CHECK_APPLY", "ERROR_CHECK_NOT_FOUND"):
                 raise problem.attention("") from problem
+
+
+def _key_in(fields: Mapping[str, Any]) -> str:
+    """The key of the site's register in a print request, empty if there is none."""
+    section: Any = fields.get("cashbox_params")
+    for name in (registration.SECTION, registration.KEY):
+        section = section.get(name) if isinstance(section, dict) else None
+    return str(section or "")
+
+
+def fields_in(event: Event) -> dict[str, Any] | None:
+    """The fields of a print request that was kept: as they were read, or the form itself."""
+    form = event.data.get("form")
+    if isinstance(form, str):
+        return wire.form_of(form.encode("latin-1", "replace"))
+    fields = event.data.get("fields")
+    return fields if isinstance(fields, dict) else None
 
 
 def posted(request: Request) -> None:

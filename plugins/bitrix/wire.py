@@ -41,13 +41,18 @@ def fields_of(request: Request) -> dict[str, Any]:
             tree = json.loads(_decoded(body), parse_float=str, parse_int=str, parse_constant=str)
             result = _plain(tree, "")
         else:
-            result = php_form(request.body, _from_form)
+            result = form_of(request.body)
     except (ValueError, RecursionError) as problem:
         raise Malformed(Text("The body of the request cannot be read: it is neither a form nor JSON.",
                              "Тело запроса не читается: это не форма и не JSON.")) from problem
     if not isinstance(result, dict):
         raise Malformed(Text("The body of the request is not a check.", "В теле запроса не чек."))
     return result
+
+
+def form_of(body: bytes) -> dict[str, Any]:
+    """The fields of a form. ValueError when it has too many."""
+    return php_form(body, _from_form)
 
 
 def _plain(value: Any, name: str, depth: int = 0) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hub_plugins.bitrix.cashbox import fields_in
 
 from hub.contracts import NoOrder, ReceiptView, Report
 from hub.fiscal import Form, Money, Order, Payment, Text
@@ -184,8 +185,10 @@ def test_a_check_that_the_poll_way_took_is_not_printed_by_this_one(site: Running
 
     made = site.do("create_check", case="fullprepayment")
     [event] = hub.inbox
-    own = wire.CheckId.of(event.data["fields"])
-    other = wire.plainly(own, event.data["fields"])
+    fields = fields_in(event)
+    assert fields is not None
+    own = wire.CheckId.of(fields)
+    other = wire.plainly(own, fields)
     assert other.key != own.key
     hub.orders[other.key] = Order(other.key, made["ID"], (), (Payment(Form.ELECTRONIC, Money(178100, "RUB")),))
     hub.context.receipts[other.key] = ReceiptView(other.key, "queued", "r", origin={"zn": "001", "print": "f00d"})
