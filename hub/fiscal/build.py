@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -47,6 +48,7 @@ ZONES = {Country.RU: "Europe/Moscow", Country.KZ: "Asia/Almaty"}
 
 #: Sums that a line may state.
 _SUMS = ("price", "discount", "amount", "markup", "discount_removed", "excise")
+_LINE_SUMS = attrgetter(*_SUMS)
 
 #: Problems that leave a whole receipt, so that the rules can say what else is wrong with it.
 _STANDS = frozenset({"contact_missing", "contact_wrong", "name_missing", "tax_system_missing", "marking_quantity",
@@ -205,6 +207,8 @@ class _Build:
     def currencies(self) -> None:
         """Raises at once when any sum is in another currency: nothing can be reckoned then."""
         order = self.order
+        if order.currency == self.currency and self.one_currency():
+            return
         sums: list[tuple[str, Money | None]] = [("discount", order.discount), ("markup", order.markup)]
         for index, line in enumerate(order.lines):
             sums += [(f"lines[{index}].{name}", getattr(line, name)) for name in _SUMS]
@@ -216,6 +220,16 @@ class _Build:
             self.wrong("foreign_currency", place, currency=currency, expected=self.currency)
         if named:
             raise Invalid(self.problems)
+
+    def one_currency(self) -> bool:
+        """Whether all sums are in the country's currency, as nearly always."""
+        order, own = self.order, self.currency
+        sums: list[Money | None] = [order.discount, order.markup]
+        for line in order.lines:
+            sums += _LINE_SUMS(line)
+        return all(one is None or one.currency == own for one in sums) \
+            and all(one.amount.currency == own for one in order.payments) \
+            and all(one.amount.currency == own for one in order.cashless)
 
     def quantities(self) -> None:
         """Raises at once for a quantity that is no number (NaN, infinite): nothing can be reckoned with it."""

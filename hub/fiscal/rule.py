@@ -22,6 +22,35 @@ Level = Literal["error", "warning"]
 Break = tuple[str, Mapping[str, Any]]
 
 
+#: What few receipts have, as bits; rules about it alone are not asked about the others.
+ALWAYS = 0
+MARKING, FRACTION, STATUS, INDUSTRY, PARTY, ORIGIN, DETAILS, PROPERTY, OPERATION, CASHLESS, BASE = (
+    1 << bit for bit in range(11))
+
+
+def parts_of(receipt: Receipt) -> int:
+    """The bits of what a receipt has beyond lines, payments and a contact."""
+    found = 0
+    for line in receipt.lines:
+        if line.marking:
+            found |= MARKING
+        if line.fraction is not None:
+            found |= FRACTION
+        if line.planned_status is not None:
+            found |= STATUS
+        if line.industry:
+            found |= INDUSTRY
+        if line.agent is not None or line.supplier is not None:
+            found |= PARTY
+        if line.country:
+            found |= ORIGIN
+    if receipt.agent is not None or receipt.supplier is not None:
+        found |= PARTY
+    return (found | INDUSTRY * bool(receipt.industry) | DETAILS * (receipt.customer.details is not None)
+            | PROPERTY * (receipt.user_property is not None) | OPERATION * (receipt.operational is not None)
+            | CASHLESS * bool(receipt.cashless) | BASE * (receipt.correction is not None))
+
+
 @dataclass(slots=True)
 class View:
     """A receipt as checks see it. ``day`` is the day of settlement (None: unknown), ``today`` that of the check."""
@@ -32,10 +61,13 @@ class View:
     total: Money = attribute(init=False)
     paid: Money = attribute(init=False)
     rates: list[vat_rates.VatRate | None] = attribute(init=False)
+    #: (path, currency) of every sum in another currency than the receipt's.
+    foreign: list[tuple[str, str]] = attribute(init=False)
 
     def __post_init__(self) -> None:
         receipt = self.receipt
-        mixed = bool(foreign(receipt))
+        self.foreign = foreign(receipt)
+        mixed = bool(self.foreign)
         zero = Money(0, receipt.currency)
         self.total = zero if mixed else receipt.total
         self.paid = zero if mixed else total((one.amount for one in receipt.payments), receipt.currency)
@@ -54,7 +86,8 @@ class Rule:
 
     ``field`` is what it is about, ``tags`` the tags that carry it, ``law`` where it comes from (a document, and the
     section of the reference). It holds for the formats, countries and kinds named; ``correction`` True is for
-    correction receipts only, False for all others, None for both. ``level``: see :data:`Level`.
+    correction receipts only, False for all others, None for both. ``level``: see :data:`Level`. ``about``: what a
+    receipt must have for it to be broken at all (:func:`parts_of`, any of them); most receipts have nothing of it.
     """
 
     id: str
@@ -67,6 +100,7 @@ class Rule:
     countries: tuple[Country, ...] = tuple(Country)
     kinds: tuple[Kind, ...] = tuple(Kind)
     correction: bool | None = None
+    about: int = ALWAYS
 
     @property
     def sentence(self) -> Text:
@@ -114,4 +148,6 @@ def foreign(receipt: Receipt) -> list[tuple[str, str]]:
     return found
 
 
-__all__ = ["Break", "Check", "Level", "LineCheck", "Rule", "View", "each_line", "foreign", "rate_of"]
+__all__ = ["ALWAYS", "BASE", "CASHLESS", "DETAILS", "FRACTION", "INDUSTRY", "MARKING", "OPERATION", "ORIGIN", "PARTY",
+           "PROPERTY", "STATUS", "Break", "Check", "Level", "LineCheck", "Rule", "View", "each_line", "foreign",
+           "parts_of", "rate_of"]

@@ -17,7 +17,7 @@ from hub.fiscal.codes import Country, Ffd, Kind
 from hub.fiscal.money import Money
 from hub.fiscal.problems import Problem
 from hub.fiscal.receipt import Receipt
-from hub.fiscal.rule import Level, Rule, View
+from hub.fiscal.rule import ALWAYS, Level, Rule, View, parts_of
 from hub.fiscal.rules_sums import DEAREST
 
 #: Where a moment in UTC becomes a day when nobody says which (the same as for building).
@@ -29,8 +29,9 @@ assert len(BY_ID) == len(RULES), "a rule stands in the table twice"
 
 
 @cache
-def _chosen(country: Country, ffd: Ffd, kind: Kind, correction: bool, level: Level) -> tuple[Rule, ...]:
-    return tuple(one for one in RULES if one.level == level and one.holds_for(country, ffd, kind, correction))
+def _chosen(country: Country, ffd: Ffd, kind: Kind, correction: bool, level: Level, parts: int) -> tuple[Rule, ...]:
+    return tuple(one for one in RULES if one.level == level and one.holds_for(country, ffd, kind, correction)
+                 and (one.about == ALWAYS or one.about & parts))
 
 
 def day_of(receipt: Receipt) -> date | None:
@@ -68,7 +69,8 @@ def _run(receipt: Receipt, day: date | None, today: date | None, level: Level) -
     settled = own if receipt.correction is not None else day or own or today
     view = View(receipt, settled, today or _day(receipt.settled_at, receipt.country))
     return [Problem(rule.id, field, values)
-            for rule in _chosen(receipt.country, receipt.ffd, receipt.kind, receipt.correction is not None, level)
+            for rule in _chosen(receipt.country, receipt.ffd, receipt.kind, receipt.correction is not None, level,
+                                parts_of(receipt))
             for field, values in rule.check(view)]
 
 

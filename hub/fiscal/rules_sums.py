@@ -12,7 +12,7 @@ from hub.fiscal import vat as vat_rates
 from hub.fiscal.codes import Country, Form, Method, TaxSystem
 from hub.fiscal.money import LARGEST, Money, total
 from hub.fiscal.receipt import ReceiptLine
-from hub.fiscal.rule import Break, Rule, View, each_line, foreign
+from hub.fiscal.rule import Break, Rule, View, each_line
 
 RU, KZ = Country.RU, Country.KZ
 
@@ -41,7 +41,7 @@ def _no_lines(view: View) -> Iterator[Break]:
 
 
 def _foreign(view: View) -> Iterator[Break]:
-    for path, currency in foreign(view.receipt):
+    for path, currency in view.foreign:
         yield path, {"currency": currency, "expected": view.receipt.currency}
 
 
@@ -144,7 +144,7 @@ def _differ(view: View) -> Iterator[Break]:
 
 
 def _over(view: View) -> Iterator[Break]:
-    if not foreign(view.receipt) and _cashless_over(view):
+    if not view.foreign and _cashless_over(view):
         cash = total((one.amount for one in view.receipt.payments if one.form is Form.CASH), view.receipt.currency)
         yield "payments", {"cashless": view.paid - cash, "total": view.total}
 

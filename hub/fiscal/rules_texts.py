@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hub.fiscal.codes import Country, Ffd, Tag
 from hub.fiscal.details import Agent, IndustryProperty
 from hub.fiscal.receipt import Receipt, ReceiptLine
-from hub.fiscal.rule import Break, Rule, View
+from hub.fiscal.rule import BASE, OPERATION, PARTY, PROPERTY, Break, Rule, View
 from hub.fiscal.rules_who import agents_of
 from hub.fiscal.tags import TAGS
 from hub.fiscal.tlv import fitted
@@ -166,7 +166,7 @@ RULES: tuple[Rule, ...] = (
                                                  1254, 1264, 1265, 1272, 2000})),
          _too_long, _FFD + "2; webkassa §4"),
     Rule("group_too_long", "lines[].agent", (1084, 1174, 1223, 1224, 1270), _group_too_long, _FFD + "2",
-         countries=(RU,)),
+         countries=(RU,), about=PROPERTY | BASE | OPERATION | PARTY),
     Rule("key_wrong", "key", (int(Tag.RECEIPT_PROPERTY),), _key, "webkassa §4"),
 )
 

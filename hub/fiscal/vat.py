@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 from hub.fiscal.codes import Country, Method
 from hub.fiscal.money import Money
@@ -98,6 +99,7 @@ def of_percent(percent: object, day: date, country: Country = Country.RU) -> Vat
     return None
 
 
+@lru_cache(maxsize=1024)
 def main_on(key: str, day: date) -> str:
     """The key of a rate on a day: Russia's main one (18, 20, 22 %, also calculated) is what it was on that day
     (fiscal-domain §11.4). The others, and what is no rate, stay: nothing took their place."""

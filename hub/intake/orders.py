@@ -88,6 +88,13 @@ class Prepared:
     terms_digest: str = ""
     #: Whether it is how things stand over there now (hub.contracts.Source.reads_back).
     newest: bool = False
+    #: The order as it is stored, if it is known already.
+    written: Mapping[str, Any] | None = None
+
+    @property
+    def order_data(self) -> Mapping[str, Any]:
+        """The order as it is stored."""
+        return strip_order(self.order) if self.written is None else self.written
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +158,16 @@ PAYER = "payer"
 def content_hash(order: Order) -> str:
     """What makes two orders under one key the same: kind, currency, lines, payments, discount, who paid. Not the
     buyer's spelling, not the template's tags, not times."""
-    data = codec.to_json(order, (*CONTENT, PAYER))
-    for line in data["lines"]:
-        # What a line leaves to the settings is hashed as what it was before there were any: a repeat stays a repeat.
-        line["tags"] = {}
-        line.setdefault("method", Method.FULL_PAYMENT.name)
-        line.setdefault("subject", Subject.COMMODITY.name)
+    return _hash_of(codec.to_json(order, (*CONTENT, PAYER)))
+
+
+#: What a line leaves to the settings is hashed as what it was before there were any: a repeat stays a repeat.
+_USUAL = {"method": Method.FULL_PAYMENT.name, "subject": Subject.COMMODITY.name}
+
+
+def _hash_of(data: Mapping[str, Any]) -> str:
     content = {name: data.get(name) for name in CONTENT}
+    content["lines"] = [{**_USUAL, **line, "tags": {}} for line in data["lines"]]
     return digest_of({**content, PAYER: data[PAYER]} if PAYER in data else content)
 
 
@@ -207,10 +217,11 @@ def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: dateti
     except templating.TemplateError as problem:
         problems = (Problem("template_broken", "template", {"reason": problem.text}),)
     kind = catalogue.sources.get(source.plugin)
-    return Prepared(order, receipt, problems, content_hash(order), rules.snapshot,
+    written = strip_order(order)
+    return Prepared(order, receipt, problems, _hash_of(written["data"]), rules.snapshot,
                     rules.approval and order.kind.is_return, rules.within,
                     rules.urgent if order.urgent is None else order.urgent, register_id, rules.digest,
-                    kind is not None and kind.reads_back)
+                    kind is not None and kind.reads_back, written)
 
 
 def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, actor: str, raw_id: int | None = None,
@@ -328,7 +339,7 @@ def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, no
         "total": receipt.total.amount if receipt else None, "internet": receipt.internet if receipt else False,
         "tax_system": receipt.tax_system.value if receipt and receipt.tax_system else 0,
         "settlement_place": receipt.settlement_place if receipt else "", **fits(receipt),
-        "document": strip_receipt(receipt) if receipt else None, "order_data": strip_order(order),
+        "document": strip_receipt(receipt) if receipt else None, "order_data": prepared.order_data,
         "problems": [one.to_json() for one in prepared.problems], "reason": None,
         "snapshot_id": _snapshot_id(connection, source, prepared, now) if receipt else None}
 
@@ -385,7 +396,7 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     new = connection.execute(dialect.insert(_conflict).values(
         organisation_id=source.organisation_id, receipt_id=receipt_id, content_hash=prepared.content_hash,
-        order_data=strip_order(prepared.order), raw_id=raw_id, inbox_id=inbox_id, decision="",
+        order_data=prepared.order_data, raw_id=raw_id, inbox_id=inbox_id, decision="",
         public_id=new_public_id("cfl"), created_at=utcnow(), row_version=1)
         .on_conflict_do_nothing(index_elements=["receipt_id", "content_hash"]).returning(_conflict.c.id)).first()
     if new is not None:

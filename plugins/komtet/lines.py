@@ -37,7 +37,8 @@ def position(one: Mapping[str, Any], version: int) -> OrderLine:
     method, subject = (("calculation_method", "calculation_subject") if version == 1
                        else (f"{second}method", f"{second}object"))
     excise = read.money(one, "excise") if "excise" in one else None
-    amount, product = _total(one, price, quantity), price.times(quantity)
+    product = price.times(quantity)
+    amount = _total(one, price, quantity, product)
     return OrderLine(
         name=name, price=price, quantity=quantity, amount=amount, vat=vat,
         discount=product - amount if amount < product else None, markup=amount - product if amount > product else None,
@@ -56,6 +57,9 @@ def _rate(value: Any) -> Any:
 
 
 def _quantity(one: Mapping[str, Any]) -> Decimal:
+    given = one.get("quantity")
+    if type(given) is int and 0 < given < 10 ** 6:
+        return Decimal(given)
     value = read.number(one, "quantity")
     near = value.quantize(Decimal("0.000001"))
     value = near if abs(near - value) <= read.DUST else value
@@ -64,19 +68,21 @@ def _quantity(one: Mapping[str, Any]) -> Decimal:
     return value.normalize() if value != value.to_integral_value() else Decimal(int(value))
 
 
-def _total(one: Mapping[str, Any], price: Money, quantity: Decimal) -> Money:
+def _total(one: Mapping[str, Any], price: Money, quantity: Decimal, product: Money) -> Money:
     """The position's sum. Below price x quantity it is a discount: the protocol has no field for one. A client that
     multiplies without rounding means the rounded product."""
-    value, product = read.number(one, "total"), price.decimal * quantity
+    if read.plainly(one.get("total")) == product:
+        return product
+    value, exact = read.number(one, "total"), price.decimal * quantity
     near = read.rounded(value)
-    if near is None and abs(value - product) <= read.DUST:
-        near = price.times(quantity).decimal
+    if near is None and abs(value - exact) <= read.DUST:
+        near = product.decimal
     if near is None:
         raise Fault(read.FRACTION.with_(value=value), "VLD13", "total")
     if near < 0:
         raise Fault(NEGATIVE.with_(value=near), "VLD13", "total")
-    if near > product + ROUNDING:
-        raise Fault(TOO_MUCH.with_(total=near, product=product), "VLD13", "total")
+    if near > exact + ROUNDING:
+        raise Fault(TOO_MUCH.with_(total=near, product=exact), "VLD13", "total")
     return Money.of(near)
 
 
