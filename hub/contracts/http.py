@@ -176,7 +176,7 @@ def php_form(body: bytes, decode: Callable[[bytes, str], str] | None = None) -> 
         if not piece:
             continue
         name, _, value = piece.partition(b"=")
-        above, last = _php_keys(name)
+        above, last = _php_keys(name) if len(name) <= LONGEST_KEPT else _keys_of(name)
         if above is not known:
             spot, known = tree, above
             for key in above:
@@ -219,12 +219,21 @@ def _bytes_of(escapes: re.Match[bytes]) -> bytes:
     return bytes.fromhex(escapes[0].replace(b"%", b"").decode("ascii"))
 
 
+#: Names longer than this are nobody's usual ones, and are not kept in memory.
+LONGEST_KEPT = 300
+
+
+def _keys_of(raw: bytes) -> tuple[tuple[str, ...], str]:
+    *above, last = _split_keys(_unescaped(raw).replace(b"\0", b"").decode("latin-1"))
+    return tuple(above), last
+
+
 @lru_cache(maxsize=4096)
 def _php_keys(raw: bytes) -> tuple[tuple[str, ...], str]:
     """(keys above, last key) in a field's name; a shop's requests repeat the same names. The same keys above are the
     same object."""
-    *above, last = _split_keys(_unescaped(raw).replace(b"\0", b"").decode("latin-1"))
-    return _same(tuple(above)), last
+    above, last = _keys_of(raw)
+    return _same(above), last
 
 
 @lru_cache(maxsize=1024)

@@ -206,7 +206,8 @@ def _requests(organisation_id: int, own: timedelta | None, now: datetime, connec
     # Some events carry the whole order. What an invalid receipt needs to be read again stays with it.
     connection.execute(
         update(_inbox).where(_inbox.c.organisation_id == organisation_id, _inbox.c.created_at <= now - keep,
-                             _inbox.c.done_at.is_not(None), _inbox.c.subject != "", _inbox.c.id.not_in(
+                             or_(_inbox.c.done_at.is_not(None), _inbox.c.state == "given_up"),
+                             _inbox.c.subject != "", _inbox.c.id.not_in(
                                  select(RECEIPT.c.inbox_id).where(RECEIPT.c.state == "invalid",
                                                                   RECEIPT.c.inbox_id.is_not(None))))
         .values(data={}, subject="", reason=None))

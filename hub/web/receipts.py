@@ -40,8 +40,8 @@ from hub.web.words import CAUSES, CHIPS, PERIODS, TURNS
 
 page = Blueprint("receipts", __name__, url_prefix="/receipts")
 
-#: Names whose values are secrets in whatever another system sends.
-_SECRET = re.compile(r"(?i)([\w.\-\[\]]*(?:token|secret|passw\w*|api_?key|signature|authorization|sign)"
+#: Names whose values are secrets in whatever another system sends; a calculated sign is tag 1054 and none.
+_SECRET = re.compile(r"(?i)([\w.\-\[\]]*(?:token|secret|passw\w*|api_?key|signature|authorization|(?<!calculated_)sign)"
                      r"[\"'\]]*\s*[=:]\s*[\"']?)([^\"'&,\s}]{4,})")
 
 

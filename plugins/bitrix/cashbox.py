@@ -184,10 +184,12 @@ class Cashbox:
         if fields is None:
             return NoOrder(Text("This is not a print request.", "Это не запрос печати."))
         try:
-            order = order_of(fields, self.config, self.context.currency)
+            # The check that the site was told of: whatever else its fields may be taken for, that UUID has an end.
+            check = wire.CheckId.of_key(event.subject) or wire.CheckId.of(fields)
+            order = order_of(fields, self.config, self.context.currency, check)
         except Malformed as problem:
             return NoOrder(problem.reason)
-        polled = self._polled(wire.CheckId.of(fields), fields)
+        polled = self._polled(check, fields)
         if polled is not None and polled.state not in ENDED:
             return NoOrder(POLLED)
         key = order.key if polled is None else polled.key
@@ -264,7 +266,10 @@ def fields_in(event: Event) -> dict[str, Any] | None:
     """The fields of a print request that was kept: as they were read, or the form itself."""
     form = event.data.get("form")
     if isinstance(form, str):
-        return wire.form_of(form.encode("latin-1", "replace"))
+        try:
+            return wire.form_of(form.encode("latin-1", "replace"))
+        except ValueError:
+            return None
     fields = event.data.get("fields")
     return fields if isinstance(fields, dict) else None
 

@@ -12,13 +12,18 @@ import re
 from collections.abc import Callable, Container
 from functools import lru_cache
 from typing import Any, NamedTuple
-from urllib.parse import unquote_plus, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from hub_plugins.bitrix.orders import METHODS, OPERATIONS, SUBJECTS, TYPES
 from hub_plugins.bitrix.registration import KEY, SECTION
-from hub_plugins.bitrix.wire import BINARY, CheckId
+from hub_plugins.bitrix.wire import BINARY, CheckId, form_of
+
+from hub.contracts.http import MOST_FIELDS
 
 _SUM = re.compile(rb"([0-9]{1,9})(?:\.([0-9]{1,2}))?")
+#: A name with a letter or a digit in it that is no blank or invisible sign, as nearly all: plain, in UTF-8 (Cyrillic
+#: begins with D0 or D1) or in cp1251 (two letters of it are two bytes above C0).
+_NAME = re.compile(rb"(?:\+|%[0-9A-Fa-f]{2})*?(?:[0-9A-Za-z]|%[Dd][01]%|%[C-Fc-f][0-9A-Fa-f]%[C-Fc-f])")
 _COUNT, _NUMBER = re.compile(rb"[1-9][0-9]{0,6}"), re.compile(rb"[1-9][0-9]{0,17}")
 #: ``items[0][sum]``; what is deeper (properties, suppliers) changes nothing that is looked at here.
 _ROW = re.compile(r"(items|payments)\[([0-9]{1,4})\]\[([a-z_]+)\](.*)", re.DOTALL)
@@ -28,7 +33,9 @@ _PARAMS = "cashbox_params"
 _OWN_KEY = f"{_PARAMS}[{SECTION}][{KEY}]"
 _KEYS = ("key", "params")
 #: What each row must have, and is reckoned with.
-_NOTED = ("items.name", "items.sum", "payments.type", "payments.sum")
+_NOTED = ("items.name", "items.sum", "items.quantity", "payments.type", "payments.sum")
+#: Whatever is larger, in bytes, in fields or in a field's name, is read with care and not at a glance.
+LARGEST, LONGEST_NAME = 256 * 1024, 200
 
 
 def _words(*known: str) -> frozenset[bytes]:
@@ -46,7 +53,7 @@ def _nothing(_: bytes) -> bool:
 #: Which values of a row's field are plain. "commodity_marking" may lack its code, which is worth a closer look, as is a
 #: code in a form of the site's own.
 _TESTS: dict[str, Callable[[bytes], object]] = {
-    "items.name": re.compile(rb"\+*[^+].*", re.DOTALL).fullmatch,
+    "items.name": _NAME.match,
     "items.sum": _SUM.fullmatch, "items.price": _SUM.fullmatch, "payments.sum": _SUM.fullmatch,
     "items.quantity": _COUNT.fullmatch, f"items.{BINARY}": _nothing,
     "items.payment_method": _words(*METHODS).__contains__,
@@ -70,14 +77,15 @@ Field = tuple[str, str, Callable[[bytes], object]] | None
 @lru_cache(maxsize=4096)
 def _field(raw: bytes) -> Field:
     """A site's requests repeat the same names."""
-    name = unquote_to_bytes(raw).decode("latin-1")
+    name = unquote_to_bytes(raw).decode("latin-1").replace("\0", "")
     if name.startswith(_PARAMS):
         return _KEYS[name != _OWN_KEY], "", _anything
     if found := _ROW.fullmatch(name):
         table, index, field, deeper = found.groups()
         place, row = f"{table}.{field}", table + index
-        if deeper:
-            return "", row, _anything
+        if deeper:  # one that is looked at must be no table itself
+            watched = place in _TESTS or field in ("vat", "currency")
+            return "", row, _nothing if watched else _anything
         if place in _NOTED:
             return place, row, _TESTS[place]
         if field in ("vat", "currency"):
@@ -85,16 +93,22 @@ def _field(raw: bytes) -> Field:
         return "", row, _TESTS.get(place, _anything)
     if name.startswith(("items", "payments")):
         return "", "", _nothing
-    return (name, "", _anything) if name in _ALONE else None
+    if name.partition("[")[0] in _ALONE:
+        return name, "", _anything if name in _ALONE else _nothing
+    return None
 
 
 def glance(body: bytes, rates: Container[str], currency: str) -> Seen | None:
     """The request if it is a plain one of these rates (their numbers on the site) and currency, else None."""
+    if len(body) > LARGEST or body.count(b"&") >= MOST_FIELDS:
+        return None
     said: dict[str, bytes] = {}
     noted: dict[str, dict[str, bytes]] = {name: {} for name in _NOTED}
     rows: set[str] = set()
     for pair in body.split(b"&"):
         raw, _, value = pair.partition(b"=")
+        if len(raw) > LONGEST_NAME:
+            return None
         field = _field(raw)
         if field is None:
             continue
@@ -133,7 +147,7 @@ def _whole(said: dict[str, bytes], noted: dict[str, dict[str, bytes]], rows: set
     due, paid = (sum(_minor(value) or 0 for value in noted[name].values()) for name in ("items.sum", "payments.sum"))
     return (kind is not None and _NUMBER.fullmatch(said.get("unique_id", b"")) is not None
             and (not operation or OPERATIONS.get(operation.decode("latin-1")) is kind[0])
-            and noted["items.name"].keys() == noted["items.sum"].keys()
+            and noted["items.name"].keys() == noted["items.sum"].keys() == noted["items.quantity"].keys()
             and noted["payments.type"].keys() == noted["payments.sum"].keys()
             and rows == noted["items.name"].keys() | noted["payments.type"].keys()
             and 0 < due == paid == _minor(said.get("total_sum", b"")))
@@ -143,5 +157,5 @@ def _seen(body: bytes, said: dict[str, bytes]) -> Seen | None:
     if "key" in said or "params" in said:  # holds our key, which is nobody's business after this
         body = b"&".join(one for one in body.split(b"&") if (_field(one.partition(b"=")[0]) or "x")[0] not in _KEYS)
     fields: dict[str, Any] = {name: said[name].decode("latin-1") for name in ("unique_id", "type", "total_sum")}
-    key = unquote_plus(said.get("key", b"").decode("latin-1"))
+    key = str(form_of(b"key=" + said.get("key", b""))["key"])
     return Seen(CheckId.of(fields), key, body.decode("ascii")) if body.isascii() else None

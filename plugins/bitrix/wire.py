@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,7 @@ BINARY = "nomenclature_code"
 DEEPEST = 12
 #: Characters of an ERROR text; the site keeps it in a text column and mails it.
 LONGEST_ERROR = 500
+KOPECK = Decimal("0.01")
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _UUID = re.compile(r"hub-([0-9]{1,18})-([0-9a-f]{16})")
@@ -149,7 +151,8 @@ class CheckId:
                                  "В запросе нет номера чека (unique_id), поэтому напечатать его нельзя."), "unique_id")
         total = str(fields.get("total_sum", "")).strip()
         try:
-            total = format(decimal(total[:40]).normalize(), "f")
+            # In whole kopecks: 1780.9999999999998 is 1781 to whoever prints it, and must be the same check.
+            total = format(decimal(total[:40]).quantize(KOPECK, ROUND_HALF_UP).normalize(), "f")
         except NotANumber:
             pass
         content = json.dumps([str(fields.get("type", "")).strip().lower(), total])

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hub_plugins.bitrix import wire
 from hub_plugins.bitrix.cashbox import fields_in
-from hub_plugins.bitrix.glance import glance
+from hub_plugins.bitrix.glance import LARGEST, glance
 from hub_plugins.bitrix.orders import order_of
 from hub_plugins.bitrix.settings import table_of
 from hub_plugins.bitrix.simulated_checks import CASES, body, content, encoded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.contracts import Event, load
-from hub.fiscal import Invalid
+from hub.contracts import Event, Malformed, load
+from hub.contracts.http import MOST_FIELDS
+from hub.fiscal import Invalid, Order
 from tests.plugins.bitrix.helpers import VAT, BitrixSource, posted, said, source
 
 REGISTER = {"NUMBER_KKM": "KKM-1", "EMAIL": "kassa@shop.example", "SETTINGS": {"AUTH": {"KEY": "a secret+"}}}
@@ -49,7 +51,10 @@ WRONG: list[tuple[str, str | None]] = [
     ("items[0][payment_method]", "gift"), ("items[0][payment_object]", "commodity_marking"),
     ("items[0][nomenclature_code]", "DM"), ("payments[0][type]", "gold"), ("payments[0][type]", None),
     ("payments[0][sum]", "1"), ("payments[1][sum]", "0"), ("items", "none"), ("items[0]", "shirt"), ("payments", ""),
-    ("items[]", "1")]
+    ("items[]", "1"), ("type[x]", "1"), ("total_sum[x]", "1"), ("unique_id[x]", "1"),
+    ("operation[]", "income"), ("items[0][vat][a]", "2"), ("items[0][sum]x", "1"),
+    ("items[0][quantity]", None), ("items[0][name]", "%20"), ("items[0][name]", "%C2%A0+"),
+    ("items[0][name]", "%00%E2%80%8B"), ("x" * 300, "1")]
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
@@ -62,6 +67,46 @@ def test_anything_else_is_looked_at_whole(name: str, value: str | None) -> None:
     else:
         pairs[raw] = value
     assert glance("&".join(f"{one}={kept}" for one, kept in pairs.items()).encode(), RATES, "RUB") is None
+
+
+@pytest.mark.parametrize("name", ["A", "7", "%D0%AF", "%E2%84%961", "%CA%F0%F3%E6%EA%E0", "+%C2%AB%D0%AF"])
+def test_names_of_letters_are_plain_in_either_encoding(name: str) -> None:
+    pairs = dict(pair.split("=") for pair in form("sell-card-delivery").decode().split("&"))
+    pairs["items%5B0%5D%5Bname%5D"] = name
+    assert glance("&".join(f"{one}={kept}" for one, kept in pairs.items()).encode(), RATES, "RUB") is not None
+
+
+def test_what_is_too_much_for_a_glance_is_refused_at_once() -> None:
+    """Twenty thousand fields are no check, and no UUID is promised for one."""
+    made = source()
+    many = form("sell-card-delivery") + b"&a=1" * MOST_FIELDS
+    assert glance(many, RATES, "RUB") is None
+    assert glance(form("sell-card-delivery") + b"&a=" + b"1" * LARGEST, RATES, "RUB") is None
+    with pytest.raises(Malformed):
+        made.receive(posted("/print", many))
+
+
+def test_a_key_in_cp1251_is_read_at_a_glance_too() -> None:
+    register = {**REGISTER, "SETTINGS": {"AUTH": {"KEY": "ключ кассы"}}}
+    for encoding in ("utf-8", "cp1251"):
+        sent = encoded(body(content(CASES["sell-card-delivery"]), 41, 1, "shop.example", register), encoding)
+        seen = glance(sent, RATES, "RUB")
+        assert seen is not None and seen.key == "ключ кассы"
+        assert "UUID" in said(source(config_key="ключ кассы").receive(posted("/print", sent)).answer)
+
+
+def test_the_receipt_has_the_number_that_the_site_was_told() -> None:
+    """Even if what is kept says another one: the UUID that was answered must have an end."""
+    made = source()
+    [event] = made.receive(posted("/print", form("sell-card-delivery"))).events
+    order = made.fetch(replace(event, data={"form": str(event.data["form"]) + "&total_sum=1780.999999999999"}))
+    assert isinstance(order, Order) and order.key == event.subject
+
+
+def test_dust_of_floats_makes_no_other_check() -> None:
+    said_ = {"unique_id": "64", "type": "sell"}
+    assert wire.CheckId.of({**said_, "total_sum": "1781"}) == wire.CheckId.of(
+        {**said_, "total_sum": "1780.9999999999998"}) != wire.CheckId.of({**said_, "total_sum": "1780.99"})
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}", b"&&=", b"type=sell", b"\xff=\xff", "items[0][name]=Я".encode()])
@@ -79,7 +124,7 @@ def test_what_is_plain_can_be_read(case: str, changes: list[tuple[int, str]], ch
     check; and no glance lets a sum through that is not the sum of its lines."""
     pairs = form(case).decode().split("&")
     for at, value in changes:
-        name = pairs[at % len(pairs)].partition("=")[0]
+        name = pairs[at % len(pairs)].partition("=")[0] + ("", "", "[x]", "%00", "%5B0%5D", "x")[(chance + at) % 6]
         at %= len(pairs)
         pairs[at:at + chance % 2] = [f"{name}={value}"]
     if chance % 3 == 0:
