@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 class Event:
     """Something happened over there. ``subject`` names the thing (``deal:54``): events of one subject that wait
     together are fetched once, with the data of the latest. ``data`` is JSON, handed back to ``fetch``.
-    ``again`` True asks to try anew a receipt that a register refused (somebody pressed "print again")."""
+    ``again`` True asks to try anew a receipt that a register refused (somebody pressed "print again"). ``tried`` is
+    set by the hub: ``fetch`` was called for it before and failed, so what was read then may be out of date."""
 
     subject: str
     kind: str
     data: Mapping[str, Any] = field(default_factory=dict)
     again: bool = False
+    tried: bool = False
 
 
 @dataclass(frozen=True, slots=True)

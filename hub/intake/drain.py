@@ -63,7 +63,8 @@ class Claimed:
     @property
     def newest(self) -> Event:
         row = self.row
-        return Event(row["subject"], row["kind"], row["data"], any(one["again"] for one in self.rows))
+        return Event(row["subject"], row["kind"], row["data"], any(one["again"] for one in self.rows),
+                     any(one["tries"] for one in self.rows))
 
 
 class Drains:

@@ -118,9 +118,10 @@ def steps(rules: Rules, address: str) -> tuple[Step, ...]:
         (rules.record_field, Text("numbers of the fiscal document", "ФД, ФН, ФП"))) if name]
     return (
         Step(Text("In AlfaCRM create a user of its own for the hub, give it all branches and the rights to see "
-                  "customers and to see and change payments, and copy its e-mail and API key (v2) into this form.",
+                  "customers and subscriptions and to see and change payments, and copy its e-mail and API key (v2) into "
+                  "this form.",
                   "В АльфаCRM заведите для хаба отдельного пользователя, дайте ему все филиалы и права видеть "
-                  "клиентов, видеть и изменять платежи; его почту и ключ API (v2) впишите в эту форму.")),
+                  "клиентов и абонементы, видеть и изменять платежи; его почту и ключ API (v2) впишите в эту форму.")),
         Step(Text("In «Настройки CRM» → «Интеграции» find webhooks and create one with this address, entity Pay, "
                   "event create. Two more with the same address: events update and delete.",
                   "В «Настройки CRM» → «Интеграции» найдите вебхуки и создайте вебхук с этим адресом: сущность "

@@ -28,6 +28,8 @@ from hub.contracts import Event, NeedsAttention, Polled, Text
 
 #: Days before today that a poll looks at (§3.4), and days that it catches up on after having been away, at most.
 WINDOW_DAYS, MOST_DAYS = 3, 31
+#: How far ahead a payment may be dated that a poll takes up before its day.
+AHEAD = timedelta(days=366)
 #: Payments that a cursor remembers at most, the newest by id.
 MOST_SEEN = 20_000
 #: Pages that one call reads before it hands over what it found, and pages of one list before it is called endless.
@@ -201,6 +203,7 @@ class Poller:
         name = walk.lists[walk.at]
         branch, kind = (int(one) for one in name.split("/"))
         self.reader.client.after_others(POLL_BEHIND)
+        at = self.reader.context.now().timestamp()
         rows, total = self.reader.page_of_payments(branch, kind, walk.start, walk.until, walk.page)
         if walk.page == 0:
             walk.total = total
@@ -210,7 +213,7 @@ class Poller:
         walk.ids.update(pay.id for pay in new)
         # Of a page full of unknown ones nobody is asked one by one whether a webhook brought it: a repeat is harmless.
         ask = sum(pay.id not in known for pay in news) <= MOST_ASKED
-        events += [_event(pay) for pay in sorted(news, key=lambda one: one.id)
+        events += [_event(pay, at) for pay in sorted(news, key=lambda one: one.id)
                    if self._is_news(pay, known.get(pay.id), walk, ask)]
         known.update({pay.id: (pay.fingerprint, pay.day) for pay in news})
         walk.page += 1
@@ -229,14 +232,16 @@ class Poller:
         name = walk.lists[walk.at].removesuffix(f"/{UNDATED}")
         branch, kind = (int(one) for one in name.split("/"))
         self.reader.client.after_others(POLL_BEHIND)
+        at = self.reader.context.now().timestamp()
         rows, _ = self.reader.page_of_payments(branch, kind, None, None, walk.page)
         newest, known = cursor.newest.get(name), cursor.seen[name]
         numbers = {pay.id for pay in rows}
         if newest is not None:
             first = max(self.since, walk.until - timedelta(days=MOST_DAYS))
-            events += [_event(pay) for pay in sorted(rows, key=lambda one: one.id)
+            events += [_event(pay, at) for pay in sorted(rows, key=lambda one: one.id)
                        if pay.id > newest and pay.id not in known and pay.id not in walk.ids
-                       and pay.day is not None and first <= pay.day < walk.start]
+                       and pay.day is not None
+                       and (first <= pay.day < walk.start or walk.until < pay.day <= walk.until + AHEAD)]
         on = newest is not None and numbers and min(numbers) > newest and not numbers <= walk.ids
         walk.ids |= numbers
         walk.page += 1
@@ -275,9 +280,10 @@ def _moment(words: str) -> datetime | None:
         return None
 
 
-def _event(pay: Pay) -> Event:
+def _event(pay: Pay, at: float) -> Event:
+    """``at``: when the page was asked for that it stood on."""
     return Event(f"pay:{pay.id}", "poll", {"id": pay.id, "event": "poll", "branch": pay.branch, "user": None,
-                                           "type": pay.type, "mark": pay.fingerprint})
+                                           "type": pay.type, "mark": pay.fingerprint, "at": at})
 
 
 def _said(words: Any) -> tuple[str, date | None]:

@@ -90,7 +90,14 @@ class Reader:
             return Pay.read(known[0], self.rules, known[1])
         shy = tuple(dict.fromkeys(one for one in (kind, *(_SHY_TYPES if thorough else ())) if one))
         tries: list[dict[str, Any]] = [{}] + [{"pay_type_id": one} for one in shy]
+        asked_at = self._now()
         found = self._anywhere("pay", number, branch, tries)
+        # What was read before is out of date now, for whichever event of this payment comes next.
+        shelf = self._shelf("pay")
+        if found is None:
+            shelf.drop(number)
+        else:
+            shelf.put(found[1], [found[0]], asked_at)
         return Pay.read(found[0], self.rules, found[1]) if found else None
 
     def _known_payment(self, number: int, branch: int | None, kind: int | None,

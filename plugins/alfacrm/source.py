@@ -128,7 +128,7 @@ class AlfaCrmSource(Source):
         if self.rules.branches and branch not in self.rules.branches:
             branch = None
         pay = self.reader.payment(number, branch, values.whole(data.get("type")), thorough=not deleted,
-                                  since=self._good_since(data))
+                                  since=None if event.tried else self._good_since(data))
         if pay is not None and data.get("mark") not in (None, pay.fingerprint):
             pay = self.reader.payment(number, pay.branch, pay.type)  # changed since the poll saw it
         if pay is None:
@@ -149,10 +149,13 @@ class AlfaCrmSource(Source):
 
     def _good_since(self, data: Mapping[str, Any]) -> float | None:
         """From when on a row that was read already serves this event; None: it is read anew."""
-        if data.get("event") == "poll" and data.get("mark"):
-            return self.context.now().timestamp() - POLLED_SECONDS
         at = data.get("at")
-        return float(at) + AFTER_EVENT if isinstance(at, (int, float)) else None
+        if not isinstance(at, (int, float)):
+            return None
+        if data.get("event") == "poll" and data.get("mark"):
+            # The page that it was seen on, or a later one: another process may have read an older one.
+            return max(float(at), self.context.now().timestamp() - POLLED_SECONDS)
+        return float(at) + AFTER_EVENT
 
     def _order(self, pay: orders.Pay, event: Event) -> Order | NoOrder | Withdrawn:
         number = pay.id
@@ -179,6 +182,14 @@ class AlfaCrmSource(Source):
         adder = values.whole(event.data.get("user")) if event.data.get("event") == "create" else None
         around = self.reader.around(pay, adder, self._has_receipt if said.kind.is_return else None)
         return orders.order(pay, around, self.rules, said.kind, self.context.currency, button)
+
+    def _listed(self, pay: orders.Pay, button: str) -> verdict.Judged:
+        """The rule's word for a list: as :meth:`fetch` would have it, whose student's legal entity is looked up."""
+        said = self._judged(pay, button)
+        if not self.rules.companies or said.verdict == "skip":
+            return said
+        card = self.reader.card(pay) or {}
+        return self._judged(pay, button, values.whole(card.get("company_id")) or 0)
 
     def _judged(self, pay: orders.Pay, button: str, company: int | None = None) -> verdict.Judged:
         """The rule's word. What was begun stays ours whatever its day; a receipt's day is asked for once."""
@@ -310,7 +321,7 @@ class AlfaCrmSource(Source):
 
     def payments(self, since: datetime, until: datetime) -> Iterable[SourcePayment]:
         """The payments of the days from ``since`` on, all branches and types, as the pages come."""
-        return listing.payments(self.reader, self._judged, since, until)
+        return listing.payments(self.reader, self._listed, since, until)
 
     def rule(self) -> tuple[Text, ...]:
         return rule_words.in_words(self.reader, self._since(), self._before())

@@ -17,8 +17,9 @@ from hub_plugins.alfacrm.rules import CORRECTION_TYPE, Rules
 from hub.contracts import Text
 from hub.fiscal import Kind
 
-#: Reasons that a person's word does not outweigh: another receipt exists, or there is nothing to print.
-_FIRM = frozenset({"fiscal", "type", "zero", "negative"})
+#: Reasons that a person's word does not outweigh: another receipt exists, there is nothing to print, or it is another
+#: legal entity's, whose own connection prints it.
+_FIRM = frozenset({"fiscal", "type", "zero", "negative", "company", "branch"})
 
 
 NOTHING = Text("Makes a receipt.", "Становится чеком.")
