@@ -118,8 +118,8 @@ def steps(rules: Rules, address: str) -> tuple[Step, ...]:
         (rules.record_field, Text("numbers of the fiscal document", "ФД, ФН, ФП"))) if name]
     return (
         Step(Text("In AlfaCRM create a user of its own for the hub, give it all branches and the rights to see "
-                  "customers and subscriptions and to see and change payments, and copy its e-mail and API key (v2) into "
-                  "this form.",
+                  "customers and subscriptions and to see and change payments, and copy its e-mail and API key "
+                  "(v2) into this form.",
                   "В АльфаCRM заведите для хаба отдельного пользователя, дайте ему все филиалы и права видеть "
                   "клиентов и абонементы, видеть и изменять платежи; его почту и ключ API (v2) впишите в эту форму.")),
         Step(Text("In «Настройки CRM» → «Интеграции» find webhooks and create one with this address, entity Pay, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import socket
 import threading
 import time
@@ -308,6 +309,27 @@ def test_a_peer_that_does_not_take_bytes_times_out(kind):
             line.write(b"x" * 1_000_000, 0.2)
     line.close()
     device.close()
+
+
+def test_a_process_with_very_many_files_still_talks():
+    """``select`` knows the first 1,024 alone."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(2048, hard)), hard))
+    others = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        device = Pty()
+        line = transports.transport(device.path)
+        line.open()
+        line.write(b"hello", 1.0)
+        assert device.got(5) == b"hello"
+        device.send(b"there")
+        assert line.read(5, 2.0) == b"there"
+        line.close()
+        device.close()
+    finally:
+        for one in others:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 # -- opening

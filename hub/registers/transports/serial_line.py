@@ -7,6 +7,7 @@ import errno
 import os
 import select
 import sys
+import time
 from typing import Any
 
 from hub.registers.transports.address import Address
@@ -95,6 +96,8 @@ class SerialTransport(Line):
         import serial
 
         port = self._line()
+        if self._waits is not None:
+            return self._send(port.fd, memoryview(data), timeout)
         try:
             if self.parts.kind == "serial" and port.write_timeout != timeout:
                 port.write_timeout = timeout
@@ -102,6 +105,20 @@ class SerialTransport(Line):
         except serial.SerialTimeoutException as problem:
             raise self._silent(timeout, b"") from problem
         except (serial.SerialException, OSError) as problem:
+            raise self._lost(problem) from problem
+
+    def _send(self, file: int, left: memoryview, timeout: float) -> None:
+        """As pyserial does, but for any number of open files."""
+        deadline = time.monotonic() + timeout
+        ready = select.poll()
+        ready.register(file, select.POLLOUT)
+        try:
+            while left:
+                with contextlib.suppress(BlockingIOError):
+                    left = left[os.write(file, left):]
+                if left and not ready.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                    raise self._silent(timeout, b"")
+        except OSError as problem:
             raise self._lost(problem) from problem
 
     def _receive(self, limit: int, timeout: float) -> bytes:

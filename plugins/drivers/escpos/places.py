@@ -207,8 +207,7 @@ class FilePlace:
         if not self._device:
             os.lseek(self._file, 0, os.SEEK_END)
         while left:
-            _, ready, _ = select.select([], [self._file], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
+            if not self._ready(select.POLLOUT, deadline - time.monotonic()):
                 raise TryLater(Text("The printer at {path} takes no bytes. Is it switched on and has it paper?",
                                     "Принтер {path} не принимает данные. Включён ли он и есть ли бумага?",
                                     params={"path": self._path}))
@@ -224,11 +223,16 @@ class FilePlace:
             return None
         try:
             os.write(self._file, question)
-            ready, _, _ = select.select([self._file], [], [], seconds)
-            got = os.read(self._file, 16) if ready else b""
+            got = os.read(self._file, 16) if self._ready(select.POLLIN, seconds) else b""
         except OSError:
             return None
         return got[-1] if got else None
+
+    def _ready(self, what: int, seconds: float) -> bool:
+        """Waits for a file of any number, unlike ``select``."""
+        waiting = select.poll()
+        waiting.register(self._file, what)
+        return bool(waiting.poll(max(0.0, seconds) * 1000))
 
     def close(self) -> None:
         try:

@@ -71,7 +71,8 @@ class Brief(Link):
         if self._hear() != NAK:
             raise self._gone()
 
-    def _exchange(self, command: bytes, timeout: float, once: bool, progress: Callable[[], None]) -> bytes:
+    def _exchange(self, command: bytes, timeout: float, once: bool, harmless: bool,
+                  progress: Callable[[], None]) -> bytes:
         self._write(frames.pack(command))
         if self._hear() != ACK:
             raise self._gone()

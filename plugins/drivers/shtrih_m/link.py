@@ -1,8 +1,9 @@
 """The host's side of both protocols: one command, one answer, and an honest word about what is unknown.
 
-A link never executes a command twice by itself unless that does no harm. Whoever sends one whose repetition would
-(``once``) gets :class:`Lost` as soon as the line leaves it open whether the register took it; what became of it only
-the fiscal storage can tell then. Reference: "Device state machine", "Host algorithm", "TCP and other framings".
+A link never executes a command twice by itself unless that does no harm (``harmless``: one that only reads). Another is
+said again only when the register has refused its frame, and one whose fate the fiscal storage alone can tell
+(``once``) not even then: whoever sent it gets :class:`Lost` as soon as the line leaves it open whether the register
+took it. Reference: "Device state machine", "Host algorithm", "TCP and other framings".
 """
 
 from __future__ import annotations
@@ -79,11 +80,12 @@ class Link(ABC):
         it does not come to rest within ``limit`` seconds."""
 
     @abstractmethod
-    def _exchange(self, command: bytes, timeout: float, once: bool, progress: Callable[[], None]) -> bytes:
+    def _exchange(self, command: bytes, timeout: float, once: bool, harmless: bool,
+                  progress: Callable[[], None]) -> bytes:
         """Sends and hears; everything about which the caller must be told is raised."""
 
-    def exchange(self, command: bytes, timeout: float, *, once: bool = False, before: Callable[[], None] = nothing,
-                 progress: Callable[[], None] = nothing) -> bytes:
+    def exchange(self, command: bytes, timeout: float, *, once: bool = False, harmless: bool = True,
+                 before: Callable[[], None] = nothing, progress: Callable[[], None] = nothing) -> bytes:
         """Sends one command and gives its answer, error codes and all. Lost when none comes; ValueError, before
         anything is sent, when the command is too long. ``before`` is called when the line is at rest and the next
         byte would be the command's: what it raises keeps it from being sent."""
@@ -96,7 +98,7 @@ class Link(ABC):
             raise Lost(problem.reason, problem.code, False) from problem
         before()
         try:
-            return self._exchange(command, timeout, once, progress)
+            return self._exchange(command, timeout, once, harmless and not once, progress)
         except TransportError as problem:
             self.dirty = True
             raise Lost(problem.reason, problem.code, True) from problem
@@ -199,12 +201,15 @@ class Link1(Link):
                 return
         self.sync(self.rest, progress)
 
-    def _exchange(self, command: bytes, timeout: float, once: bool, progress: Callable[[], None]) -> bytes:
+    def _exchange(self, command: bytes, timeout: float, once: bool, harmless: bool,
+                  progress: Callable[[], None]) -> bytes:
         whole = frames.pack(command)
         self._write(whole)
         deadline = self.clock() + timeout
         #: What a NAK would answer: the frame, or an ENQ. Whether an answer is on its way. Whether its time is over.
         asked = accepted = late = False
+        #: Whether the register answered the frame itself with NAK: only then did it surely not take it.
+        refused = False
         repeats = 0
         while True:
             left = deadline - self.clock()
@@ -224,13 +229,14 @@ class Link1(Link):
                 accepted, asked = True, False
             elif heard == NAK and not accepted:
                 if not asked:  # "that was no frame"; but a broken ACK may look like it: ask before saying it again
-                    asked = self._ask()
+                    refused, asked = True, self._ask()
                     continue
                 repeats += 1
-                if once or repeats > REPEATS:
+                # Idle, and no answer held: it never had the command, or has done it and was switched off since.
+                if once or not (harmless or refused) or repeats > REPEATS:
                     raise self._restarted()
                 self._write(whole)
-                asked = False
+                asked = refused = False
             elif heard == GARBLED:
                 repeats += 1
                 if repeats > REPEATS:
@@ -333,7 +339,8 @@ class Link2(Link):
                 return heard.data
         return None
 
-    def _exchange(self, command: bytes, timeout: float, once: bool, progress: Callable[[], None]) -> bytes:
+    def _exchange(self, command: bytes, timeout: float, once: bool, harmless: bool,
+                  progress: Callable[[], None]) -> bytes:
         self._number = (self._number + 1) & 0xFFFF
         if self._number == 1:
             self.sync(self.rest, progress)

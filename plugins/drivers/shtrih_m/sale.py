@@ -81,9 +81,8 @@ class Mark:
 class Plan:
     """A receipt as commands. ``closings`` are tried one after another while the register does not know them. Where
     ``reckons``, the register's own total is asked for before the close: with cash it would give change for one that is
-    too low. Without cash it refuses the close by itself when the payments are not exactly its total (45h, 4Dh); and
-    where each line is a price times a whole number, and the cash is exact, there is nothing that it could round in
-    another way, while a line that it took twice makes the total higher than what is paid, which it refuses (45h)."""
+    too low (a receipt that it lost and began anew by itself). Without cash it refuses the close by itself when the
+    payments are not exactly its total (45h, 4Dh)."""
 
     opening: bytes
     marks: tuple[Mark, ...]
@@ -124,7 +123,7 @@ class Planner:
                 steps += self._line(line, inside)
             return Plan(commands.open_receipt(self.operator, self.receipt.kind, self.receipt.correction is not None),
                         tuple(self._marks()), tuple(steps), self._closings(), True,
-                        self._reckons())
+                        bool(self.receipt.paid(Form.CASH).amount))
         except (BadTlv, ValueError) as problem:
             raise NotPrintable(Text("The register cannot take the receipt ({why}). Correct the order.",
                                     "Касса не примет этот чек ({why}). Исправьте заказ.",
@@ -250,11 +249,6 @@ class Planner:
 
     # -- sums ----------------------------------------------------------------------------------------------------
 
-    def _reckons(self) -> bool:
-        receipt = self.receipt
-        return bool(receipt.paid(Form.CASH).amount) and (
-            bool(receipt.change) or not all(map(_plain, receipt.lines)))
-
     def _closings(self) -> tuple[bytes, ...]:
         taxes = self._taxes() if self.profile.host_computes else []
         codes = (0x45,) if len(taxes) <= 6 else (0x76, 0x78, 0x7B) if len(taxes) <= 10 else (0x78, 0x7B)
@@ -309,12 +303,6 @@ def _scanned(line: ReceiptLine) -> bytes:
                                 "Код маркировки позиции «{name}» слишком длинный для кассы. Отсканируйте его ещё раз.",
                                 params={"name": line.name}))
     return code
-
-
-def _plain(line: ReceiptLine) -> bool:
-    """Whether the line's amount is its price times a whole number."""
-    return line.fraction is None and line.quantity == int(line.quantity) \
-        and line.amount.amount == line.price.amount * int(line.quantity)
 
 
 def _rate(key: str) -> str:

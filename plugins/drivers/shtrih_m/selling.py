@@ -228,7 +228,8 @@ class Selling:
         if closed.number != mark.document_number + 1:
             return Uncertain(OTHER_NUMBER.with_(number=closed.number), "number")
         at, total = closed.at, receipt.total
-        if at is None:
+        if at is None or closed.change != (receipt.change.amount if receipt.change is not None else 0):
+            # Another change is another total: what stands in the storage is what is told.
             try:
                 short = self.archive.short(closed.number)
             except RegisterGone as gone:

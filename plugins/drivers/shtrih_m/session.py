@@ -117,8 +117,8 @@ class Session:
 
         continues = 0
         for _ in range(int(self.seconds(PATIENCE) / PAUSE) + 1):
-            answer = self.link.exchange(command, self.seconds(timeout), once=still is not None, before=leased,
-                                        progress=guard.progress)
+            answer = self.link.exchange(command, self.seconds(timeout), once=still is not None, harmless=False,
+                                        before=leased, progress=guard.progress)
             try:
                 return self._payload(command, answer)
             except Refusal as refusal:

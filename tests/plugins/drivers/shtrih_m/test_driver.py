@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -225,21 +224,24 @@ def test_the_registers_own_words_are_told(register: Register) -> None:
 def test_a_total_that_differs_stops_the_receipt(register: Register) -> None:
     """With cash the register would give change for it; without, it refuses the close by itself."""
     register.hooks[b"\x89"] = lambda _: b"\x89\0\x1e" + u(9_999, 5)
-    cash = replace(receipt(amounts=(10_000,), pay={Form.CASH: 10_000}), internet=False)
-    half = replace(cash, lines=(replace(cash.lines[0], price=Money(20_000, "RUB"), quantity=Decimal("0.5")),))
-    for asked in (half, replace(cash, change=Money(5_000, "RUB"))):
-        end = sold(register, asked)
-        assert isinstance(end, Refused) and "99,99" in end.reason.say("ru")
-        assert not register.sent(CLOSE) and changing(register)[-1] == "88"
-        assert register.sent(b"\x89")
+    end = sold(register, replace(receipt(amounts=(10_000,), pay={Form.CASH: 10_000}), internet=False))
+    assert isinstance(end, Refused) and "99,99" in end.reason.say("ru")
+    assert not register.sent(CLOSE) and changing(register)[-1] == "88"
+    assert isinstance(sold(register), FiscalRecord) and not register.sent(b"\x89")
 
 
-def test_the_total_is_asked_for_only_where_it_could_differ_unseen(register: Register) -> None:
-    """Without cash a total of the register's own is refused at the close; exact cash for whole pieces leaves nothing
-    to round, and a line taken twice is more than what is paid."""
-    cash = replace(receipt(amounts=(10_000,), pay={Form.CASH: 10_000}), internet=False)
-    for asked in (SMALL, cash):
-        assert isinstance(sold(register, asked), FiscalRecord) and not register.sent(b"\x89")
+def test_change_that_nobody_expects_is_looked_into(register: Register) -> None:
+    """It means another total, which stands in the storage: that is what is told, not what was asked for."""
+    def close(command: bytes) -> bytes:
+        answer = register._close(command)
+        entry = register.entries[register.last]
+        register.entries[register.last] = (*entry[:2], entry[2] - 500, *entry[3:])
+        return answer[:3] + u(500, 5) + answer[8:]
+
+    register.hooks[CLOSE] = close
+    end = sold(register)
+    assert register.sent(b"\xff\x0a"), "the document is read"
+    assert isinstance(end, FiscalRecord) and end.total == Money(9_500, "RUB")
 
 
 def test_still_printing_is_waited_for_and_said_again(register: Register) -> None:

@@ -13,10 +13,11 @@ from hub_plugins.drivers.shtrih_m import errors
 from hub_plugins.drivers.shtrih_m.errors import MEANINGS, Sort
 
 from hub.dispatch import actions
+from hub.fiscal import Form
 from hub.store import Database
 from hub.testing.wire_faults import Plan
 from tests.plugins.drivers.shtrih_m.shop import ShtrihShop, order
-from tests.plugins.drivers.shtrih_m.simulated import simulated
+from tests.plugins.drivers.shtrih_m.simulated import receipts, simulated
 
 CODES = [*sorted(MEANINGS), 0xEE]
 DONE = ("recorded", "confirmed")
@@ -55,6 +56,36 @@ def test_every_error_code_in_the_middle_of_a_sale(shop: ShtrihShop, command: str
             assert shop.receipt(key)["reason"], key
     assert len(waiting) > 60
     shop.held_against_each_other()
+
+
+#: A step's answer is gone for good: the register was switched off behind it, or forgot it. What was done of it no
+#: answer can tell, so the receipt is begun anew.
+GONE = [("forgotten_answer", "FF46", {}), ("forgotten_answer", "FF0C", {}),
+        ("power_cut", "FF46", {"at": "out", "after": 1, "seconds": 0.05}),
+        ("power_cut", "FF0C", {"at": "out", "after": 1, "seconds": 0.05})]
+
+
+@pytest.mark.parametrize("wire", ["--pty", "--port=0"])
+def test_a_step_whose_answer_is_gone_is_not_repeated(sqlite_db: Database, tmp_path: Path, wire: str) -> None:
+    """A free line taken twice changes no sum that anybody could hold against it."""
+    with simulated("--journal", str(tmp_path / "storage.jsonl"), *wire.split("=")) as running:
+        shop = ShtrihShop(sqlite_db, tmp_path, running)
+        shop.owned()
+        try:
+            for number, (kind, command, more) in enumerate(GONE):
+                for amounts, form in (((0, 20_000), Form.CASH), ((10_000, 20_000), Form.ELECTRONIC)):
+                    key = f"{number}-{form.name}"
+                    shop.accept(order(key, *amounts, form=form))
+                    running.do("fault", kind=kind, command=command, **more)
+                    shop.tried()
+                    running.do("heal")
+                    running.do("power_on")
+                    assert shop.seen_to(key) in DONE, (key, kind, command)
+                    lines = [line["amount"] for line in receipts(running)[-1]["lines"]]
+                    assert lines == list(amounts), (key, kind, command)
+            shop.held_against_each_other()
+        finally:
+            shop.let_go()
 
 
 @pytest.mark.timeout(600)
