@@ -587,6 +587,8 @@ def test_a_source_that_is_down_is_left_in_peace_and_asked_again(shop: Shop) -> N
     assert shop.drains.drain(shop.source_id) == 2
     assert shop.states() == {"1": "queued", "2": "queued"}
     assert source(shop).failures == 0 and source(shop).retry_at is None
+    assert [(one.subject, one.tried) for one in shop.other.fetched] == [
+        ("deal:1", False), ("deal:1", True), ("deal:2", False)], "what was read for the first try may be out of date"
 
 
 def test_what_needs_a_person_does_not_stop_the_others(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -55,6 +56,30 @@ def test_a_row_that_is_older_than_its_event_is_not_used(desk: Desk, crowd: list[
     late = crowd[20]
     desk.school.do("update_pay", id=late, is_confirmed=0)
     assert isinstance(desk.source().fetch(arrived(desk, late, seconds_ago=0.0)), NoOrder), "read anew"
+
+
+def test_an_event_that_is_tried_again_reads_its_payment_anew(desk: Desk) -> None:
+    """What was read for the first try may be out of date: deleted since, or another sum."""
+    number, edited = desk.pay(), desk.pay(income=4500)
+    first, second = (one for one in desk.source().poll("").events)
+    assert isinstance(desk.source().fetch(first), Order), "from the page that the poll has read"
+    desk.school.do("delete_pay", id=number)
+    desk.school.do("update_pay", id=edited, income=100)
+    assert isinstance(desk.source().fetch(replace(first, tried=True)), NoOrder)
+    again = desk.source().fetch(replace(second, tried=True))
+    assert isinstance(again, Order) and again.payments[0].amount.amount == 100_00
+    assert isinstance(desk.source().fetch(first), NoOrder), "nor does any other event see the old row"
+    later = desk.source().fetch(second)
+    assert isinstance(later, Order) and later.payments[0].amount.amount == 100_00
+
+
+def test_a_poll_s_event_is_not_served_by_an_older_page(desk: Desk) -> None:
+    """Another process may have read one."""
+    desk.pay()
+    [event] = desk.source().poll("").events
+    before = asked(desk)["pay"]
+    desk.source().fetch(replace(event, data={**event.data, "at": event.data["at"] + 1.0}))
+    assert asked(desk)["pay"] == before + 1
 
 
 def test_pages_that_do_not_help_are_given_up_for_a_while(desk: Desk, crowd: list[int],

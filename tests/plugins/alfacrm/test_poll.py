@@ -33,6 +33,18 @@ def test_a_lost_webhook_is_found(desk: Desk, webhooks: Callable[[int], list[dict
     assert isinstance(made, Order) and made.key == f"pay:{lost}:sale"
 
 
+def test_a_payment_dated_ahead_is_found_within_the_hour(desk: Desk) -> None:
+    """As its webhook, which was lost, would have had it; not only on its day."""
+    desk.pay()
+    cursor = walked(desk)[1]
+    number = desk.pay(document_date="18.10.2026")
+    desk.context.clock = lambda: NOW + timedelta(hours=1)
+    events, cursor, _ = walked(desk, cursor)
+    assert events == [(f"pay:{number}", "poll")]
+    desk.context.clock = lambda: NOW + timedelta(hours=2)
+    assert walked(desk, cursor)[0] == []
+
+
 def test_every_type_in_every_branch(desk: Desk) -> None:
     """The plain list hides refunds and corrections, so each type is asked for by itself."""
     numbers = [desk.pay(), desk.pay(pay_type_id=9), desk.pay(pay_type_id=5), desk.pay(pay_type_id=6, income=-1),

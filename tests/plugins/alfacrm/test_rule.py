@@ -73,6 +73,12 @@ def test_several_legal_entities_share_one_account(desk: Desk) -> None:
     number = desk.pay()
     assert "юрлицу школы 3" in why(desk, number, companies=[1])
     assert made(desk, number, companies=[3]).number == str(number)
+    # The list says the same, and offers no button: the other entity's connection prints it.
+    for rules in ({"companies": [1]}, {"companies": [1], "sending": "by_hand"}):
+        one = listed(desk, **rules)[str(number)]
+        assert one.verdict == "skip" and "юрлицу школы 3" in str(one.why and one.why.say("ru")) and not one.buttons
+        assert isinstance(hand(desk, number, "cash", **rules), NoOrder)
+    assert listed(desk, companies=[3])[str(number)].verdict == "receipt"
     first, second = desk.source(companies=[1]), desk.source(companies=[3])
     assert not first.overlaps(second) and first.overlaps(desk.source()) and first.serves() == second.serves()
 
