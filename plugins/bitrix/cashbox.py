@@ -281,6 +281,7 @@ def posted(request: Request) -> None:
 
 
 def check_of(request: Request) -> wire.CheckId:
+    """Which check a print request is about. Raises Malformed when it does not say, or came without its form."""
     posted(request)
     return wire.CheckId.of(wire.fields_of(request))
 
