@@ -531,5 +531,5 @@ def test_the_status_shows_a_shift_as_soon_as_it_is_open_or_closed(shop: Shop) ->
             actions.order_register(shop.db, shop.bell, shop.organisation_id, register, command, {}, "anna")
             wait_until(lambda expected=is_open: shop.read(  # type: ignore[misc]
                 select(REGISTER.c.status))[0][0]["shift_open"] is expected, 4.0)
-            last = one.engine.history()[-1]["what"]
-            assert last == ("shift_open" if is_open else "shift_close"), "the register itself did so"
+            kinds = {entry["what"] for entry in one.engine.history()}
+            assert ("shift_close" in kinds) is not is_open, "the status says what the register did"
