@@ -44,8 +44,6 @@ class Rounds(ABC):
     def __init__(self, db: Database, bell: Bell) -> None:
         self.db, self.bell = db, bell
         self.holder = leases.process()
-        #: Target -> what a turn of this process had claimed when the database broke it off.
-        self._left: dict[int, list[Row]] = {}
 
     @abstractmethod
     def _mine(self, number: int) -> Any:
@@ -64,40 +62,35 @@ class Rounds(ABC):
                 update(self.rows).where(self._mine(number), self.rows.c.state == "claimed")
                 .values(claimed_until=self.db.now(connection))).close()) is None:
             return 0
-        done, started, more = 0, self.clock(), False
-        held = self._left.pop(number, [])
+        done, started, more, clean = 0, self.clock(), False, True
         try:
-            self._release(held)
             tell = self._teller(number)
             if tell is None:
                 return 0
             while done < MOST_ROWS and self.clock() - started < MOST_SECONDS:
-                held = rows = self._claim(number)
+                rows = self._claim(number)
                 if not rows:
                     return done
                 steps.at("report_claimed")
                 for position, row in enumerate(rows):
                     well = tell(row)
-                    held = rows[position + 1:]
                     if not well:
-                        self._release(held)
+                        self._release(rows[position + 1:])
                         return done
                     done += 1
                     if self.clock() - started >= MOST_SECONDS:
-                        self._release(held)
+                        self._release(rows[position + 1:])
                         break
             more = True
         except DatabaseAway:
-            # Nobody else would touch them until their claims end: given back now, or by our next turn.
-            try:
-                self._release(held)
-            except DatabaseAway:
-                self._left[number] = held
+            # What was claimed, known to us or not, is freed by our next turn, or when we are dead: the lease stays.
+            clean = False
             raise
         except KeyMissing as problem:
             log.warning("secrets_closed", target=target, error=str(problem))
         finally:
-            leases.release(self.db, target, self.holder)
+            if clean:
+                leases.release(self.db, target, self.holder)
         if more:
             self.bell.ring("jobs", target)
         return done

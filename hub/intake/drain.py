@@ -74,8 +74,6 @@ class Drains:
         self.sources, self.bell = sources, bell
         self.db: Database = sources.db
         self.holder = leases.process()
-        #: Source -> what a drain of this process had claimed when the database broke it off.
-        self._left: dict[int, Sequence[Claimed]] = {}
 
     # -- draining ------------------------------------------------------------------------------------------------
 
@@ -87,16 +85,14 @@ class Drains:
                 update(_inbox).where(_inbox.c.source_id == source_id, _inbox.c.state == "claimed")
                 .values(claimed_until=self.db.now(connection))).close()) is None:
             return 0
-        done, more = 0, False
-        held = self._left.pop(source_id, [])
+        done, more, clean = 0, False, True
         try:
-            self._release(held)
             source = self.sources.by_id(source_id)
             if source is None or not source.enabled or self._waits(source_id):
                 return 0
             started = time.monotonic()
             while done < MOST_ROWS and time.monotonic() - started < MOST_SECONDS:
-                held = groups = self._claim(source_id)
+                groups = self._claim(source_id)
                 if not groups:
                     return done
                 steps.at("events_claimed")
@@ -108,17 +104,15 @@ class Drains:
                     return done
             more = True
         except DatabaseAway:
-            # Nobody else would touch them until their claims end: given back now, or by our next turn.
-            try:
-                self._release(held)
-            except DatabaseAway:
-                self._left[source_id] = held
+            # What was claimed, known to us or not, is freed by our next turn, or when we are dead: the lease stays.
+            clean = False
             raise
         except KeyMissing as problem:
             self._trouble(source_id, Text("The source's secrets cannot be opened: {words}.",
                                           "Секреты источника не открыть: {words}.", params={"words": str(problem)}))
         finally:
-            leases.release(self.db, target, self.holder)
+            if clean:
+                leases.release(self.db, target, self.holder)
         if more:
             self.bell.ring("jobs", target)
         return done

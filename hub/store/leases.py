@@ -66,8 +66,9 @@ def _started(number: int) -> int | None:
 def acquire(db: Database, name: str, holder: str, seconds: float,
             orphaned: Callable[[Connection], None] | None = None) -> int | None:
     """The fence when ``holder`` has the named lease for ``seconds`` from now (also when it already had it), else
-    None. A lease whose holder is certainly dead is taken at once; ``orphaned`` then frees what it had claimed, in the
-    same transaction."""
+    None. A lease whose holder is certainly dead is taken at once. ``orphaned`` frees, in the same transaction, what
+    was claimed under it by somebody who never gave it back: a holder that died, or an earlier turn of this one that
+    the database broke off (it may have claimed without hearing so)."""
 
     def work(connection: Connection) -> int | None:
         now = db.now(connection)
@@ -76,6 +77,8 @@ def acquire(db: Database, name: str, holder: str, seconds: float,
             update(_lease).where(_lease.c.name == name, _lease.c.holder == holder, _lease.c.until > now)
             .values(until=until).returning(_lease.c.fence)).scalar()
         if mine is not None:
+            if orphaned is not None:
+                orphaned(connection)
             return int(mine)
         taken = connection.execute(
             update(_lease).where(_lease.c.name == name, or_(_lease.c.until <= now, _lease.c.holder == ""))

@@ -32,6 +32,8 @@ from hub.torture.stores import store
 RATE, RATE_BROKEN = 30.0, 4.0
 #: Seconds that the system is given to come to rest: judged at a minute, looked at for longer to say how long it took.
 REST, REST_BROKEN = 90.0, 12.0
+#: Seconds that a receipt may be uncertain after everything was mended: a register is opened anew and looks again.
+DOUBT = 60.0
 #: Seconds that one round lasts at least, so that every kind of fault has its time.
 SHORTEST = 45.0
 Say = Callable[[str], None]
@@ -133,16 +135,25 @@ class Run:
             source.it.mend()
 
     def _rest(self, stage: Stage, number: int) -> dict[str, Any]:
-        """Waits until nothing is under way and every order is known."""
+        """Waits until nothing is under way and every order is known; for what is uncertain, so long as a register may
+        need to look. What then still is so must be undecidable, which the judge sees."""
         began, patience = time.monotonic(), REST_BROKEN if self.options.broken else REST
+        doubt = 0.0 if self.options.broken else DOUBT
         spool = self.folder / "data" / "spool"
         waiting: dict[str, int] = {}
+        rested: float | None = None
         while time.monotonic() - began < patience:
             waiting = {what: int(stage.store.rows(sql)[0][0]) for what, sql in _WAITING.items()}
             waiting["orders"] = self.paid - int(stage.store.rows("SELECT count(*) FROM receipt")[0][0])
             waiting["spool"] = len(list(spool.glob("*.json"))) if spool.is_dir() else 0
-            if not any(value > 0 for value in waiting.values()):
-                return {"round": number, "seconds": round(time.monotonic() - began, 1), "waiting": {}}
+            now = time.monotonic() - began
+            if any(value > 0 for value in waiting.values()):
+                rested = None
+            else:
+                rested = now if rested is None else rested
+                uncertain = int(stage.store.rows("SELECT count(*) FROM receipt WHERE state = 'uncertain'")[0][0])
+                if not uncertain or now >= doubt:
+                    return {"round": number, "seconds": round(rested if uncertain else now, 1), "waiting": {}}
             time.sleep(0.25)
         return {"round": number, "seconds": None, "waiting": {k: v for k, v in waiting.items() if v}}
 

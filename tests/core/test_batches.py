@@ -131,7 +131,28 @@ def test_a_database_that_goes_away_with_a_batch_in_hand_loses_none_of_it(
     monkeypatch.setattr(shop.db, "submit_all", away)
     with pytest.raises(DatabaseAway):
         shop.drains.drain(shop.source_id)
-    assert shop.states() == {} and set(states(shop).values()) == {"failed"}, "given back, due at once"
+    assert shop.states() == {} and set(states(shop).values()) == {"claimed"}, "as long as the lease is ours"
     monkeypatch.setattr(shop.db, "submit_all", real)
     shop.drains.drain(shop.source_id)
     assert len(shop.states()) == 5 and set(states(shop).values()) == {"done"}
+
+
+def test_a_claim_of_events_that_was_kept_and_not_heard_of_waits_for_nobody(
+        shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent(shop, 3)
+    real, calls = shop.db.submit, 0
+
+    def unheard(work: Any, within: float | None = None) -> Any:
+        nonlocal calls
+        calls += 1
+        value = real(work, within)
+        if calls == 2:  # the lease is the first
+            raise DatabaseAway("gone after the commit")
+        return value
+
+    monkeypatch.setattr(shop.db, "submit", unheard)
+    with pytest.raises(DatabaseAway):
+        shop.drains.drain(shop.source_id)
+    assert set(states(shop).values()) == {"claimed"}
+    shop.drains.drain(shop.source_id)
+    assert len(shop.states()) == 3 and set(states(shop).values()) == {"done"}

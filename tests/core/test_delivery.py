@@ -238,13 +238,36 @@ def test_a_source_without_a_way_has_nobody_to_tell(shop: Shop) -> None:
     assert [row.target for row in rows(shop)] == ["source"]
 
 
-def test_a_turn_that_the_database_breaks_off_gives_its_claims_back(recorded: Shop) -> None:
+def test_a_turn_that_the_database_breaks_off_leaves_nothing_claimed_for_the_next(recorded: Shop) -> None:
+    """Its claims are its lease's: nobody else takes it while this process lives, and the next turn frees them."""
     shop = recorded
     shop.accept(broken("2"))
     shop.other.report_problem = DatabaseAway("for a moment")
     with pytest.raises(DatabaseAway):
         shop.deliveries.drain(shop.source_id)
-    assert [row.state for row in rows(shop)] == ["pending", "pending"], "not only when the claims end"
+    assert leases.held(shop.db, "delivery:") == {f"delivery:{shop.source_id}"}
     shop.other.report_problem = None
     assert shop.deliveries.drain(shop.source_id) == 2
     assert [row.state for row in rows(shop)] == ["done", "done"]
+
+
+def test_a_claim_that_was_kept_and_not_heard_of_is_nobody_s_loss(
+        recorded: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection breaks after the commit: the rows are claimed, and we do not know which."""
+    shop = recorded
+    real, calls = shop.db.submit, 0
+
+    def unheard(work: Any, within: float | None = None) -> Any:
+        nonlocal calls
+        calls += 1
+        value = real(work, within)
+        if calls == 2:  # the lease is the first
+            raise DatabaseAway("gone after the commit")
+        return value
+
+    monkeypatch.setattr(shop.db, "submit", unheard)
+    with pytest.raises(DatabaseAway):
+        shop.deliveries.drain(shop.source_id)
+    assert [row.state for row in rows(shop)] == ["claimed"]
+    assert shop.deliveries.drain(shop.source_id) == 1
+    assert [row.state for row in rows(shop)] == ["done"] and not leases.held(shop.db, "delivery:")
