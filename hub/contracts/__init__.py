@@ -42,6 +42,7 @@ from hub.contracts.setting_checks import clock_check
 from hub.contracts.settings import FieldSpec, PluginSettings, describe, load, masked, setting, split_secrets
 from hub.contracts.shelf import Item, Shelf
 from hub.contracts.source import (
+    AccountMemory,
     Check,
     Colour,
     Event,
@@ -64,14 +65,14 @@ from hub.contracts.wire import Probing, Transport, mask
 from hub.fiscal import Text
 
 __all__ = [
-    "LONGEST_CALL", "Accepted", "Answer", "Bookmark", "Button", "Call", "Capabilities", "Check", "Client", "Colour",
-    "Conflict", "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected", "FieldSpec",
-    "Finding", "Found", "Gateway", "Guard", "Heard", "Identity", "Instead", "Intake", "Item", "Job", "LeaseLost",
-    "Malformed", "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome", "Outgoing",
-    "Pace", "PlayedRegister", "PluginSettings", "Polled", "Printer", "Probing", "Problems", "ReceiptView", "Reception",
-    "Refused", "RegisterGone", "RegisterView", "Relay", "Reply", "Report", "Request", "RunningSimulator", "Scenario",
-    "SettingCheck", "Sheet", "Shelf", "ShiftReport", "Source", "SourceContext", "SourcePayment", "Stage", "State",
-    "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Till", "Told",
+    "LONGEST_CALL", "Accepted", "AccountMemory", "Answer", "Bookmark", "Button", "Call", "Capabilities", "Check",
+    "Client", "Colour", "Conflict", "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected",
+    "FieldSpec", "Finding", "Found", "Gateway", "Guard", "Heard", "Identity", "Instead", "Intake", "Item", "Job",
+    "LeaseLost", "Malformed", "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome",
+    "Outgoing", "Pace", "PlayedRegister", "PluginSettings", "Polled", "Printer", "Probing", "Problems", "ReceiptView",
+    "Reception", "Refused", "RegisterGone", "RegisterView", "Relay", "Reply", "Report", "Request", "RunningSimulator",
+    "Scenario", "SettingCheck", "Sheet", "Shelf", "ShiftReport", "Source", "SourceContext", "SourcePayment", "Stage",
+    "State", "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Till", "Told",
     "TortureRegister", "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable", "Uncertain", "Verdict",
     "Withdrawn", "clock_check", "describe", "load", "mask", "masked", "php_form", "setting", "split_secrets",
 ]

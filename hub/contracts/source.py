@@ -163,6 +163,20 @@ class Finding:
     copy: str = ""
 
 
+class AccountMemory(Protocol):
+    """What an account over there has in common for all sources that work with it (:meth:`SourceContext.account`):
+    of all organisations, in all workers and on all machines. Nothing of one source's belongs in it."""
+
+    def recall(self, name: str) -> str | None:
+        """What :meth:`remember` kept, unless it has expired. Encrypted at rest."""
+
+    def remember(self, name: str, value: str, seconds: float) -> None:
+        """Keeps a small value for so long (a token); an empty value forgets it."""
+
+    def lock(self, name: str, seconds: float = 30.0) -> AbstractContextManager[bool]:
+        """As :meth:`SourceContext.lock`, for all who work with the account."""
+
+
 class SourceContext(Protocol):
     """What the core lends to a source. Everything that is not in the settings comes through here."""
 
@@ -234,6 +248,15 @@ class SourceContext(Protocol):
 
     def quiet(self, name: str, seconds: float) -> None:
         """The account asked for quiet: no call is due within so many seconds."""
+
+    def late(self, name: str, seconds: float) -> None:
+        """The call that was booked last for the account may have arrived so many seconds after its turn: the next ones
+        keep their distance to it. Only for accounts that are called one call at a time."""
+
+    def account(self, identity: str) -> AccountMemory:
+        """What is kept for an account over there instead of for this source. ``identity`` is everything that makes it
+        the same one: a host for a lock, and the login and key too for a token, so that whoever has another key never
+        comes upon it. It may be secret: only a digest of it is stored."""
 
 
 Instead = Literal["unauthorised", "malformed", "unavailable", "failed", "lost", "too_large", "disabled"]

@@ -38,6 +38,7 @@ from hub.store import (
     ReceiptEvent,
     ShelfItem,
     WebhookDelivery,
+    accounts,
     paces,
     shelves,
     table,
@@ -92,6 +93,7 @@ def erase(db: Database) -> int:
         db.submit(partial(_run, statement))
     db.submit(shelves.erase)
     db.submit(lambda connection: paces.forget(db, connection))
+    db.submit(partial(accounts.forget, now))
     if gone and db.is_sqlite:
         _shorten(db)
     return gone

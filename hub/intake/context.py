@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hmac
 import threading
-import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub import __version__
-from hub.contracts import Client, Outgoing, ReceiptView, RegisterView, Shelf
+from hub.contracts import AccountMemory, Client, Outgoing, ReceiptView, RegisterView, Shelf
 from hub.contracts.http import HttpSession
 from hub.fiscal.levels import Level, Settings
 from hub.intake.batch import settled
@@ -32,12 +30,12 @@ from hub.store import (
     Register,
     SourceRow,
     fiscal,
-    leases,
     new_public_id,
     paces,
     table,
     utcnow,
 )
+from hub.store.accounts import StoredAccount, locked
 from hub.store.hot import Hot
 from hub.store.receipts import RECEIPT, VIEWED, view_of
 from hub.store.shelves import StoredShelf
@@ -291,22 +289,17 @@ class CoreContext:
     @contextmanager
     def lock(self, name: str, seconds: float = 30.0) -> Iterator[bool]:
         """A lease in the database: workers on other machines see it too. It ends by itself after ``seconds``."""
-        full = f"source:{self._source.id}:{name}"[:96]
-        holder = f"{leases.process()}:{uuid.uuid4().hex[:8]}"
-        deadline = time.monotonic() + 5.0
-        got = False
-        while not (got := leases.acquire(self._db, full, holder, seconds) is not None):
-            if time.monotonic() >= deadline:
-                break
-            time.sleep(0.1)
-        try:
+        with locked(self._db, f"source:{self._source.id}:{name}", seconds) as got:
             yield got
-        finally:
-            if got:
-                leases.release(self._db, full, holder)
 
     def turn(self, name: str, per_second: float, burst: int = 1, at_most: float = 5.0) -> float:
         return paces.book(self._db, paces.named(self._source.plugin, name), per_second, burst, at_most, PATIENCE)
 
     def quiet(self, name: str, seconds: float) -> None:
         paces.hold(self._db, paces.named(self._source.plugin, name), seconds, PATIENCE)
+
+    def late(self, name: str, seconds: float) -> None:
+        paces.late(self._db, paces.named(self._source.plugin, name), seconds, PATIENCE)
+
+    def account(self, identity: str) -> AccountMemory:
+        return StoredAccount(self._db, self._vault, self._source.plugin, identity, PATIENCE)

@@ -6,7 +6,16 @@ from hub.store.base import Base, new_public_id, table, utcnow
 from hub.store.database import Database, DatabaseAway
 from hub.store.devices import DeviceReport, DeviceSearch
 from hub.store.notifier import NotifierRow
-from hub.store.organisation import Audit, Installation, Lease, Organisation, PaceRow, Picture, User
+from hub.store.organisation import (
+    AccountValue,
+    Audit,
+    Installation,
+    Lease,
+    Organisation,
+    PaceRow,
+    Picture,
+    User,
+)
 from hub.store.printer import PrinterRow, PrintJob
 from hub.store.receipt import (
     Attempt,
@@ -25,10 +34,10 @@ from hub.store.source import Inbox, KnownPayment, Memory, Queue, RawRequest, She
 from hub.store.wire import WirePart
 
 __all__ = [
-    "Alarm", "AlarmNotice", "ApiKey", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway", "Delivery",
-    "DeviceReport", "DeviceSearch", "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation",
-    "KeyConflict", "KnownPayment", "Lease", "Memory", "NotifierRow", "OnceAnswer", "Organisation", "PaceRow",
-    "Picture", "PrintJob", "PrinterRow", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow",
-    "Record", "Register", "RegisterOrder", "ShelfItem", "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow",
-    "StoragePeriod", "User", "Watcher", "Webhook", "WebhookDelivery", "WirePart", "new_public_id", "table", "utcnow",
+    "AccountValue", "Alarm", "AlarmNotice", "ApiKey", "Attempt", "Audit", "Base", "Buyer", "Database", "DatabaseAway",
+    "Delivery", "DeviceReport", "DeviceSearch", "Evidence", "FiscalStorage", "ForeignDocument", "Inbox", "Installation",
+    "KeyConflict", "KnownPayment", "Lease", "Memory", "NotifierRow", "OnceAnswer", "Organisation", "PaceRow", "Picture",
+    "PrintJob", "PrinterRow", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record",
+    "Register", "RegisterOrder", "ShelfItem", "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow", "StoragePeriod",
+    "User", "Watcher", "Webhook", "WebhookDelivery", "WirePart", "new_public_id", "table", "utcnow",
 ]

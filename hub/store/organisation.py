@@ -99,13 +99,26 @@ class Audit(Row, Base):
 class PaceRow(Base):
     """How far the calls to one account over there are booked: only hub.store.paces touches it. ``due_us`` is the
     moment, in microseconds since 1970, at which the account will have rested from all calls that are booked; before
-    ``quiet_us`` no call is due at all, because the account asked for quiet."""
+    ``quiet_us`` no call is due at all, because the account asked for quiet. ``recent`` are the moments at which the
+    last calls arrive over there, oldest first: a JSON list of a few, empty where there is nothing to keep."""
 
     __tablename__ = "pace"
 
     name: Mapped[str] = mapped_column(String(160), primary_key=True)
     due_us: Mapped[int] = mapped_column(Id, default=0)
     quiet_us: Mapped[int] = mapped_column(Id, default=0)
+    recent: Mapped[str] = mapped_column(Text, default="")
+
+
+class AccountValue(Base):
+    """A value that all sources of one account over there share, in whatever organisation: a token. Only
+    hub.store.accounts touches it. ``name`` tells nothing of the account; ``value`` is encrypted."""
+
+    __tablename__ = "account_value"
+
+    name: Mapped[str] = mapped_column(String(160), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    expires_at: Mapped[datetime]
 
 
 class Lease(Base):

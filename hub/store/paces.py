@@ -2,11 +2,17 @@
 
 The row holds the moment at which the account will have rested from every call that is booked ("theoretical arrival
 time", as the cell rate algorithm of ATM networks calls it): one number says both how fast and how many at once.
+
+A call may arrive later than it was booked for, and then the next one follows it too closely. Who made it says so
+(:func:`late`), and the row keeps when the last calls arrived: no more of them in a row than the account bears in that
+time, whoever makes them. One late call delays the next ones only as far as that asks for.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import math
 from datetime import timedelta
 
 from sqlalchemy import Connection, delete, select, update
@@ -22,6 +28,9 @@ SECOND = 1_000_000
 LONGEST_QUIET = 3600.0
 #: Seconds by which no booking is ever ahead beside what it may be: then it is of a clock that was ahead itself.
 AHEAD = 30.0
+#: Arrivals that are kept at most; an account that bears more calls at a time needs no such care. Nobody believes that a
+#: call was under way for longer than the second.
+MOST_RECENT, LONGEST_LATE = 16, 60.0
 
 
 def named(plugin: str, name: str) -> str:
@@ -35,20 +44,46 @@ def book(db: Database, name: str, per_second: float, burst: int, at_most: float,
     if per_second <= 0 or burst < 1:
         raise ValueError("an account bears more than no call a second, and at least one at once")
     interval = int(SECOND / per_second)
+    # So many calls it bears within a second or the pause between two, and so many may be among them after a rest.
+    calls = math.ceil(per_second)
+    together = calls + burst - 1 if calls + burst - 1 <= MOST_RECENT else 0
 
     def work(connection: Connection) -> float:
-        now, (due, quiet) = _now(db, connection), _row(connection, name)
+        now, (due, quiet, arrived) = _now(db, connection), _row(connection, name)
         if due > now + burst * interval + int((at_most + AHEAD) * SECOND):
-            due = now
+            due, arrived = now, []
         if quiet > now + int((LONGEST_QUIET + AHEAD) * SECOND):
             quiet = now
             connection.execute(update(_pace).where(_pace.c.name == name).values(quiet_us=now))
-        pause = max(0, due - (burst - 1) * interval - now, quiet - now) / SECOND
+        wait = max(0, due - (burst - 1) * interval - now, quiet - now)
+        arrived = [one for one in arrived if one <= max(due, now, quiet) + int(LONGEST_LATE * SECOND)]
+        if arrived:
+            # In their order, and each so long after the one that many calls before it: then never too many of them
+            # come together. Never longer than those calls would take beside what is booked.
+            before = arrived[-together] + calls * interval if len(arrived) >= together else 0
+            wait = max(wait, min(max(before, arrived[-1]) - now, wait + calls * interval))
+        pause = wait / SECOND
         if pause <= at_most:
-            connection.execute(update(_pace).where(_pace.c.name == name).values(due_us=max(due, now, quiet) + interval))
+            recent = json.dumps([*arrived, now + wait][-together:], separators=(",", ":")) if together else ""
+            connection.execute(update(_pace).where(_pace.c.name == name).values(
+                due_us=max(due, now, quiet) + interval, recent=recent))
         return pause
 
     return db.submit(work, within=within)
+
+
+def late(db: Database, name: str, seconds: float, within: float) -> None:
+    """The call that was booked last may have arrived so much later than it was due. For accounts that are called one
+    call at a time; of several under way the last would be taken for the late one."""
+
+    def work(connection: Connection) -> None:
+        arrived = _row(connection, name)[2]
+        if arrived:
+            arrived[-1] += int(min(seconds, LONGEST_LATE) * SECOND)
+            connection.execute(update(_pace).where(_pace.c.name == name).values(
+                recent=json.dumps(arrived, separators=(",", ":"))))
+
+    db.submit(work, within=within)
 
 
 def hold(db: Database, name: str, seconds: float, within: float) -> None:
@@ -72,10 +107,11 @@ def _now(db: Database, connection: Connection) -> int:
     return int(db.now(connection).timestamp() * SECOND)
 
 
-def _row(connection: Connection, name: str) -> tuple[int, int]:
-    """The row's two moments, locked; a row is made for an account that has none."""
+def _row(connection: Connection, name: str) -> tuple[int, int, list[int]]:
+    """The row's two moments and the last arrivals, locked; a row is made for an account that has none."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(_pace).values(name=name, due_us=0, quiet_us=0).on_conflict_do_nothing())
+    new = dialect.insert(_pace).values(name=name, due_us=0, quiet_us=0, recent="")
+    connection.execute(new.on_conflict_do_nothing())
     row = connection.execute(
-        select(_pace.c.due_us, _pace.c.quiet_us).where(_pace.c.name == name).with_for_update()).one()
-    return int(row.due_us), int(row.quiet_us)
+        select(_pace.c.due_us, _pace.c.quiet_us, _pace.c.recent).where(_pace.c.name == name).with_for_update()).one()
+    return int(row.due_us), int(row.quiet_us), [int(one) for one in json.loads(row.recent or "[]")]

@@ -47,13 +47,49 @@ class MemoryShelf:
 
 
 @dataclass
+class MemoryAccount:
+    """A :class:`~hub.contracts.AccountMemory` in memory; ``locks`` may be taken by a test to hold others up."""
+
+    clock: Callable[[], datetime]
+    memory: dict[str, tuple[str, float]] = field(default_factory=dict)
+    locks: dict[str, threading.Lock] = field(default_factory=dict)
+
+    def recall(self, name: str) -> str | None:
+        value, until = self.memory.get(name, (None, 0.0))
+        return None if self.clock().timestamp() >= until else value
+
+    def remember(self, name: str, value: str, seconds: float) -> None:
+        if value:
+            self.memory[name] = (value, self.clock().timestamp() + seconds)
+        else:
+            self.memory.pop(name, None)
+
+    @contextmanager
+    def lock(self, name: str, seconds: float = 30.0) -> Iterator[bool]:
+        with _held(self.locks.setdefault(name, threading.Lock())) as got:
+            yield got
+
+
+@contextmanager
+def _held(lock: threading.Lock) -> Iterator[bool]:
+    got = lock.acquire(timeout=5)
+    try:
+        yield got
+    finally:
+        if got:
+            lock.release()
+
+
+@dataclass
 class MemoryContext:
     """A :class:`~hub.contracts.SourceContext` that keeps everything in itself.
 
     ``clock`` gives the time; ``receipts`` is what :meth:`receipt` answers from, ``tills``
     what :meth:`registers` gives; ``waiting`` the subjects that :meth:`waits` knows; ``memory`` what was
     remembered; ``turns`` counts the calls that were booked for each
-    account, ``pause`` is what :meth:`turn` says of every one, ``quieted`` the quiet that was asked for.
+    account, ``pause`` is what :meth:`turn` says of every one, ``quieted`` the quiet that was asked for,
+    ``delayed`` by how much the last call of each was late;
+    ``accounts`` what is shared with every context that is given the same mapping.
     """
 
     public_id: str = "src_test"
@@ -72,6 +108,8 @@ class MemoryContext:
     turns: Counter[str] = field(default_factory=Counter)
     pause: float = 0.0
     quieted: dict[str, float] = field(default_factory=dict)
+    delayed: dict[str, float] = field(default_factory=dict)
+    accounts: dict[str, MemoryAccount] = field(default_factory=dict)
     rehearsing: bool = False
     _locks: dict[str, threading.Lock] = field(default_factory=dict)
 
@@ -111,13 +149,8 @@ class MemoryContext:
 
     @contextmanager
     def lock(self, name: str, seconds: float = 30.0) -> Iterator[bool]:
-        lock = self._locks.setdefault(name, threading.Lock())
-        got = lock.acquire(timeout=5)
-        try:
+        with _held(self._locks.setdefault(name, threading.Lock())) as got:
             yield got
-        finally:
-            if got:
-                lock.release()
 
     def turn(self, name: str, per_second: float, burst: int = 1, at_most: float = 5.0) -> float:
         self.turns[name] += 1
@@ -125,6 +158,12 @@ class MemoryContext:
 
     def quiet(self, name: str, seconds: float) -> None:
         self.quieted[name] = max(seconds, self.quieted.get(name, 0.0))
+
+    def late(self, name: str, seconds: float) -> None:
+        self.delayed[name] = seconds
+
+    def account(self, identity: str) -> MemoryAccount:
+        return self.accounts.setdefault(identity, MemoryAccount(self.clock))
 
 
 @dataclass

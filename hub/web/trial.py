@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
 from flask_babel import gettext
 from sqlalchemy.orm import Session
 
-from hub.contracts import Check, Gateway, NeedsAttention, ReceiptView, Text, TryLater
+from hub.contracts import AccountMemory, Check, Gateway, NeedsAttention, ReceiptView, Text, TryLater
 from hub.intake.context import CoreContext, SourceFacts, facts
 from hub.intake.doors import SourceIntake
 from hub.store import Organisation, SourceRow, table
@@ -19,6 +20,23 @@ from hub.web.state import organisation, public_url, the_hub
 log = structlog.get_logger("hub.web")
 
 
+class TrialAccount:
+    """An account of the same kind. Only its lock is everybody's: calls of a try count over there as others do."""
+
+    def __init__(self, real: AccountMemory) -> None:
+        self._real = real
+        self._memory: dict[str, str] = {}
+
+    def recall(self, name: str) -> str | None:
+        return self._memory.get(name)
+
+    def remember(self, name: str, value: str, seconds: float) -> None:
+        self._memory[name] = value
+
+    def lock(self, name: str, seconds: float = 30.0) -> AbstractContextManager[bool]:
+        return self._real.lock(name, seconds)
+
+
 class TrialContext(CoreContext):
     """The context of a source that is not saved yet: its memory lives as long as the try."""
 
@@ -26,6 +44,10 @@ class TrialContext(CoreContext):
         hub = the_hub()
         super().__init__(hub.db, hub.vault, source, public_url())
         self._memory: dict[str, str] = {}
+        self._accounts: dict[str, TrialAccount] = {}
+
+    def account(self, identity: str) -> AccountMemory:
+        return self._accounts.setdefault(identity, TrialAccount(super().account(identity)))
 
     def receipt(self, key: str) -> ReceiptView | None:
         return None

@@ -19,6 +19,7 @@ from hub.contracts import NeedsAttention, Pace, Reply, SourceContext, Text, TryL
 TOKEN_HEADER = "X-ALFACRM-TOKEN"
 #: Sources disagree about a token's life (§1: 14 min to 12 h, most say an hour).
 TOKEN_SECONDS = 50 * 60
+TOKEN = "token"
 #: A turn outlasts one request (5 s to connect, 25 s to read) and its pause; a turn is waited for a few times a few
 #: seconds, because whoever has much to ask takes the next turn quickly.
 TURN_SECONDS, TURN_TRIES = 45.0, 6
@@ -58,9 +59,12 @@ class AlfaClient:
 
     def __init__(self, rules: Rules, context: SourceContext, sleep: Callable[[float], None] = time.sleep) -> None:
         self.rules, self.context, self.sleep = rules, context, sleep
-        whose = "\n".join((rules.origin, rules.email, rules.api_key))
+        headers = (f"{name}: {value}" for name, value in sorted(rules.headers.items()))
+        whose = "\n".join((rules.origin, rules.email, rules.api_key, *headers))
         #: Names what is remembered for this very account, so that new settings never use an old token.
         self.scope = hashlib.sha256(whose.encode()).hexdigest()[:16]
+        # One login for all sources of this API user; one request at a time for whoever calls this host (§1, §2.4).
+        self.shared, self._door = context.account(whose), context.account(rules.origin)
         self._account: kept.Account | None = None
         # The limits are the account's (§2.4): all sources, workers and machines that call this host share them.
         self._pace = Pace(context, rules.origin, 1 / max(rules.read_pause, NO_PAUSE), sleep=sleep)
@@ -71,7 +75,7 @@ class AlfaClient:
     def account(self) -> kept.Account:
         """What this process keeps of the account."""
         if self._account is None:
-            self._account = kept.account(self.context, self.scope)
+            self._account = kept.account(self.shared, self.scope)
         return self._account
 
     # -- what the rest of the plugin uses ------------------------------------------------------------------------
@@ -206,17 +210,16 @@ class AlfaClient:
         return _read(reply, path)
 
     def _token(self) -> str:
-        return self.context.recall(f"token.{self.scope}") or ""
+        return self.shared.recall(TOKEN) or ""
 
     def _login(self, stale: str) -> str:
-        """A token other than ``stale``, kept for all workers: who finds that another has logged in meanwhile takes
-        that token instead of logging in too."""
-        name = f"token.{self.scope}"
+        """A token other than ``stale``, kept for all workers and sources of this API user: who finds that another has
+        logged in meanwhile takes that token instead of logging in too."""
         with self._turn():
             known = self._token()
             if known and known != stale:
                 return known
-            self.context.remember(name, "")
+            self.shared.remember(TOKEN, "", 0.0)
             reply = self._post("auth/login", {"email": self.rules.email, "api_key": self.rules.api_key}, {}, "")
             status = _status(reply)
             if status in (400, 401, 403, 422):
@@ -227,19 +230,19 @@ class AlfaClient:
                 if data.get("success") is False or data.get("errors"):
                     raise _bad_pair(status)
                 raise _strange("auth/login")
-            self.context.remember(name, token, TOKEN_SECONDS)
+            self.shared.remember(TOKEN, token, TOKEN_SECONDS)
             return token
 
     @contextmanager
     def _turn(self, write: bool = False) -> Iterator[None]:
-        """The account's lock, shared by all workers: one request at a time (§2.4), the next when the account bears it.
-        Threads of this process stand in line before it."""
+        """The account's lock, shared by all workers and sources: one request at a time (§2.4), the next when the
+        account bears it. Threads of this process stand in line before it."""
         account = self.account
         account.reading(0 if write else 1)
         try:
             with account.line:
                 for _ in range(TURN_TRIES):
-                    with self.context.lock("api", TURN_SECONDS) as got:
+                    with self._door.lock("api", TURN_SECONDS) as got:
                         if got:
                             self._pace.wait()
                             yield
@@ -254,16 +257,13 @@ class AlfaClient:
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self.rules.headers}
         if token:
             headers[TOKEN_HEADER] = token
-        account = self.account
-        # Turns are booked by the clock; this process also keeps apart what really went out and how late it came.
-        if (left := account.rest(self.rules.read_pause, time.monotonic())) > 0:
-            self.sleep(left)
         started = time.monotonic()
         try:
             return self.context.client().call("POST", f"{self.rules.origin}/v2api/{path}", json=dict(body),
                                               headers=headers, params=dict(query) or None)
         finally:
-            account.arrived.append(started + account.late(path, time.monotonic() - started))
+            # Turns are booked by the clock: whoever asks next, of whatever process, hears how late this one may be.
+            self._pace.arrived(started + self.account.late(path, time.monotonic() - started))
 
 
 # -- reading answers ---------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ beyond the process: names and addresses of people belong in the receipts and now
 
 from __future__ import annotations
 
-import math
 import secrets
 import threading
 from collections import OrderedDict, deque
@@ -17,12 +16,10 @@ from typing import Any
 
 from hub_plugins.alfacrm import values
 
-from hub.contracts import SourceContext
+from hub.contracts import AccountMemory
 
 #: Rows of one entity that are kept at most, and accounts.
 MOST_ROWS, MOST_ACCOUNTS = 2500, 32
-#: Requests whose arrivals are remembered at most: those of a second.
-MOST_RECENT = 16
 #: By what the usual time of a request grows with each that took longer.
 GROWTH = 1.01
 #: Paths whose usual times are remembered at most: a few lists of each branch.
@@ -32,6 +29,8 @@ CROWD, CROWD_SECONDS = 3, 10.0
 #: Pages in which what was looked for did not stand; then single reads are better for a while (another order of the
 #: list than we know, §2.2 says nothing of it).
 MOST_VAIN, VAIN_SECONDS = 3, 60.0
+#: How long the mark is good; then what a process kept is read anew.
+MARK_SECONDS = 30 * 24 * 3600.0
 Row = Mapping[str, Any]
 
 
@@ -95,12 +94,9 @@ class Account:
         #: What a request to each path takes at best, in seconds; grows slowly, so that a change of ways is learned. A
         #: list of ten thousand rows takes the CRM longer to sort than a short one.
         self.usual: dict[str, float] = {}
-        #: When the last ones may have arrived at the latest, by a clock that never jumps.
-        self.arrived: deque[float] = deque(maxlen=MOST_RECENT)
-        #: The first day of the hub's receipts, once it was asked for.
-        self.since: date | None = None
-        #: Payments up to this number were there before the hub came, once it was found out.
-        self.before: int | None = None
+        #: By source: the first day of the hub's receipts, and up to which number payments were there before the hub
+        #: came, once both were asked for.
+        self.begun: dict[str, tuple[date, int]] = {}
         #: Names of things by list: until when they are good, and number -> name. One entry a list or tariff.
         self.names: dict[str, tuple[float, dict[str, str]]] = {}
         self._shelves: dict[str, Shelf] = {}
@@ -110,14 +106,6 @@ class Account:
         """Counts who waits to read or reads."""
         with self._guard:
             self.readers += change
-
-    def rest(self, pause: float, now: float) -> float:
-        """Seconds until another request may go out: whatever becomes of it on the way, it must not arrive as one too
-        many within a second. One that was late itself is not made up for by all that follow. Called in line."""
-        recent = min(math.ceil(1 / pause), MOST_RECENT) if pause > 0 else 0
-        if not recent or len(self.arrived) < recent:
-            return 0.0
-        return min(max(0.0, self.arrived[-recent] + recent * pause - now), recent * pause)
 
     def late(self, path: str, seconds: float) -> float:
         """By how many seconds more than usual for such a one a request took. Called in line."""
@@ -137,13 +125,13 @@ _accounts: OrderedDict[str, Account] = OrderedDict()
 _lock = threading.Lock()
 
 
-def account(context: SourceContext, scope: str) -> Account:
-    """This process's account of ``scope``. The source's own mark in the hub's memory is part of its name, so that two
-    installations (or tests) in one process never share rows."""
-    mark = context.recall("kept")
+def account(shared: AccountMemory, scope: str) -> Account:
+    """This process's account of ``scope``, for all its sources. The mark that the hub's memory of the account holds is
+    part of its name, so that two installations (or tests) in one process never share rows."""
+    mark = shared.recall("kept")
     if not mark:
         mark = secrets.token_hex(8)
-        context.remember("kept", mark)
+        shared.remember("kept", mark, MARK_SECONDS)
     with _lock:
         found = _accounts.setdefault(f"{scope}.{mark}", Account())
         _accounts.move_to_end(f"{scope}.{mark}")

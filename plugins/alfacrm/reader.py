@@ -353,21 +353,20 @@ class Reader:
             return otherwise
 
     def _kept(self, name: str, ask: Callable[[], dict[str, str]]) -> dict[str, str]:
-        """Names that hardly change, shared by all workers for an hour; this process looks at them each minute."""
-        name = f"{name}.{self.client.scope}"
+        """Names that hardly change, shared by all workers and sources for an hour; this process looks at them each
+        minute."""
         near, now = self.client.account.names.get(name), self._now()
         if near is not None and near[0] > now:
             return near[1]
-        known = self.context.recall(name)
+        known = self.client.shared.recall(name)
         if known is None:
-            return self._keep(name.rpartition(".")[0], ask())
+            return self._keep(name, ask())
         found = {str(one): str(said) for one, said in json.loads(known).items()}
         self.client.account.names[name] = (now + NEAR_SECONDS, found)
         return found
 
     def _keep(self, name: str, found: dict[str, str]) -> dict[str, str]:
-        name = f"{name}.{self.client.scope}"
-        self.context.remember(name, json.dumps(found, ensure_ascii=False), NAMES_SECONDS)
+        self.client.shared.remember(name, json.dumps(found, ensure_ascii=False), NAMES_SECONDS)
         self.client.account.names[name] = (self._now() + NEAR_SECONDS, found)
         return found
 

@@ -261,8 +261,8 @@ class AlfaCrmSource(Source):
     def _since(self) -> date:
         """The first day whose payments get receipts: of the settings, or when this source was first at work (not when
         it was set up: until then another system prints). Without it the first poll would print what that has."""
-        return self.rules.start or self.client.account.since or values.day(self.context.recall("since")) \
-            or self._today()
+        known = self.client.account.begun.get(self.context.public_id)
+        return self.rules.start or (known and known[0]) or values.day(self.context.recall("since")) or self._today()
 
     def _before(self) -> int:
         """The highest number of the payments that were there when the hub was first at work: the CRM knows a payment's
@@ -271,8 +271,8 @@ class AlfaCrmSource(Source):
         It dies between the two notes: the day is noted the next time."""
         if self.rules.start:
             return 0
-        if self.client.account.before is not None:
-            return self.client.account.before
+        if (begun := self.client.account.begun.get(self.context.public_id)) is not None:
+            return begun[1]
         known, since = self.context.recall("before") or "", self.context.recall("since")
         if not known.isdigit():
             known = "0" if since else str(self._highest())
@@ -286,8 +286,9 @@ class AlfaCrmSource(Source):
         the first look at the account was later."""
         if self._before() >= number and not self._begun(number):
             self.context.remember("before", str(number - 1))
-            if self.client.account.before is not None:
-                self.client.account.before = number - 1
+            begun = self.client.account.begun
+            if (known := begun.get(self.context.public_id)) is not None:
+                begun[self.context.public_id] = (known[0], number - 1)
 
     def _highest(self) -> int:
         """The highest number of today's payments, and of those that are dated ahead."""
@@ -305,7 +306,7 @@ class AlfaCrmSource(Source):
         # Only here are they kept in the process: a page's look at a connection that rests decides nothing.
         account, before = self.client.account, self._before()
         if not self.rules.start:
-            account.since, account.before = self._since(), before
+            account.begun[self.context.public_id] = (self._since(), before)
         poller = Poller(self.reader, self._since(), self._begun, lambda number: self.context.recall(f"seen.{number}"),
                         lambda day: connect.note_missed(self.context, day))
         return poller.step(cursor, self.context.now())

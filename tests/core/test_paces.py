@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from hub.contracts import Pace, TryLater
 from hub.store import Database, paces, table
@@ -31,8 +33,8 @@ def test_a_burst_goes_at_once_and_the_rest_is_spaced(db: Database) -> None:
 
 
 def test_a_turn_that_comes_too_late_is_not_booked(db: Database) -> None:
-    booked(db, 2)
-    assert all(0.5 < one <= 1.0 for one in booked(db, 50, at_most=0.5)), "it grew, so it was booked"
+    booked(db, 2, per_second=0.01)
+    assert all(one <= 100.0 for one in booked(db, 50, at_most=0.5, per_second=0.01)), "it grew, so it was booked"
     other = paces.book(db, "toy:two", 1.0, 1, 5.0, 4.0)
     assert other == 0.0, "another account waits for nobody"
 
@@ -52,6 +54,37 @@ def test_what_a_clock_that_was_ahead_booked_is_forgotten(db: Database) -> None:
         due_us=PACE.c.due_us + 2000 * paces.SECOND, quiet_us=PACE.c.due_us + 9000 * paces.SECOND)))
     assert paces.book(db, "toy:one", 1.0, 1, 5.0, 4.0) == 0.0
     assert 0.5 < paces.book(db, "toy:one", 1.0, 1, 5.0, 4.0) <= 1.0
+
+
+def test_one_that_came_late_holds_up_only_what_would_follow_it_too_closely(db: Database) -> None:
+    """Four a second, and the first is late by a pause and a half: no five of them arrive within a second, and what
+    comes after needs not make up for it."""
+    def arrival() -> float:
+        """When the call that was booked last arrives."""
+        with db.read() as connection:
+            recent = connection.execute(select(PACE.c.recent).where(PACE.c.name == "toy:one")).scalar_one()
+        return float(json.loads(recent)[-1]) / paces.SECOND
+
+    started = time.monotonic()
+    paces.book(db, "toy:one", 4.0, 1, 1000.0, 4.0)
+    booked_for = arrival()
+    paces.late(db, "toy:one", 0.375, 4.0)
+    times = [arrival()]
+    assert abs(times[0] - booked_for - 0.375) < 0.001
+    for _ in range(7):
+        paces.book(db, "toy:one", 4.0, 1, 1000.0, 4.0)
+        times.append(arrival())
+    assert times == sorted(times)
+    assert all(after - before >= 0.999 for before, after in zip(times, times[4:], strict=False)), times
+    assert times[7] - booked_for <= 7 * 0.25 + 0.26 + time.monotonic() - started, "the rest is as far as it was"
+
+
+def test_a_late_call_is_never_believed_to_have_been_away_for_an_hour(db: Database) -> None:
+    paces.book(db, "toy:one", 1.0, 1, 5.0, 4.0)
+    paces.late(db, "toy:one", 3600.0, 4.0)
+    assert paces.book(db, "toy:one", 1.0, 1, 5.0, 4.0) <= 2.0, "one pause beside the one that is due anyway"
+    paces.late(db, "toy:none", 1.0, 4.0)
+    assert paces.book(db, "toy:none", 1.0, 1, 5.0, 4.0) == 0.0, "an account without calls has none that came late"
 
 
 def test_workers_that_ask_together_share_the_turns(db: Database) -> None:
@@ -99,6 +132,12 @@ def test_the_plugins_hand_waits_or_says_when() -> None:
     context.pause = 60.0
     with pytest.raises(TryLater) as late:
         pace.wait()
+    context.pause = 0.0
+    pace.wait()
+    pace.arrived(time.monotonic())
+    assert not context.delayed, "in time, as good as"
+    pace.arrived(time.monotonic() + 0.5)
+    assert 0.5 <= context.delayed["acme.example"] < 5.0
     assert late.value.after == 60.0 and "acme.example" in str(late.value) and slept == [3.0]
     pace.hold(7.0)
-    assert context.quieted == {"acme.example": 7.0} and context.turns["acme.example"] == 3
+    assert context.quieted == {"acme.example": 7.0} and context.turns["acme.example"] == 4

@@ -11,12 +11,18 @@ import pytest
 from hub_plugins.alfacrm.client import Forbidden, Gone, Refused
 
 from hub.contracts import NeedsAttention, TryLater
+from hub.testing.context import MemoryAccount
 from hub.testing.simulator import Fault
 from tests.plugins.alfacrm.conftest import DAY, Desk, Turning
 
 
 def logins(desk: Desk) -> int:
     return int(desk.school.state()["logins"])
+
+
+def door(desk: Desk) -> MemoryAccount:
+    """The lock that all who call the account share."""
+    return desk.context.account(desk.source().rules.origin)
 
 
 def pays(desk: Desk, source: Any = None) -> list[int]:
@@ -27,7 +33,7 @@ def pays(desk: Desk, source: Any = None) -> list[int]:
 def test_one_login_for_all_workers(desk: Desk) -> None:
     """Four that find no token at the same moment, and one that comes later."""
     threads = [threading.Thread(target=pays, args=(desk, desk.source())) for _ in range(4)]
-    with desk.context.lock("api"):
+    with door(desk).lock("api"):
         for one in threads:
             one.start()
         time.sleep(0.2)
@@ -48,9 +54,9 @@ def test_login_again_when_the_token_is_refused(desk: Desk) -> None:
 
 def test_a_token_is_kept_fifty_minutes(desk: Desk) -> None:
     pays(desk)
-    ((name, (_, until)),) = [one for one in desk.context.memory.items() if one[0].startswith("token.")]
+    ((_, until),) = [one.memory["token"] for one in desk.context.accounts.values() if "token" in one.memory]
     assert until == desk.context.now().timestamp() + 50 * 60
-    assert desk.source().rules.api_key not in name
+    assert not any("token" in name for name in desk.context.memory), "it is the account's, not this source's"
 
 
 def test_other_settings_never_use_the_old_token(desk: Desk) -> None:
@@ -230,7 +236,7 @@ def test_two_workers_take_turns(desk: Desk) -> None:
     """While one is in the middle of a request, another waits for its turn."""
     pays(desk)
     source, done = desk.source(), threading.Event()
-    with desk.context.lock("api"):
+    with door(desk).lock("api"):
         worker = threading.Thread(target=lambda: (pays(desk, source), done.set()))
         worker.start()
         assert not done.wait(0.2)
@@ -239,6 +245,6 @@ def test_two_workers_take_turns(desk: Desk) -> None:
 
 
 def test_a_turn_that_never_comes_is_tried_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk.context, "lock", lambda name, seconds=30.0: nullcontext(False))
+    monkeypatch.setattr(door(desk), "lock", lambda name, seconds=30.0: nullcontext(False))
     with pytest.raises(TryLater):
         pays(desk)

@@ -269,7 +269,7 @@ def test_names_are_asked_once_and_a_missing_right_leaves_them_out(desk: Desk) ->
     assert order(desk, number) == first
     paths = [one["path"] for one in desk.school.requests()[before:]]
     assert paths == ["/v2api/1/pay/index"], "only the payment itself is read anew"
-    desk.context = replace(desk.context, memory={})
+    desk.context = replace(desk.context, memory={}, accounts={})
     desk.school.do("configure", forbidden=["teacher", "tariff", "subject"])
     tags = order(desk, number).tags
     assert (tags["teacher"], tags["pay.ctt.tariff_name"], tags["pay.ctt.subjects"]) == ("", "", "")
