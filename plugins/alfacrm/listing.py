@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from hub_plugins.alfacrm import orders, values
@@ -28,8 +29,14 @@ def payments(reader: Reader, judged: Judge, since: datetime, until: datetime) ->
         names = reader.pay_types(branch)
         kinds = sorted({*(number for number in map(values.whole, names) if number), *reader.rules.polled_types})
         for kind in kinds:
+            confirmed: frozenset[int] | None = None
             for pay in reader.payments(branch, kind, first, last):
                 one = payment(reader, judged, pay, names)
+                if one.verdict != "skip" and pay.confirmed is None and reader.rules.only_confirmed:
+                    # Its row does not say; what is asked when it is printed is asked here for the whole list.
+                    if confirmed is None:
+                        confirmed = frozenset(row.id for row in reader.payments(branch, kind, first, last, True))
+                    one = payment(reader, judged, replace(pay, confirmed=pay.id in confirmed), names)
                 if since <= one.at < until:
                     yield one
 

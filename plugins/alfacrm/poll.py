@@ -268,9 +268,11 @@ class Poller:
 
     def _is_news(self, pay: Pay, before: tuple[str, date | None] | None, walk: Walk, ask: bool) -> bool:
         """Whether a payment differs from what the last poll saw, or from what was read for a webhook since; after the
-        owner changed which payments get receipts, also whether it has none."""
+        owner changed which payments get receipts, also whether it has none. So it is with one whose row does not say
+        whether it is confirmed: it looks the same before and after, so each reading of whole lists asks again."""
         mark = before[0] if before else self.fetched(pay.id) if ask else None
-        return mark != pay.fingerprint or (walk.other_rules and not self.begun(pay.id))
+        silent = walk.full and pay.confirmed is None and self.rules.only_confirmed and not self.rules.by_hand
+        return mark != pay.fingerprint or ((walk.other_rules or silent) and not self.begun(pay.id))
 
 
 def _moment(words: str) -> datetime | None:

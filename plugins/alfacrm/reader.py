@@ -44,6 +44,8 @@ CROWD_DAYS = timedelta(days=3)
 _PEOPLE: tuple[dict[str, int], ...] = ({"removed": 1, "is_study": 1}, {"removed": 1, "is_study": 0}, {"removed": 1})
 #: Types that a look-up by id may not show by itself (§2.6).
 _SHY_TYPES = (5, 6)
+#: What a list is asked whose rows do not say which payments are confirmed (§2.6).
+_CONFIRMED: Mapping[str, int] = {"is_confirmed": 1}
 _NOTHING: list[dict[str, Any]] = []
 
 
@@ -124,22 +126,24 @@ class Reader:
 
     def confirmed(self, pay: Pay) -> bool:
         """Asks whether a payment that does not say so itself is confirmed: by the list's filter."""
-        filters = {"is_confirmed": 1, **({"pay_type_id": pay.type} if pay.type else {})}
+        filters = {**_CONFIRMED, **({"pay_type_id": pay.type} if pay.type else {})}
         return self.client.one(pay.branch, "pay", pay.id, filters) is not None
 
-    def page_of_payments(self, branch: int, kind: int, since: date | None, until: date | None,
-                         page: int) -> tuple[list[Pay], int | None]:
+    def page_of_payments(self, branch: int, kind: int, since: date | None, until: date | None, page: int,
+                         confirmed: bool = False) -> tuple[list[Pay], int | None]:
         """One page of the payments of one type dated within the window (``YYYY.MM.DD``, §2.5), or of all, and how many
-        there are. Rows outside the window are among them when the server ignores the dates."""
-        items, total = self.client.page(branch, "pay", _window(kind, since, until), page)
+        there are. Rows outside the window are among them when the server ignores the dates. ``confirmed``: only those
+        that are."""
+        filters = {**_window(kind, since, until), **(_CONFIRMED if confirmed else {})}
+        items, total = self.client.page(branch, "pay", filters, page)
         self._shelf("pay").put(branch, items, self._now())
         return [one for one in (Pay.read(row, self.rules, branch) for row in items) if one.id], total
 
-    def payments(self, branch: int, kind: int, since: date, until: date) -> Iterator[Pay]:
-        """The payments of one type dated within the window, each once, as the pages come."""
+    def payments(self, branch: int, kind: int, since: date, until: date, confirmed: bool = False) -> Iterator[Pay]:
+        """The payments of one type dated within the window, each once, as the pages come; or the confirmed ones."""
         seen: set[int] = set()
         for page in range(MOST_LISTED):
-            rows, total = self.page_of_payments(branch, kind, since, until, page)
+            rows, total = self.page_of_payments(branch, kind, since, until, page, confirmed)
             new = [one for one in rows if one.id not in seen]
             seen.update(one.id for one in new)
             yield from (one for one in new if one.day is None or since <= one.day <= until)

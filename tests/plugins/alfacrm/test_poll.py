@@ -71,6 +71,23 @@ def test_seen_payments_are_not_told_again_until_they_change(desk: Desk) -> None:
     assert found(desk, cursor)[0] == [(f"pay:{second}", "poll")]
 
 
+def test_a_confirmation_that_no_row_and_no_webhook_told_is_found_within_the_hour(desk: Desk) -> None:
+    """The row looks the same before and after."""
+    waits, printed = desk.pay(is_confirmed=0), desk.pay()
+    desk.school.do("configure", tell_confirmed=False)
+    _, cursor, _ = walked(desk)
+    desk.context.receipts[f"pay:{printed}:sale"] = ReceiptView(f"pay:{printed}:sale", "recorded", "57")
+    desk.school.do("update_pay", id=waits, is_confirmed=1)
+    assert found(desk, cursor)[0] == [], "a short look reads no whole lists"
+    desk.context.clock = lambda: NOW + timedelta(hours=1)
+    polled = desk.source().poll(cursor)
+    assert [one.subject for one in polled.events] == [f"pay:{waits}"]
+    assert isinstance(desk.source().fetch(polled.events[0]), Order)
+    _, cursor, _ = walked(desk, sending="by_hand")
+    desk.context.clock = lambda: NOW + timedelta(hours=3)
+    assert walked(desk, cursor, sending="by_hand")[0] == [], "a person sends it, so nobody needs to ask each hour"
+
+
 def test_what_a_webhook_brought_is_not_asked_for_again(desk: Desk) -> None:
     number, other = desk.pay(), desk.pay()
     assert isinstance(desk.source().fetch(event(number)), Order)

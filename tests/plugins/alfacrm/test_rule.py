@@ -177,6 +177,25 @@ def test_the_list_says_of_each_payment_what_becomes_of_it(desk: Desk) -> None:
     assert listed(desk, branches=[2]).keys() == {str(north)}
 
 
+def test_the_list_promises_no_receipt_that_would_not_be_made(desk: Desk) -> None:
+    """Rows that do not say whether they are confirmed: the list asks what the printing asks, and once."""
+    printed, waits, skipped = desk.pay(), desk.pay(is_confirmed=0), desk.pay(pay_account_id=4)
+    desk.school.do("configure", tell_confirmed=False)
+    rules = {"accounts": {"4": "skip"}}
+    asked = len(desk.school.requests())
+    found = listed(desk, **rules)
+    assert {number: one.verdict for number, one in found.items()} == {
+        str(printed): "receipt", str(waits): "skip", str(skipped): "skip"}
+    words = found[str(waits)].why
+    assert words is not None and "не подтверждён" in words.say("ru") and found[str(waits)].buttons
+    bodies = [one["body"] for one in desk.school.requests()[asked:] if one["path"].endswith("pay/index")]
+    assert sum("is_confirmed" in body for body in bodies) == 1, "one list more, and not one look for each"
+    for one in found.values():
+        end = desk.source(**rules).fetch(desk.source().event_of(one.subject))
+        assert isinstance(end, Order) == (one.verdict == "receipt")
+    assert listed(desk, only_confirmed=False)[str(waits)].verdict == "receipt"
+
+
 # -- quantity and period -------------------------------------------------------------------------------------------
 
 
