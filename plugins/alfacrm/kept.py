@@ -1,14 +1,16 @@
 """Rows of an account that were read in pages, kept for the events behind the one that read them.
 
 A crowd of payments is read fifty at a time and not one by one (the account bears few requests a second). One process
-keeps what it read itself, bounded, and forgets what is old; whoever finds nothing here asks the CRM. Nothing is kept
-beyond the process: names and addresses of people belong in the receipts and nowhere else.
+keeps what it read itself, bounded in rows and in time; whoever finds nothing here asks the CRM. Nothing is kept beyond
+the process, and nothing in it for longer than it serves, also when nobody asks any more: names and addresses of people
+belong in the receipts and nowhere else.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -20,6 +22,8 @@ from hub.contracts import AccountMemory
 
 #: Rows of one entity that are kept at most, and accounts.
 MOST_ROWS, MOST_ACCOUNTS = 2500, 32
+#: Seconds after which a row is taken out of the process, and between two looks for such rows.
+KEPT_SECONDS, SWEEP_EVERY = 600.0, 60.0
 #: By what the usual time of a request grows with each that took longer.
 GROWTH = 1.01
 #: Paths whose usual times are remembered at most: a few lists of each branch.
@@ -35,23 +39,33 @@ Row = Mapping[str, Any]
 
 
 class Shelf:
-    """Rows of one entity. Times are seconds since 1970, of the hub's clock."""
+    """Rows of one entity. Times are seconds since 1970, of the hub's clock; how long a row has stood here is counted by
+    one that never jumps."""
 
     def __init__(self) -> None:
-        self.rows: OrderedDict[int, tuple[float, int, Row]] = OrderedDict()
+        self.rows: OrderedDict[int, tuple[float, int, Row, float]] = OrderedDict()
+        self._guard = threading.Lock()
         self.reads: deque[float] = deque(maxlen=CROWD)
         self.pages: dict[str, int] = {}
         self.last_page, self.vain, self.vain_at = 0.0, 0, 0.0
 
     def put(self, branch: int, rows: Iterable[Row], now: float) -> None:
         """Keeps rows that were read from a branch just now; the longest kept make room."""
-        for row in rows:
-            number = values.whole(row.get("id"))
-            if number is not None:
-                self.rows[number] = (now, branch, row)
-                self.rows.move_to_end(number)
-        while len(self.rows) > MOST_ROWS:
-            self.rows.popitem(last=False)
+        with self._guard:
+            for row in rows:
+                number = values.whole(row.get("id"))
+                if number is not None:
+                    self.rows[number] = (now, branch, row, time.monotonic())
+                    self.rows.move_to_end(number)
+            while len(self.rows) > MOST_ROWS:
+                self.rows.popitem(last=False)
+
+    def sweep(self, before: float) -> bool:
+        """Takes out what was put here before that moment of ``time.monotonic``; whether anything is left."""
+        with self._guard:
+            while self.rows and next(iter(self.rows.values()))[3] <= before:
+                self.rows.popitem(last=False)
+            return bool(self.rows)
 
     def get(self, number: int, since: float) -> tuple[Row, int] | None:
         """The row and its branch, if it was read at or after ``since``."""
@@ -60,7 +74,8 @@ class Shelf:
 
     def drop(self, number: int) -> None:
         """What was just written over there is not what was read."""
-        self.rows.pop(number, None)
+        with self._guard:
+            self.rows.pop(number, None)
 
     def crowd(self, now: float) -> bool:
         """Notes a read that found nothing here; whether such reads come in a crowd, so that a page is worth more."""
@@ -117,12 +132,49 @@ class Account:
 
     def shelf(self, entity: str) -> Shelf:
         """The rows of an entity (a path segment)."""
+        _sweep_later()
         with self._guard:
             return self._shelves.setdefault(entity, Shelf())
+
+    def sweep(self, before: float, now: float) -> bool:
+        """Takes out rows as old as :meth:`Shelf.sweep` says, and names that are good no more (``now``: seconds since
+        1970); whether anything is left."""
+        with self._guard:
+            shelves = list(self._shelves.values())
+            for name in [name for name, (until, _) in self.names.items() if until <= now]:
+                self.names.pop(name, None)
+        left = [one.sweep(before) for one in shelves]
+        return any(left) or bool(self.names)
 
 
 _accounts: OrderedDict[str, Account] = OrderedDict()
 _lock = threading.Lock()
+_sweeper: threading.Timer | None = None
+
+
+def _sweep_later() -> None:
+    """Somebody may keep rows now: a thread looks after a while whether they are old, until there are none."""
+    global _sweeper
+    with _lock:
+        if _sweeper is None:
+            _sweeper = threading.Timer(SWEEP_EVERY, _sweep)
+            _sweeper.name, _sweeper.daemon = "alfacrm-sweep", True
+            _sweeper.start()
+
+
+def _sweep() -> None:
+    global _sweeper
+    with _lock:
+        _sweeper, accounts = None, list(_accounts.values())
+    if sweep(accounts):
+        _sweep_later()
+
+
+def sweep(accounts: Iterable[Account]) -> bool:
+    """Takes out of these accounts what has stood there for too long; whether anything is left in any."""
+    before, now = time.monotonic() - KEPT_SECONDS, time.time()
+    left = [one.sweep(before, now) for one in accounts]
+    return any(left)
 
 
 def account(shared: AccountMemory, scope: str) -> Account:
@@ -140,4 +192,4 @@ def account(shared: AccountMemory, scope: str) -> Account:
         return found
 
 
-__all__ = ["Account", "Shelf", "account"]
+__all__ = ["Account", "Shelf", "account", "sweep"]

@@ -28,7 +28,7 @@ T = TypeVar("T")
 #: at what all share.
 NAMES_SECONDS, NEAR_SECONDS = 3600.0, 60.0
 #: How long a card, a subscription and the name of who added a payment are good for the next payments.
-CARD_SECONDS = 600.0
+CARD_SECONDS = kept.KEPT_SECONDS
 #: A row serves the event of a webhook only if it was read so long after it: the CRM may send before it has written, and
 #: two machines' clocks differ.
 AFTER_EVENT = 1.0

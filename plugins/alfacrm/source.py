@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from hub_plugins.alfacrm import connect, listing, orders, rule_words, values, verdict, writeback
 from hub_plugins.alfacrm.client import AlfaClient
+from hub_plugins.alfacrm.kept import KEPT_SECONDS
 from hub_plugins.alfacrm.poll import WINDOW_DAYS, Poller
 from hub_plugins.alfacrm.reader import AFTER_EVENT, Reader
 from hub_plugins.alfacrm.rules import Rules
@@ -49,7 +50,7 @@ TAKEN_BACK = frozenset({"unconfirmed", "zero", "negative"})
 #: What a webhook asks when somebody emptied our own field.
 REFRESH = "refresh"
 #: How old a row may be that a poll read, when its event is worked on, in seconds. Older ones are read anew.
-POLLED_SECONDS = 600.0
+POLLED_SECONDS = KEPT_SECONDS
 #: How far ahead payments may be dated that were entered before the hub came.
 AHEAD = timedelta(days=366)
 

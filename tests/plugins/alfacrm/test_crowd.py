@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from hub_plugins.alfacrm import kept
 from hub_plugins.alfacrm.kept import CROWD, Shelf
 
 from hub.contracts import Event, NoOrder
@@ -105,8 +107,8 @@ def test_cards_grow_old(desk: Desk) -> None:
     number = desk.pay()
     desk.source().fetch(arrived(desk, number))
     desk.school.do("put", entity="customer", id=145, name="Орлов Павел")
-    kept = desk.source().fetch(arrived(desk, number))
-    assert isinstance(kept, Order) and kept.tags["customer"] == "Орлов Пётр"
+    near = desk.source().fetch(arrived(desk, number))
+    assert isinstance(near, Order) and near.tags["customer"] == "Орлов Пётр"
     desk.context.clock = lambda: NOW + timedelta(minutes=11)
     fresh = desk.source().fetch(arrived(desk, number))
     assert isinstance(fresh, Order) and fresh.tags["customer"] == "Орлов Павел"
@@ -128,3 +130,25 @@ def test_the_shelf_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     shelf.put(1, [{"id": number} for number in range(1, 26)], 5.0)
     assert sorted(shelf.rows) == list(range(16, 26))
     assert shelf.get(20, 5.0) == ({"id": 20}, 1) and shelf.get(20, 5.1) is None and shelf.get(3, 0.0) is None
+
+
+def test_nothing_of_anybody_stays_in_the_process_when_nobody_asks_any_more(
+        desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards, payments and teachers' names go after their time by themselves."""
+    source = desk.source()
+    assert isinstance(source.fetch(arrived(desk, desk.pay(teacher_id=21, ctt_id=88))), Order)
+    account = source.client.account
+    shelves = [account.shelf(entity) for entity in ("customer", "pay", "customer-tariff")]
+    assert all(shelf.rows for shelf in shelves) and any("teacher" in name for name in account.names)
+    assert kept.sweep([account]) and all(shelf.rows for shelf in shelves), "not before their time"
+    monkeypatch.setattr(kept, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(kept, "SWEEP_EVERY", 0.01)
+    monkeypatch.setattr(kept, "_sweeper", None)
+    account.shelf("pay")  # as whoever keeps the next row does
+    swept = threading.Event()
+    for _ in range(500):
+        if not any(shelf.rows for shelf in shelves):
+            break
+        swept.wait(0.01)
+    assert not any(shelf.rows for shelf in shelves)
+    assert not kept.sweep([account]) and not account.names
