@@ -37,6 +37,8 @@ SOURCE_FAULTS: Mapping[str, str] = {
     "source_down": "every request is answered with an error or cut off",
     "source_garbage": "answers are cut in half, empty, or no answers at all",
     "report_unheard": "what the hub writes arrives, but the hub is not told so",
+    "source_away": "nothing of it answers for a while: its hour without an API, some seconds long here",
+    "events_lost": "some events are never sent",
 }
 
 
@@ -118,6 +120,8 @@ class TortureSource(Tortured):
     template: ClassVar[str]
     #: Names of :data:`SOURCE_FAULTS` that it can do.
     faults: ClassVar[frozenset[str]]
+    #: Whether people there change and delete what was paid (:meth:`edit`, :meth:`delete`).
+    edits: ClassVar[bool] = False
 
     @abstractmethod
     def connect(self, address: str, troublesome: bool) -> None:
@@ -125,18 +129,28 @@ class TortureSource(Tortured):
         report when it comes for the first time."""
 
     @abstractmethod
-    def pay(self, words: str, amount: int, back: bool, cash: bool) -> None:
-        """Somebody pays (or gets money back): ``amount`` in minor units. ``words`` name what for. Returns after the
-        other side has stored it."""
+    def pay(self, words: str, amount: int, back: bool, cash: bool) -> str:
+        """Somebody pays (or gets money back): ``amount`` in minor units. ``words`` name what for. Returns its number
+        after the other side has stored it."""
+
+    def edit(self, number: str, amount: int) -> bool:
+        """Somebody changes the sum of what was paid. False when it is not there any more."""
+        return False
+
+    def delete(self, number: str) -> bool:
+        """Somebody deletes it. False when it is not there any more."""
+        return False
 
     @abstractmethod
     def sent(self) -> list[dict[str, Any]]:
         """What was paid over there: ``{"number", "words", "kind", "total", "cash", "card"}``; ``number`` is what the
-        receipt calls ``order_number``."""
+        receipt calls ``order_number``. What was changed has ``"before"`` too: its earlier sums, oldest first, each
+        ``{"total", "cash", "card", "until"}``; what was deleted has ``"deleted"``, the moment."""
 
     @abstractmethod
     def events(self) -> list[dict[str, Any]]:
-        """Every event that was sent to the hub: ``{"at", "number", "arrived"}``."""
+        """Every event that was sent to the hub: ``{"at", "number", "what", "arrived"}``; ``what`` is "create", "update"
+        or "delete". One that was lost on purpose has not arrived and is ``"lost"``."""
 
     @abstractmethod
     def told(self) -> list[dict[str, Any]]:

@@ -41,8 +41,8 @@ assert MOST_SECONDS < LEASE_SECONDS < CLAIM_SECONDS, "a drain must end before it
 #: A source that does not poll is looked at again after so long: a newer version of its plugin may.
 NO_POLL_SECONDS = 3600.0
 
-#: How an event came that a person sent from the page of payments.
-HAND = "hand"
+#: How an event came that a person sent from the page of payments, and one that a poll found.
+HAND, POLL = "hand", "poll"
 
 _inbox, _source = table(Inbox), table(SourceRow)
 log = structlog.get_logger("hub.intake")
@@ -63,8 +63,10 @@ class Claimed:
     @property
     def newest(self) -> Event:
         row = self.row
+        # A poll read what it tells before it was kept: what came beside it may be newer than that.
+        late = row["via"] == POLL and any(one["via"] != POLL for one in self.rows)
         return Event(row["subject"], row["kind"], row["data"], any(one["again"] for one in self.rows),
-                     any(one["tries"] for one in self.rows))
+                     late or any(one["tries"] for one in self.rows))
 
 
 class Drains:
@@ -363,7 +365,7 @@ class Drains:
 
             def work(connection: Connection, polled: Any = polled, due: Any = due) -> None:
                 for event in polled.events:
-                    put(connection, source, event, "poll", None, event_digest(event))
+                    put(connection, source, event, POLL, None, event_digest(event))
                 connection.execute(update(_source).where(_source.c.id == source.id).values(
                     cursor=polled.cursor, next_poll_at=due))
                 _all_well(connection, source.id)

@@ -33,6 +33,9 @@ ODD = frozenset({"uncertain", "interrupted", "found", "found_printed", "not_prin
 PRINTED = ("recorded", "confirmed")
 #: Seconds after a fault in which its consequences show.
 AFTER = 75.0
+#: Seconds by which an event may have been sent before the change that it tells of was noted; and within which two
+#: moments of the hub's clock and of the world's are taken to be of the same clock (it jumps by ten minutes at least).
+SLACK, SAME_DAY = 5.0, 300.0
 
 Row = dict[str, Any]
 
@@ -102,7 +105,8 @@ class World:
                                       "created_at", "done_at")
         self.foreign = {(one["storage_number"], one["document_number"]) for one in reader.rows(
             "foreign_document", "id", "storage_number", "document_number")}
-        self.inbox = reader.rows("inbox", "id", "source_id", "subject", "via", "state", "deliveries", "created_at")
+        self.inbox = reader.rows("inbox", "id", "source_id", "subject", "via", "state", "deliveries", "created_at",
+                                 "done_at")
         self.storages = {one["id"]: one["storage_number"] for one in reader.rows("register", "id", "storage_number")}
         self.evidence = reader.rows("evidence", "id", "receipt_id", "register_id", "what", "details")
         reader.close()
@@ -111,7 +115,7 @@ class World:
         for one in self.attempts:
             one["t"], one["end"] = unix(one["created_at"]), unix(one["ended_at"])
         for one in self.inbox:
-            one["t"] = unix(one["created_at"])
+            one["t"], one["done"] = unix(one["created_at"]), unix(one["done_at"])
 
     def _sort(self) -> None:
         self.by_key = {one["receipt_key"]: one for one in self.receipts}
@@ -126,6 +130,14 @@ class World:
             if one["receipt_id"] is not None:
                 self.tries[one["receipt_id"]].append(one)
         self.record = {one["receipt_id"]: one for one in self.records}
+        #: What was worked on of each order, by the number that its subject ends with.
+        self.worked: dict[tuple[int, str], list[Row]] = defaultdict(list)
+        for one in self.inbox:
+            if one["state"] in ("done", "ignored") and one["via"] != "poll":  # a poll has read what it tells before
+                self.worked[one["source_id"], one["subject"].rpartition(":")[2]].append(one)
+        self.heard = {(source_id, one["number"], one["what"], one["at"]) for source_id, said in self.said.items()
+                      for one in said["events"] if one["arrived"]}
+        self.restored = max((one["until"] for one in self.run["faults"] if one["kind"] == "restored"), default=0.0)
         self.reports: dict[int, list[Row]] = defaultdict(list)
         for one in self.deliveries:
             if one["target"] == "source":
@@ -149,6 +161,18 @@ class World:
             if one["event"] in events:
                 return True
         return False
+
+    def told_of(self, source_id: int, number: str, what: str, since: float) -> bool:
+        """Whether the hub was told of a change of an order (its event arrived) and no backup took that away again."""
+        return any(one[:3] == (source_id, number, what) and since - SLACK <= one[3] and one[3] > self.restored
+                   for one in self.heard)
+
+    def knew(self, source_id: int, number: str, receipt_id: int, since: float) -> bool:
+        """Whether the hub had worked on an event that came after a change, before anything of the receipt was sent:
+        then it knew what it printed. By the hub's own clock, so not where that had jumped."""
+        begun = min((one["t"] for one in self.tries[receipt_id]), default=0.0)
+        return 0.0 < begun - since < SAME_DAY and any(
+            since <= one["t"] < since + SAME_DAY and one["done"] <= begun for one in self.worked[source_id, number])
 
     def odd(self, receipt_id: int, since: float, until: float) -> bool:
         """Whether a receipt's way was not the plain one then."""
@@ -176,7 +200,7 @@ class Verdict:
     def __init__(self, world: World) -> None:
         self.world = world
         self.misses: list[Row] = []
-        self.undecided = 0
+        self.undecided = self.taken_back = 0
 
     def miss(self, what: str, order: Row | None = None, receipt: Row | None = None, **more: Any) -> None:
         """One more."""
@@ -222,6 +246,9 @@ class Verdict:
         papers = world.printed.get(order["words"], [])
         if len(papers) > 1:
             self.miss(f"printed {len(papers)} times", order, rows[0] if rows else None)
+        if order.get("deleted") and (not rows or rows[0]["state"] == "cancelled"):
+            self._taken_back(order, rows, papers)
+            return
         if not rows:
             self.miss("lost: the hub knows nothing of the order", order)
             return
@@ -233,18 +260,59 @@ class Verdict:
             self._document(source_id, order, receipt, document)
         if receipt["state"] == "uncertain":
             self._uncertain(order, receipt)
+        elif receipt["state"] == "refused" and papers and order.get("before") and self._shown(receipt, "key_taken"):
+            self.undecided += 1  # a backup did not know what was printed, and then it was changed: a person decides
         elif receipt["state"] not in PRINTED:
             self.miss(f"not printed: {receipt['state']}" if not papers else f"printed, and {receipt['state']}", order,
                       receipt)
         elif not papers:
             self.miss("recorded, and not on paper", order, receipt)
+        elif order.get("deleted"):
+            self._deleted(source_id, order, receipt)
         else:
             self._report(order, receipt, papers[0], told)
+
+    def _taken_back(self, order: Row, rows: list[Row], papers: list[Row]) -> None:
+        """What was deleted has no receipt, or one that was cancelled; and then nothing on paper, unless the database
+        that knew it was replaced by an older one."""
+        if len(rows) > 1:
+            self.miss(f"{len(rows)} receipts of one order", order, rows[0])
+        elif not papers:
+            self.taken_back += 1
+        elif rows or order["deleted"] > self.world.restored:
+            what = "printed, and cancelled" if rows else "printed and deleted, and the hub knows nothing of it"
+            self.miss(what, order, rows[0] if rows else None)
+
+    def _deleted(self, source_id: int, order: Row, receipt: Row) -> None:
+        """What was deleted and is on paper all the same: the hub cannot have known better, and shows it."""
+        gone = order["deleted"]
+        if self.world.knew(source_id, order["number"], receipt["id"], gone):
+            self.miss("printed, though the hub knew that it was deleted", order, receipt)
+        if self.world.told_of(source_id, order["number"], "delete", gone) and not self._shown(receipt, "withdrawn"):
+            self.miss("deleted after it was printed, and the hub does not show it", order, receipt)
+
+    def _shown(self, receipt: Row, *causes: str) -> bool:
+        return any(one["cause"] in causes for one in self.world.history[receipt["id"]])
+
+    def _sums(self, source_id: int, order: Row, receipt: Row, document: Row) -> Row:
+        """The sums that a document must have: of an order that was changed those it had at one time, all of one time.
+        An earlier one's only if the hub cannot have known better; then it shows the change."""
+        names = ("total", "cash", "card")
+        for one in order.get("before", ()):
+            if all(document[name] == one[name] for name in names) and any(one[name] != order[name] for name in names):
+                if self.world.knew(source_id, order["number"], receipt["id"], one["until"]):
+                    self.miss("printed with a sum that the hub knew to be changed", order, receipt)
+                if self.world.told_of(source_id, order["number"], "update", one["until"]) \
+                        and not self._shown(receipt, "conflict", "key_taken"):
+                    self.miss("changed after it was printed, and the hub does not show it", order, receipt)
+                return {**order, **one}
+        return order
 
     def _document(self, source_id: int, order: Row, receipt: Row, document: Row) -> None:
         inn = self.world.sources[source_id]["inn"]
         if self.world.registers[document["register"]]["inn"] != inn or document["inn"] != inn:
             self.miss("printed on another organisation's register", order, receipt)
+        order = self._sums(source_id, order, receipt, document)
         asked = {"kind": order["kind"], "total": order["total"], "cash": order["cash"], "card": order["card"]}
         written = {name: document[name] for name in asked}
         if asked != written:
@@ -415,7 +483,25 @@ class Effects:
         return self.world.logged(fault["at"] - 0.5, fault["until"] + 5.0, "source_later", "report_later", "poll_later",
                                  "fetch_failed", "report_failed")
 
-    _source_down = _source_garbage = _report_unheard = _source
+    _source_down = _source_garbage = _report_unheard = _source_away = _source
+
+    def _events_lost(self, fault: Row) -> bool:
+        """An order whose event was never sent has its receipt."""
+        lost = {one["number"] for one in self.world.said[fault["source"]]["events"]
+                if one.get("lost") and one["what"] == "create"}
+        return any(self.world.by_order.get((fault["source"], number)) for number in lost)
+
+    def _edited(self, fault: Row) -> bool:
+        """Its receipt was made anew before anything of it was printed, or the change is shown beside it."""
+        return self._noted(fault, "edited", "conflict")
+
+    def _deleted(self, fault: Row) -> bool:
+        """There is no receipt of it, it was cancelled, or it is shown that its payment is gone."""
+        return not self.world.by_order.get((fault["source"], fault["number"])) or self._noted(fault, "withdrawn")
+
+    def _noted(self, fault: Row, *causes: str) -> bool:
+        return any(one["cause"] in causes for receipt in self.world.by_order.get((fault["source"], fault["number"]), ())
+                   for one in self.world.history[receipt["id"]])
 
 
 def judge(folder: Path, database: str = "") -> Row:
@@ -437,6 +523,7 @@ def judge(folder: Path, database: str = "") -> Row:
         "orders": sum(len(said["sent"]) for said in world.said.values()), "receipts": len(world.receipts),
         "states": dict(states), "documents": sum(map(len, world.printed.values())),
         "foreign": sum(one["counter"] for one in world.paper), "undecided": verdict.undecided,
+        "taken_back": verdict.taken_back,
         "reports": sum(one["state"] == "done" for one in world.deliveries if one["target"] == "source"),
         "events": sum(len(said["events"]) for said in world.said.values()),
         "faults": {kind: {"done": done[kind], "changed": changed[kind]} for kind in sorted(done)},

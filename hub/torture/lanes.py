@@ -87,6 +87,8 @@ class Buyers(Lane):
     def __init__(self, stage: Stage, log: Log, count: int, first: int, rate: float, seed: str) -> None:
         super().__init__(stage, log, "buyers", seed)
         self.left, self.number, self.rate = count, first, rate
+        #: What was paid: the source's place, the number over there.
+        self.paid: list[tuple[int, str]] = []
         self._due = time.monotonic()
 
     def step(self) -> bool:
@@ -97,18 +99,66 @@ class Buyers(Lane):
             return True
         place = self.chance.randrange(len(self.stage.sources))
         back = self.chance.random() < 0.08
-        self.stage.sources[place].it.pay(f"T{place}-{self.number:06d}", self.chance.randint(100, 900_000), back,
-                                         not back and self.chance.random() < 0.4)
+        self.paid.append((place, self.stage.sources[place].it.pay(
+            f"T{place}-{self.number:06d}", self.chance.randint(100, 900_000), back,
+            not back and self.chance.random() < 0.4)))
         self.left, self.number = self.left - 1, self.number + 1
         self._due = max(self._due + 1 / self.rate, time.monotonic() - 1.0)
         self.over.wait(max(0.0, self._due - time.monotonic()))
         return True
 
-
     def _behind(self) -> int:
         """Orders that are not on paper yet: buyers wait, too, when the tills are slow."""
         printed = self.stage.store.rows("SELECT count(*) FROM receipt WHERE state IN ('recorded', 'confirmed')")
-        return self.number - int(printed[0][0])
+        return self.number - int(printed[0][0]) - len(self.stage.deleted)
+
+
+class Clerks(Lane):
+    """Change and delete what was paid, each at its moment; what does not come to its moment before the round ends is
+    left as it is."""
+
+    def __init__(self, stage: Stage, log: Log, deck: Deck, buyers: Buyers, seed: str) -> None:
+        super().__init__(stage, log, "clerks", seed)
+        self.deck, self.buyers = deck, buyers
+        self._seen = 0
+        #: What is to be done, when, to what of which source.
+        self._waiting: list[tuple[str, str, int, str]] = []
+
+    def step(self) -> bool:
+        if not self.deck:
+            return False
+        for place, number in self.buyers.paid[self._seen:]:
+            self._seen += 1
+            card = self.deck.deal()
+            if card and self.stage.sources[place].it.edits:
+                self._waiting.append((*card, place, number))
+        self._waiting = [one for one in self._waiting if not self._done(*one)]
+        self.over.wait(0.1)
+        return True
+
+    def finish(self, seconds: float) -> None:
+        """Waits until nothing is left to do, or so long."""
+        deadline = time.monotonic() + seconds
+        while self.is_alive() and time.monotonic() < deadline and (
+                self._waiting or self._seen < len(self.buyers.paid)):
+            self.over.wait(0.1)
+
+    def _done(self, what: str, when: str, place: int, number: str) -> bool:
+        """Does it, if its moment has come."""
+        source = self.stage.sources[place]
+        if when != "entered":
+            found = self.stage.store.rows(
+                "SELECT state FROM receipt WHERE source_id = ? AND order_number = ?", source.id, number)
+            if not found or (when == "printed" and found[0][0] not in ("recorded", "confirmed")):
+                return False
+        fault = self.log.new(what, source=source.id, number=number, when=when)
+        did = source.it.edit(number, self.chance.randint(100, 900_000)) if what == "edited" \
+            else source.it.delete(number)
+        if did:
+            if what == "deleted":
+                self.stage.deleted.append((source.id, number))
+            self.log.keep(fault)
+        return True
 
 
 class Strikes(Lane):
@@ -320,7 +370,7 @@ class Disasters(Lane):
         self.over.wait(1.0)
         self.log.keep({**fault, "source": source.id})
 
-    source_down = source_garbage = report_unheard = _source
+    source_down = source_garbage = report_unheard = source_away = events_lost = _source
 
     # -- two hosts -----------------------------------------------------------------------------------------------
 

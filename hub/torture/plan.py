@@ -27,6 +27,8 @@ WORLD_FAULTS: Mapping[str, str] = {
     "restored": "the hub is killed and its database replaced by a backup",
     "thrice": "a source sends each event three times and out of order",
     "reports_fail": "a source fails each report when it comes for the first time",
+    "edited": "the sum of what was paid is changed: at once, while its receipt waits, after it was printed",
+    "deleted": "what was paid is deleted: at once, while its receipt waits, after it was printed",
 }
 FAULTS: Mapping[str, str] = {**REGISTER_FAULTS, **SOURCE_FAULTS, **WORLD_FAULTS}
 
@@ -42,6 +44,12 @@ STEPS_FOR_BREAK = ("claimed", "sent")
 WEIGHTS: Mapping[str, int] = {"cable_in": 3, "cable_out": 3, "power_before": 2, "power_after": 2, "answer_lost": 2}
 #: So often in a run, however long its rounds: each leaves a receipt that nobody can decide.
 RARE = frozenset({"storage"})
+
+
+#: What becomes of a payment over there, and when: as soon as it is entered, as soon as the hub has a receipt of it, as
+#: soon as that is printed. One of each among so many payments.
+FATES = tuple((what, when) for what in ("edited", "deleted") for when in ("entered", "known", "printed"))
+AMONG = 40
 
 
 class Deck:
@@ -76,6 +84,11 @@ def disasters(store_faults: Sequence[str], has_redis: bool, source_faults: froze
     cards = ["web_killed", "register_killed", "disk_full", "host_clock", "two_hosts", *store_faults,
              *sorted(source_faults), *(("redis_flushed", "redis_stopped") if has_redis else ())]
     return Deck(cards, chance)
+
+
+def fates(broken: str, chance: random.Random) -> Deck:
+    """The deck of what people do to payments; "" is nothing."""
+    return Deck([*FATES, *[""] * (AMONG - len(FATES))] if not broken else (), chance)
 
 
 def deaths(steps: Sequence[str], broken: str, chance: random.Random) -> Deck:

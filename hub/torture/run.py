@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from typing import Any
 from hub import config, steps
 from hub.plugins import Catalogue, discover
 from hub.torture import judge, lanes, plan
-from hub.torture.lanes import Buyers, Deaths, Disasters, Lane, Log, Strikes
+from hub.torture.lanes import Buyers, Clerks, Deaths, Disasters, Lane, Log, Strikes
 from hub.torture.stage import Options, Stage
 from hub.torture.stores import store
 
@@ -34,6 +35,8 @@ RATE, RATE_BROKEN = 30.0, 4.0
 REST, REST_BROKEN = 90.0, 12.0
 #: Seconds that a receipt may be uncertain after everything was mended: a register is opened anew and looks again.
 DOUBT = 60.0
+#: Seconds that changes of what was paid may wait for their moment after the last order.
+CLERKS = 15.0
 #: Seconds that one round lasts at least, so that every kind of fault has its time.
 SHORTEST = 45.0
 Say = Callable[[str], None]
@@ -44,6 +47,9 @@ _WAITING = {
     "receipts": "SELECT count(*) FROM receipt WHERE state IN ('accepted', 'queued', 'printing')",
     "reports": "SELECT count(*) FROM delivery WHERE target = 'source' AND state IN ('pending', 'claimed')",
 }
+#: And nobody can be told of the receipt of what was deleted over there, which may never have had one.
+_TOLD, _KNOWN = " AND receipt_id NOT IN (SELECT id FROM receipt WHERE {deleted})", \
+    "SELECT count(*) FROM receipt WHERE NOT ({deleted})"
 
 
 class Run:
@@ -90,11 +96,14 @@ class Run:
             f"disasters/{number}")
         rate = min(RATE, count / SHORTEST) if not options.broken else RATE_BROKEN
         buyers = Buyers(stage, self.log, count, self.paid, rate, f"buyers/{number}")
-        running: list[Lane] = [buyers, strikes, deaths, disasters]
+        fates = plan.fates(options.broken, random.Random(f"{options.seed}/fates/{number}"))
+        clerks = Clerks(stage, self.log, fates, buyers, f"clerks/{number}")
+        running: list[Lane] = [buyers, clerks, strikes, deaths, disasters]
         for one in running:
             one.start()
         self._beside(stage, number, strikes, quiet, buyers)
         buyers.join()
+        clerks.finish(CLERKS)
         self.paid += count
         self._end(stage, running, strikes)
         for step, times in deaths.died.items():
@@ -142,9 +151,12 @@ class Run:
         spool = self.folder / "data" / "spool"
         waiting: dict[str, int] = {}
         rested: float | None = None
+        deleted = stage.of_deleted()
+        asked = {**_WAITING, "reports": _WAITING["reports"] + _TOLD.format(deleted=deleted)}
         while time.monotonic() - began < patience:
-            waiting = {what: int(stage.store.rows(sql)[0][0]) for what, sql in _WAITING.items()}
-            waiting["orders"] = self.paid - int(stage.store.rows("SELECT count(*) FROM receipt")[0][0])
+            waiting = {what: int(stage.store.rows(sql)[0][0]) for what, sql in asked.items()}
+            known = int(stage.store.rows(_KNOWN.format(deleted=deleted))[0][0])
+            waiting["orders"] = self.paid - len(stage.deleted) - known
             waiting["spool"] = len(list(spool.glob("*.json"))) if spool.is_dir() else 0
             now = time.monotonic() - began
             if any(value > 0 for value in waiting.values()):

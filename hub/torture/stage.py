@@ -64,6 +64,8 @@ class Stage:
         self.chance = random.Random(options.seed)
         self.registers: list[Placed] = []
         self.sources: list[Placed] = []
+        #: What was deleted over there: the source's id in the database, the order's number.
+        self.deleted: list[tuple[int, str]] = []
         self._stack = ExitStack()
         self.port = _port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -148,6 +150,14 @@ class Stage:
             facts = book.by_id(placed.id)
             assert facts is not None
             placed.it.connect(book.context(facts).address, number % 2 == 1)
+
+    def of_deleted(self) -> str:
+        """A condition of SQL for receipts of what was deleted over there."""
+        numbers: dict[int, list[str]] = {}
+        for source, number in self.deleted:
+            numbers.setdefault(source, []).append(f"'{number}'")
+        return " OR ".join(f"(source_id = {source} AND order_number IN ({', '.join(found)}))"
+                           for source, found in numbers.items()) or "1 = 0"
 
     def answers(self) -> bool:
         """Whether the web process answers now."""

@@ -70,7 +70,7 @@ class AlfaSimulator(HttpSimulator):
         if request.method != "POST":
             return _framework(405, "Method Not Allowed", "Допустим только POST.")
         with self.lock:
-            if self.options.away:
+            if self.options.away or time.monotonic() < self._back_at:
                 self.missed += 1
                 return Answer(503, b"<html><body>Service Unavailable</body></html>", "text/html")
             if not self._within_rate():
@@ -217,6 +217,7 @@ class AlfaSimulator(HttpSimulator):
             self.tokens: dict[str, float] = {}
             self.webhooks: list[dict[str, Any]] = []
             self._recent: deque[float] = deque()
+            self._back_at = 0.0
             self._tripped: set[int] = set()
             self._to_lose = self.logins = self.limited = self.missed = 0
             self.requests.clear()
@@ -279,6 +280,11 @@ class AlfaSimulator(HttpSimulator):
             for row in rows:
                 self.school.tables[entity].setdefault(row["id"], {}).update(row)
             return len(rows)
+
+    def do_leave(self, seconds: float) -> dict[str, Any]:
+        """The API answers nothing but 503 for so many seconds."""
+        self._back_at = time.monotonic() + seconds
+        return {}
 
     def do_lose_webhooks(self, n: int) -> dict[str, Any]:
         """The next ``n`` webhooks are never sent."""

@@ -47,6 +47,8 @@ UNDONE = frozenset({"invalid", "refused", "cancelled"})
 #: States of one that nothing was sent of yet, and reasons for which a printed one has no payment any more.
 WAITING = frozenset({"accepted", "queued"})
 TAKEN_BACK = frozenset({"unconfirmed", "zero", "negative"})
+#: How a payment is remembered that was there no more.
+GONE = "gone"
 #: What a webhook asks when somebody emptied our own field.
 REFRESH = "refresh"
 #: How old a row may be that a poll read, when its event is worked on, in seconds. Older ones are read anew.
@@ -128,11 +130,13 @@ class AlfaCrmSource(Source):
         branch = values.whole(data.get("branch"))
         if self.rules.branches and branch not in self.rules.branches:
             branch = None
+        anew = event.tried or self._overtaken(number, data)
         pay = self.reader.payment(number, branch, values.whole(data.get("type")), thorough=not deleted,
-                                  since=None if event.tried else self._good_since(data))
+                                  since=None if anew else self._good_since(data))
         if pay is not None and data.get("mark") not in (None, pay.fingerprint):
             pay = self.reader.payment(number, pay.branch, pay.type)  # changed since the poll saw it
         if pay is None:
+            self._seen_as(number, GONE)
             return self._missing(number, deleted)
         if data.get("event") == REFRESH:
             return self._refreshed(pay)
@@ -145,8 +149,18 @@ class AlfaCrmSource(Source):
             raise Invalid(problem.problems, orders.key(number, kind), str(number)) from problem
         if data.get("event") != "poll":
             # The poll need not ask again for what is as it was here.
-            self.context.remember(f"seen.{number}", pay.fingerprint, (WINDOW_DAYS + 1) * 86400.0)
+            self._seen_as(number, pay.fingerprint)
         return made
+
+    def _seen_as(self, number: int, mark: str) -> None:
+        self.context.remember(f"seen.{number}", mark, (WINDOW_DAYS + 1) * 86400.0)
+
+    def _overtaken(self, number: int, data: Mapping[str, Any]) -> bool:
+        """Whether a webhook's event told another state of a payment than the page that a poll's event stands on, maybe
+        in another process, and so maybe a newer one."""
+        if not data.get("mark"):
+            return False
+        return self.context.recall(f"seen.{number}") not in (None, data["mark"])
 
     def _good_since(self, data: Mapping[str, Any]) -> float | None:
         """From when on a row that was read already serves this event; None: it is read anew."""

@@ -6,6 +6,7 @@ import random
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,8 +23,10 @@ POLL = 15
 COPIES, SCATTER = 2, 4.0
 CASH, CARD = 1, 2
 SALE, REFUND = 1, 5
-#: Requests that a fault of the API hits.
-MOST_HIT = 12
+#: Requests that a fault of the API hits; seconds without an API; events that are lost at once.
+MOST_HIT, AWAY, MOST_LOST = 12, (3.0, 8.0), 5
+#: Requests that it answers in a second, and milliseconds between two of the hub's.
+RATE, PAUSE_MS = 40, 30
 _TOLD = re.compile(r"ФД (\d+), ФН (\d+), ФП (\d+)")
 _UPDATE = r"/pay/update"
 _FAULTS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -39,14 +42,18 @@ class TorturedSchool(TortureSource):
     source: ClassVar[str] = "alfacrm"
     template: ClassVar[str] = "Занятие <note>"
     faults: ClassVar[frozenset[str]] = frozenset(SOURCE_FAULTS)
+    edits: ClassVar[bool] = True
 
     def __init__(self, folder: Path, name: str, inn: str) -> None:
         super().__init__(folder, name, inn)
         self._running: Running | None = None
+        #: Number -> the sums that it had before, and what was deleted as it was then.
+        self._before: dict[str, list[dict[str, Any]]] = {}
+        self._deleted: dict[str, dict[str, Any]] = {}
 
     def start(self) -> None:
         process = subprocess.Popen(
-            [sys.executable, "-m", "hub", "simulate", "alfacrm", "--port", "0", "--rate", "0"],
+            [sys.executable, "-m", "hub", "simulate", "alfacrm", "--port", "0", "--rate", str(RATE)],
             stdout=subprocess.PIPE, text=True, start_new_session=True)
         self._running = Running(process, first_line(process, 30.0))
         self.running.do("configure", custom_fields=["custom_kkt_status", "custom_kkt_url", "custom_kkt_fd"])
@@ -58,17 +65,36 @@ class TorturedSchool(TortureSource):
 
     def settings(self) -> Mapping[str, Any]:
         return {"host": self.running.url, "email": EMAIL, "api_key": API_KEY, "branches": [1],
-                "accounts": {str(CASH): "cash"}, "corrections": "ignore", "read_pause_ms": 0, "write_pause_ms": 0,
-                "poll_seconds": POLL, "start_date": "01.01.2026"}
+                "accounts": {str(CASH): "cash"}, "corrections": "ignore", "read_pause_ms": PAUSE_MS,
+                "write_pause_ms": PAUSE_MS, "poll_seconds": POLL, "start_date": "01.01.2026"}
 
     def connect(self, address: str, troublesome: bool) -> None:
         options = {"duplicates": COPIES, "scatter": SCATTER, "trips": True} if troublesome else {}
         self.running.do("configure", webhook_url=address, **options)
 
-    def pay(self, words: str, amount: int, back: bool, cash: bool) -> None:
-        money = f"{amount // 100}.{amount % 100:02d}"
-        self.running.do("create_pay", pay_type_id=REFUND if back else SALE, note=words,
-                        pay_account_id=CASH if cash else CARD, **{"expenditure" if back else "income": money})
+    def pay(self, words: str, amount: int, back: bool, cash: bool) -> str:
+        made = self.running.do("create_pay", pay_type_id=REFUND if back else SALE, note=words,
+                               pay_account_id=CASH if cash else CARD, **{_field(back): _money(amount)})
+        return str(made["id"])
+
+    def edit(self, number: str, amount: int) -> bool:
+        row = self._row(number)
+        if row is None:
+            return False
+        self.running.do("update_pay", id=int(number), **{_field(_back(row)): _money(amount)})
+        self._before.setdefault(number, []).append({**_sums(row), "until": time.time()})
+        return True
+
+    def delete(self, number: str) -> bool:
+        row = self._row(number)
+        if row is None:
+            return False
+        self.running.do("delete_pay", id=int(number))
+        self._deleted[number] = {**row, "_at": time.time()}
+        return True
+
+    def _row(self, number: str) -> dict[str, Any] | None:
+        return next((one for one in self.running.state()["payments"] if str(one["id"]) == number), None)
 
     def stop(self) -> None:
         if self._running is None:
@@ -85,6 +111,12 @@ class TorturedSchool(TortureSource):
     # -- faults --------------------------------------------------------------------------------------------------
 
     def strike(self, kind: str, note: str, chance: random.Random) -> bool:
+        if kind == "source_away":
+            self.running.do("leave", seconds=chance.uniform(*AWAY))
+            return True
+        if kind == "events_lost":
+            self.running.do("lose_webhooks", n=chance.randint(1, MOST_LOST))
+            return True
         words, path = chance.choice(_FAULTS[kind])
         self.running.faults(Fault(words, path, chance.randint(2, MOST_HIT)))  # type: ignore[arg-type]
         return True
@@ -92,6 +124,8 @@ class TorturedSchool(TortureSource):
     def mend(self) -> None:
         self.running.faults()
         self.running.do("configure", trips=False)
+        self.running.do("leave", seconds=0.0)
+        self.running.do("lose_webhooks", n=0)
 
     def hits(self) -> list[dict[str, Any]]:
         """The simulator does not tell; the hub's own log does."""
@@ -101,16 +135,19 @@ class TorturedSchool(TortureSource):
 
     def sent(self) -> list[dict[str, Any]]:
         found = []
-        for one in self.running.state()["payments"]:
-            back = one["pay_type_id"] == REFUND
-            total = round(float(one["expenditure" if back else "income"]) * 100)
-            cash = total if one["pay_account_id"] == CASH else 0
-            found.append({"number": str(one["id"]), "words": one["note"], "kind": "return" if back else "sale",
-                          "total": total, "cash": cash, "card": total - cash})
+        for one in (*self.running.state()["payments"], *self._deleted.values()):
+            number = str(one["id"])
+            order = {"number": number, "words": one["note"], "kind": "return" if _back(one) else "sale", **_sums(one)}
+            if number in self._before:
+                order["before"] = self._before[number]
+            if number in self._deleted:
+                order["deleted"] = one["_at"]
+            found.append(order)
         return found
 
     def events(self) -> list[dict[str, Any]]:
-        return [{"at": one.get("at", 0.0), "number": str(one["body"]["entity_id"]), "arrived": one["status"] == 200}
+        return [{"at": one.get("at", 0.0), "number": str(one["body"]["entity_id"]), "what": one["body"]["event"],
+                 "arrived": one["status"] == 200, "lost": one["status"] == "lost"}
                 for one in self.running.state()["webhooks"]]
 
     def told(self) -> list[dict[str, Any]]:
@@ -120,3 +157,21 @@ class TorturedSchool(TortureSource):
                 found.append({"number": str(one["id"]), "document": int(match[1]), "storage": match[2],
                               "sign": match[3]})
         return found
+
+
+def _back(row: Mapping[str, Any]) -> bool:
+    return bool(row["pay_type_id"] == REFUND)
+
+
+def _field(back: bool) -> str:
+    return "expenditure" if back else "income"
+
+
+def _money(amount: int) -> str:
+    return f"{amount // 100}.{amount % 100:02d}"
+
+
+def _sums(row: Mapping[str, Any]) -> dict[str, int]:
+    total = round(float(row[_field(_back(row))]) * 100)
+    cash = total if row["pay_account_id"] == CASH else 0
+    return {"total": total, "cash": cash, "card": total - cash}

@@ -591,6 +591,18 @@ def test_a_source_that_is_down_is_left_in_peace_and_asked_again(shop: Shop) -> N
         ("deal:1", False), ("deal:1", True), ("deal:2", False)], "what was read for the first try may be out of date"
 
 
+def test_what_a_poll_has_read_does_not_outweigh_a_webhook_that_waits_beside_it(shop: Shop) -> None:
+    """The poll read its page before it kept the event; the webhook may tell of what happened after."""
+    number = shop.add_source("polling")
+    shop.other.pages[""] = Polled((Event("deal:1", "poll", {}), Event("deal:2", "poll", {})), "1")
+    shop.other.orders.update({"deal:1": order("1"), "deal:2": order("2")})
+    shop.post("deal:1", number)
+    shop.drains.poll(number)
+    shop.drains.drain(number)
+    assert {one.subject: (one.kind, one.tried) for one in shop.other.fetched} == {
+        "deal:1": ("poll", True), "deal:2": ("poll", False)}
+
+
 def test_what_needs_a_person_does_not_stop_the_others(shop: Shop) -> None:
     shop.other.orders["deal:1"] = NeedsAttention(Text("Wrong key.", "Неверный ключ."), field="key")
     shop.other.orders["deal:2"] = order("2")

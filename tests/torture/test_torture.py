@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +76,9 @@ def kept(runs: dict[str, Played], tmp_path: Path) -> Path:
 def test_a_short_run_agrees_and_a_safety_that_is_switched_off_is_missed(runs: dict[str, Played], kept: Path) -> None:
     whole = runs[""]
     assert whole.code == 0 and whole.verdict["agree"], whole.verdict.get("misses") or whole.words
-    assert whole.verdict["orders"] == whole.verdict["documents"] == 60 == whole.verdict["reports"]
+    verdict, deleted = whole.verdict, whole.verdict["faults"].get("deleted", {"done": 0})["done"]
+    assert verdict["orders"] == 60 == verdict["documents"] + verdict["taken_back"], verdict
+    assert deleted >= verdict["taken_back"] and verdict["reports"] >= 60 - deleted, verdict
     assert whole.verdict["faults_changed"] > 10 and whole.verdict["worst_rest"] <= 60
     assert set(BROKEN) == set(BREAKS)
     seen = {name: {one["what"] for one in runs[name].verdict.get("misses", ())} for name in BROKEN}
@@ -143,6 +148,56 @@ def _unasked(folder: Path) -> None:
     _changed(folder, "source-0", lambda value: value["sent"].pop())
 
 
+def _order(folder: Path, change: Callable[[dict[str, Any], sqlite3.Row], None], what: str) -> None:
+    """Forges an order that nobody touched, and whose event was done with before anything was sent: ``change`` gets it
+    and its times. An event about it arrives in the end."""
+    database = sqlite3.connect(folder / "data" / "hub.db")
+    database.row_factory = sqlite3.Row
+    rows = database.execute(
+        "SELECT receipt.source_id, order_number, inbox.created_at AS came, inbox.done_at AS done "
+        "FROM receipt JOIN inbox ON inbox.id = receipt.inbox_id JOIN attempt ON attempt.receipt_id = receipt.id "
+        "WHERE inbox.via = 'webhook' AND receipt.state IN ('recorded', 'confirmed') AND attempt.number = 1 "
+        "AND inbox.done_at < attempt.created_at").fetchall()
+    database.close()
+    run = json.loads((folder / "run.json").read_text("utf-8"))
+    for row in rows:
+        name = next(one["name"] for one in run["sources"] if one["id"] == row["source_id"])
+        said = json.loads((folder / f"{name}.json").read_text("utf-8"))
+        for one in said["sent"]:
+            if one["number"] == row["order_number"] and not {"before", "deleted"} & one.keys():
+                change(one, row)
+                said["events"].append({"at": time.time(), "number": one["number"], "what": what, "arrived": True})
+                (folder / f"{name}.json").write_text(json.dumps(said), "utf-8")
+                return
+    raise AssertionError("no order to forge")
+
+
+def _moment(words: str) -> float:
+    return datetime.fromisoformat(words).replace(tzinfo=UTC).timestamp()
+
+
+def _edited(until: Callable[[sqlite3.Row], float]) -> Callable[[Path], None]:
+    def change(one: dict[str, Any], row: sqlite3.Row) -> None:
+        one["before"] = [{name: one[name] for name in ("total", "cash", "card")} | {"until": until(row)}]
+        one.update(total=1, cash=0, card=1)
+    return lambda folder: _order(folder, change, "update")
+
+
+def _deleted(at: Callable[[sqlite3.Row], float]) -> Callable[[Path], None]:
+    return lambda folder: _order(folder, lambda one, row: one.update(deleted=at(row)), "delete")
+
+
+def _half_an_edit(folder: Path) -> None:
+    """The lines of one time and the sum of another."""
+    _edited(lambda row: time.time())(folder)
+    for file in folder.glob("source-*.json"):
+        said = json.loads(file.read_text("utf-8"))
+        for one in said["sent"]:
+            if one["total"] == 1 and "before" in one:
+                one["before"][0]["total"] += 1
+        file.write_text(json.dumps(said), "utf-8")
+
+
 #: What is forged in a good run -> (how, the miss that must be reported).
 FORGED: dict[str, tuple[Callable[[Path], None], str]] = {
     "gone": (_paper(lambda value: value.remove(_ours(value))), "recorded, and not on paper"),
@@ -151,5 +206,12 @@ FORGED: dict[str, tuple[Callable[[Path], None], str]] = {
     "other line": (_paper(_other_line), "printed with other lines"),
     "other register": (_paper(_other_register), "printed on another organisation's register"),
     "untold": (_untold, "its source was not told of this document"),
+    "edited unseen": (_edited(lambda row: time.time()), "changed after it was printed, and the hub does not show it"),
+    "edited before": (_edited(lambda row: _moment(row["came"]) - 0.1),
+                      "printed with a sum that the hub knew to be changed"),
+    "edited by half": (_half_an_edit, "printed with another sum or payment"),
+    "deleted unseen": (_deleted(lambda row: time.time()), "deleted after it was printed, and the hub does not show it"),
+    "deleted before": (_deleted(lambda row: _moment(row["came"]) - 0.1),
+                       "printed, though the hub knew that it was deleted"),
     "unasked": (_unasked, "printed, and nobody ordered it"),
 }

@@ -75,6 +75,25 @@ def test_an_event_that_is_tried_again_reads_its_payment_anew(desk: Desk) -> None
     assert isinstance(later, Order) and later.payments[0].amount.amount == 100_00
 
 
+@pytest.mark.parametrize("change", ["edit", "delete"])
+def test_what_another_process_has_heard_since_outweighs_the_page_that_this_one_kept(desk: Desk, change: str) -> None:
+    """A poll's event that is worked on late, in a process that saw only the page."""
+    number = desk.pay(income=4500)
+    [late] = desk.source().poll("").events
+    if change == "edit":
+        desk.school.do("update_pay", id=number, income=100)
+    else:
+        desk.school.do("delete_pay", id=number)
+    elsewhere = Desk(desk.school, replace(desk.context, accounts={}))
+    heard = elsewhere.source().fetch(arrived(elsewhere, number, seconds_ago=0.0))
+    made = desk.source().fetch(late)
+    if change == "edit":
+        assert isinstance(heard, Order) and isinstance(made, Order)
+        assert heard.payments[0].amount.amount == made.payments[0].amount.amount == 100_00
+    else:
+        assert isinstance(heard, NoOrder) and isinstance(made, NoOrder)
+
+
 def test_a_poll_s_event_is_not_served_by_an_older_page(desk: Desk) -> None:
     """Another process may have read one."""
     desk.pay()
