@@ -47,7 +47,7 @@ STEPS = {
     "found": "find has a verdict that was not committed: the next owner finds again",
     "foreign_kept": "documents of others are kept, each once; what find was for is decided by the next owner",
     "verdict": "committed; the receipt is recorded, queued again, or waits for a person",
-    "bound": "committed: a receipt that was printed before its row existed has its record",
+    "bound": "committed: what was printed before its row existed has its record, or waits for a person",
     "shift_attempt": "attempt of a Z or cash move without a byte sent: find decides",
     "shift_done": "the Z is printed, not committed: find -> recorded",
     "shift_kept": "the Z and its totals are committed; the document is read again as one that is known",

@@ -631,9 +631,11 @@ def bound(connection: Connection, storage_number: str, after: int) -> set[int]:
 
 
 def keep_foreign(connection: Connection, owner: Owner, storage_number: str,
-                 documents: Sequence[StoredDocument], closings: Collection[int] = ()) -> int:
+                 documents: Sequence[StoredDocument], closings: Collection[int] = (),
+                 older: Mapping[str, bool] | None = None) -> int:
     """Keeps documents that belong to no receipt of ours; how many were new. ``closings`` are Z reports of which the
-    caller knows the totals."""
+    caller knows the totals. ``older`` goes with documents that were read because the database was older than the
+    paper: they may be receipts that it forgot (hub.dispatch.older)."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     numbers = [one.document_number for one in documents]
     if not numbers:
@@ -648,7 +650,7 @@ def keep_foreign(connection: Connection, owner: Owner, storage_number: str,
                   "sign": one.record.fiscal_sign if one.record else "",
                   "at": one.record.printed_at.isoformat() if one.record else "",
                   "record": codec.envelope(one.record) if one.record else None,
-                  "lines": [[line.name, line.amount.amount] for line in one.lines or ()]}
+                  "lines": [[line.name, line.amount.amount] for line in one.lines or ()], **(older or {})}
         new += connection.execute(dialect.insert(FOREIGN).values(
             organisation_id=owner.organisation_id, register_id=owner.register_id, storage_number=storage_number,
             document_number=one.document_number, what=one.what, receipt_key=one.key[:16],

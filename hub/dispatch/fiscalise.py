@@ -29,7 +29,7 @@ from hub.contracts import (
     Unavailable,
     Uncertain,
 )
-from hub.dispatch import claims, matching, printing, slips
+from hub.dispatch import claims, matching, older, printing, slips
 from hub.dispatch.claims import Claim, Fit, Owner
 from hub.dispatch.lease import RegisterLease
 from hub.fiscal import Cashier, FiscalRecord, Text, codec
@@ -77,6 +77,10 @@ class Work:
         self.zone: tzinfo = UTC
         #: Whether the register should be opened anew, because what it said of itself may be another now.
         self.stale = False
+        #: Whether the register is read because the database is older than its paper (hub.dispatch.marks).
+        self.unread = False
+        #: Whether the organisation has documents that were read so; None: not looked yet.
+        self.restored: bool | None = None
 
     # -- one receipt ---------------------------------------------------------------------------------------------
 
@@ -94,10 +98,41 @@ class Work:
         self.mark(claimed)
         steps.at("claimed")
         with structlog.contextvars.bound_contextvars(receipt=claimed.public_id, register=self.owner.register_id):
+            paper = self._on_paper(claimed)
+            if paper is not None:
+                self._bind(claimed, paper)
+                return claimed
             outcome = self._print(claimed)
             steps.at("sent")
             self.settle(claimed, outcome, "printed")
         return claimed
+
+    def _on_paper(self, claimed: Claim) -> older.Paper | None:
+        """What the receipt is already, without its own key on it. Dying here, nothing was sent."""
+        if self.restored is None:
+            with self.db.read() as connection:
+                self.restored = older.any_older(connection, self.owner.organisation_id)
+        if not self.restored and claimed.receipt.correction is None:
+            return None
+        with self.db.read() as connection:
+            return older.on_paper(connection, claimed, self.zone, self.restored)
+
+    def _bind(self, claimed: Claim, paper: older.Paper) -> None:
+        """Keeps the document as the receipt's. Of several that are alike a person says which it is, and the register
+        that holds them asks: the attempt begins before the first of them. Dying before the commit, it is looked for
+        again."""
+        if paper.decision == "recorded":
+            self._insist(lambda connection: claims.record(
+                connection, paper.register_id, claimed.receipt_id, claimed.attempt_id, paper.record, claimed.receipt,
+                self.owner.actor, "found_printed", self.notifiers, printers=self.printers))
+            self.bell.ring("jobs", f"delivery:{claimed.source_id}")
+        elif paper.register_id == self.owner.register_id:
+            self.db.submit(lambda connection: older.doubted(connection, self.owner, claimed, paper))
+        else:
+            self.db.submit(lambda connection: older.handed_over(connection, self.owner, claimed, paper))
+            self.bell.ring("registers", f"queue:{claimed.queue_id}")
+        log.warning("on_paper_already", document=paper.document_number, decision=paper.decision)
+        steps.at("bound")
 
     def _print(self, claimed: Claim) -> Any:
         """The driver's outcome. What a driver raises after it may have sent something is Uncertain."""
@@ -403,7 +438,7 @@ class Work:
         def work(connection: Connection) -> int:
             read = [closing for _, closing in closings if closing is not None]
             new = claims.keep_foreign(connection, self.owner, bookmark.storage_number, found.documents,
-                                      {one.document_number for one in read})
+                                      {one.document_number for one in read}, self._older())
             for one, closing in closings:
                 if closing is not None:
                     slips.keep_z(connection, self.owner, closing, slips.Wish(slips.COUNTER, Cashier(one.cashier)))
@@ -419,6 +454,9 @@ class Work:
             self.stale = self.stale or any(one.what == "other" for one in found.documents)
         if found.complete:
             self.known = upto
+
+    def _older(self) -> Mapping[str, bool] | None:
+        return {"older": True, "keyed": self.driver.abilities().carries_key} if self.unread else None
 
     def bind_printed(self) -> None:
         """Binds receipts whose document is already in the storage under their key. A document with the key and

@@ -47,7 +47,7 @@ def is_ours(receipt: Receipt, document: StoredDocument, carries_key: bool) -> bo
         return False
     if document.kind is not receipt.kind or document.total != receipt.total:
         return False
-    if (document.key or carries_key) and document.key != _carried(receipt):
+    if (document.key or carries_key) and document.key != carried(receipt):
         return False
     if document.cashier and receipt.cashier.name and _printed(document.cashier) != _printed(receipt.cashier.name):
         return False
@@ -62,7 +62,7 @@ def _what(receipt: Receipt) -> str:
     return "receipt" if receipt.correction is None else "correction"
 
 
-def _carried(receipt: Receipt) -> str:
+def carried(receipt: Receipt) -> str:
     """What a document that is ours has in tag 1192. A correction has the sign of the receipt it corrects there, and a
     source may claim it: then the receipt's own key could not travel."""
     plain = receipt.correction is None and not receipt.additional
@@ -80,7 +80,7 @@ def cannot_be_ours(receipt: Receipt, document: StoredDocument, carries_key: bool
     if document.what != _what(receipt):
         return True
     if document.key:
-        return document.key != _carried(receipt)
+        return document.key != carried(receipt)
     differs = document.kind is not receipt.kind or document.total != receipt.total
     return carries_key and differs
 

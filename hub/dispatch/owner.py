@@ -193,6 +193,7 @@ class RegisterThread(threading.Thread):
         new_checks(self.db, owner, driver)
         work = Work(self.db, self.bell, driver, owner, lease, fit_of(driver, identity))
         work.storage, work.known, work.zone = identity.storage_number, known.document, ZoneInfo(row.zone)
+        work.unread = bool(row.unread)
         if mark is not None:
             work.mark = mark.note
         work.recover()
@@ -298,8 +299,10 @@ class RegisterThread(threading.Thread):
         self.bell.silence(f"register:{self.register_id}")
         with self.db.read() as connection:
             work.served = claims.queues(connection, self.register_id)
-            if not claims.anything(connection, self.register_id, work.served) \
-                    or claims.unread(connection, owner.organisation_id):
+            if not claims.anything(connection, self.register_id, work.served):
+                return False
+            if claims.unread(connection, owner.organisation_id):
+                work.restored = None  # what is read of the others meanwhile counts for all
                 return False
             work.tellers(connection)
             # Not from what was refused before: the emptier one may be the one that refuses it each time.

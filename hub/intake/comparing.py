@@ -18,7 +18,7 @@ from hub.contracts import SourcePayment
 from hub.intake import history
 from hub.intake.context import SourceFacts
 from hub.store import Inbox, KeyConflict, table
-from hub.store.receipts import RECEIPT, RECORD, split_key
+from hub.store.receipts import RECEIPT, RECORD, settled_at, split_key
 
 #: Payments of one period that are looked at; a page says when there are more.
 MOST = 2000
@@ -223,18 +223,9 @@ def _papers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> Iterat
     for row in sorted(rows, key=lambda one: int(one["id"])):
         yield Paper(
             row["id"], row["public_id"], row["source_key"], row["state"], row["kind"], row["total"], row["currency"],
-            row["order_number"], row["created_at"], _paid_at(row["order_data"]), row["deadline"], row["reason"],
+            row["order_number"], row["created_at"], settled_at(row["order_data"]), row["deadline"], row["reason"],
             tuple(row["problems"] or ()), row["withdrawn"], row["id"] in disputed,
             str(row["source_key"]).startswith("return:"), row["document_number"])
-
-
-def _paid_at(order_data: Mapping[str, Any] | None) -> datetime | None:
-    told = ((order_data or {}).get("data") or {}).get("settled_at")
-    try:
-        at = datetime.fromisoformat(told) if isinstance(told, str) else None
-    except ValueError:
-        return None
-    return at if at is not None and at.tzinfo is not None else None
 
 
 def _events(connection: Connection, source_id: int, subjects: Sequence[str], since: datetime) -> dict[str, Heard]:

@@ -238,3 +238,13 @@ def view_of(row: Mapping[str, Any], url: str = "") -> ReceiptView:
         problems=tuple(Problem.from_json(one) for one in row["problems"] or ()),
         reason=Text.from_json(row["reason"]) if row["reason"] else None, url=url,
         order_number=row["order_number"], origin=origin, ofd_url=link, id=row["id"])
+
+
+def settled_at(order_data: Mapping[str, Any] | None) -> datetime | None:
+    """When a stored order was paid; None when it did not say so, or not to a moment."""
+    told = ((order_data or {}).get("data") or {}).get("settled_at")
+    try:
+        at = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None
