@@ -1,4 +1,4 @@
-"""A database that was put back, and paper that does not carry the receipts' keys: told again, nothing is printed twice."""
+"""A database that was put back, and paper without the receipts' keys: told again, nothing is printed twice."""
 
 from __future__ import annotations
 
