@@ -18,12 +18,15 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 
 from hub.contracts.errors import NeedsAttention, TryLater
-from hub.fiscal import Text
+from hub.fiscal import Text, codec
 
 LARGEST_ANSWER = 10 * 1024 * 1024
 MOST_FIELDS = 20_000
 #: Hosts whose surroundings a session keeps.
 MOST_HOSTS = 1000
+
+
+_written = codec.writer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Answer:
 
     @classmethod
     def json(cls, value: Any, status: int = 200) -> Answer:
-        return cls(status, json.dumps(value, ensure_ascii=False).encode(), "application/json")
+        return cls(status, _written(value).encode(), "application/json")
 
 
 @dataclass(frozen=True, slots=True)

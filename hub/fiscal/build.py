@@ -55,6 +55,9 @@ _STANDS = frozenset({"contact_missing", "contact_wrong", "name_missing", "tax_sy
                      "subject_needs_ffd12"})
 _LINE = re.compile(r"^lines\[(\d+)\]")
 
+#: Discount, markup and excise of a line without any.
+_NOTHING_INSIDE = (None, None, None)
+
 #: What may pay a receipt of zero: the whole of it was settled before or is a gift (fiscal-domain §4).
 _FREE = frozenset({Form.PREPAID, Form.OTHER})
 
@@ -262,11 +265,13 @@ class _Build:
         for index, one in enumerate(self.order.payments):
             if one.amount.amount < 0:
                 self.wrong("price_negative", f"payments[{index}]", name=one.form.name.lower(), price=one.amount)
-            merged[one.form] = merged.get(one.form, Money(0, self.currency)) + one.amount
+            merged[one.form] = merged[one.form] + one.amount if one.form in merged else one.amount
         if not merged and due:
             self.wrong("no_payments", "payments")
         if any(problem.code in SUMLESS for problem in self.problems):
             return (), None
+        if len(merged) == 1 and 0 < due.amount <= LARGEST and due in merged.values():
+            return tuple(map(Payment, merged, merged.values())), None  # as nearly always
         if not due and merged and not any(merged.values()) and merged.keys() <= _FREE:
             return tuple(Payment(form, merged[form]) for form in Form if form in merged), None
         if due.amount <= 0:
@@ -310,10 +315,15 @@ class _Build:
         rate = self.rate(place, one, full)
         if rate is None:
             return []
-        parts = unit_prices(Money(found.amount, self.currency), one.quantity)
+        amount = Money(found.amount, self.currency)
+        whole = (one.price, one.quantity, amount)
+        if found.plain and one.excise is None and one.quantity >= 1 and one.price.times(one.quantity) == amount:
+            # As nearly always. (Of less than one unit several prices come to the same sum, see unit_prices.)
+            return [self.printed(one, full, rate, whole, _NOTHING_INSIDE, first=True)]
+        parts = unit_prices(amount, one.quantity)
         if len(parts) > 1 and one.marking:
             # A problem of its own says so: one code cannot stand in two lines.
-            parts = [(one.price, one.quantity, Money(found.amount, self.currency))]
+            parts = [whole]
         weights = [sum_.amount for _, _, sum_ in parts]
         inside = zip(*(self.shares(amount, weights) for amount in (
             found.discount, found.markup, one.excise.amount if one.excise else 0)), strict=True)
@@ -329,7 +339,7 @@ class _Build:
         """One line as it is printed: ``part`` is (price, quantity, sum), ``inside`` (discount, markup, excise)."""
         price, count, amount = part
         discount, markup, excise = inside
-        name = shorten(full)
+        name = full if len(full) <= LONGEST[Tag.ITEM_NAME] else shorten(full)
         return ReceiptLine(
             name, price, count, amount, rate.key, rate.inside(amount), one.method or self.terms.method,
             one.subject or self.terms.subject, one.measure, one.marking, full if name != full else "",

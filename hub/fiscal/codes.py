@@ -24,7 +24,14 @@ class Ffd(StrEnum):
     V1_2 = "1.2"
 
 
-class Kind(Enum):
+class Numbered(Enum):
+    """An enumeration whose members are keys of many tables: each is one object, and hashed as one. Python's own hashes
+    its name, in Python, at every look."""
+
+    __hash__ = object.__hash__
+
+
+class Kind(Numbered):
     """Kind of receipt; the value is the settlement sign, tag 1054."""
 
     SALE = 1
@@ -48,7 +55,7 @@ class Kind(Enum):
         return self in (Kind.SALE, Kind.PURCHASE_RETURN)
 
 
-class TaxSystem(Enum):
+class TaxSystem(Numbered):
     """Tax system, tag 1055; the value is its bit, so registered systems (1062) are a sum of values."""
 
     OSN = 1
@@ -59,7 +66,7 @@ class TaxSystem(Enum):
     PATENT = 32
 
 
-class Method(Enum):
+class Method(Numbered):
     """Payment method of a line, tag 1214."""
 
     FULL_PREPAYMENT = 1
@@ -76,7 +83,7 @@ class Method(Enum):
         return self.value <= 3
 
 
-class Subject(Enum):
+class Subject(Numbered):
     """Payment object of a line, tag 1212. 30-33 only in FFD 1.2."""
 
     COMMODITY = 1
@@ -112,7 +119,7 @@ class Subject(Enum):
     COMMODITY_MARKED = 33
 
 
-class Form(Enum):
+class Form(Numbered):
     """Form of payment; the value is the tag that carries its sum."""
 
     CASH = 1031
@@ -135,14 +142,14 @@ class Rounding(StrEnum):
     TOTAL = "total"
 
 
-class CorrectionType(Enum):
+class CorrectionType(Numbered):
     """Why a correction is made, tag 1173."""
 
     OWN = 0
     BY_ORDER = 1
 
 
-class AgentSign(Enum):
+class AgentSign(Numbered):
     """Agent's sign, tags 1057 and 1222; the value is its bit."""
 
     BANK_PAYING_AGENT = 1
@@ -154,7 +161,7 @@ class AgentSign(Enum):
     ANOTHER = 64
 
 
-class PlannedStatus(Enum):
+class PlannedStatus(Numbered):
     """What the sale makes of a marked item, tag 2003."""
 
     PIECE_SOLD = 1

@@ -35,6 +35,11 @@ class Sum:
     discount: int = 0
     markup: int = 0
 
+    @property
+    def plain(self) -> bool:
+        """Whether neither discount nor markup is inside."""
+        return not (self.discount or self.markup)
+
     def plus(self, change: int) -> Sum:
         """The line made dearer by ``change`` (cheaper when negative), told as discount or markup."""
         off, on = self.discount + max(-change, 0), self.markup + max(change, 0)
@@ -53,6 +58,9 @@ def reckon(order: Order, currency: str, wrong: Wrong) -> dict[int, Sum]:
     """
     sums = {index: line_sum(f"lines[{index}]", line, currency, wrong)
             for index, line in enumerate(order.lines) if not line.removed}
+    if order.discount is None and order.discount_percent is None and order.markup is None \
+            and order.markup_percent is None:
+        return sums
     base = Money(sum(one.amount for one in sums.values()), currency)
     name = order.number
     off = _part("discount", name, "", order.discount, order.discount_percent, base, wrong)
@@ -76,6 +84,8 @@ def _share(one: Sum, share: int) -> Sum:
 def line_sum(place: str, line: OrderLine, currency: str, wrong: Wrong) -> Sum:
     """A line's sum after its own discount and markup: what the source states, if that is what it comes to."""
     whole = line.price.times(line.quantity)
+    if whole == line.amount and _is_bare(line):
+        return Sum(whole.amount)  # as nearly always: whoever states the sum has nothing to add to it
     off = _part("discount", line.name, place, line.discount, line.discount_percent, whole, wrong)
     on = _part("markup", line.name, place, line.markup, line.markup_percent, whole, wrong)
     if off and off > whole.amount + on:
@@ -91,6 +101,11 @@ def line_sum(place: str, line: OrderLine, currency: str, wrong: Wrong) -> Sum:
         wrong("line_sum_differs", f"{place}.amount", name=line.name, price=line.price, quantity=line.quantity,
               computed=computed, stated=stated)
     return Sum(stated.amount, off, on)
+
+
+def _is_bare(line: OrderLine) -> bool:
+    return (line.discount is None and line.discount_percent is None and line.markup is None
+            and line.markup_percent is None)
 
 
 def _part(what: str, name: str, place: str, money: Money | None, percent: Decimal | None, base: Money,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from dataclasses import field as attribute
 from datetime import date
+from operator import attrgetter
 from typing import Any, Literal
 
 from hub.fiscal import vat as vat_rates
@@ -24,8 +25,12 @@ Break = tuple[str, Mapping[str, Any]]
 
 #: What few receipts have, as bits; rules about it alone are not asked about the others.
 ALWAYS = 0
-MARKING, FRACTION, STATUS, INDUSTRY, PARTY, ORIGIN, DETAILS, PROPERTY, OPERATION, CASHLESS, BASE = (
-    1 << bit for bit in range(11))
+(MARKING, FRACTION, STATUS, INDUSTRY, PARTY, ORIGIN, DETAILS, PROPERTY, OPERATION, CASHLESS, BASE, INSIDE, CHANGE,
+ SEVERAL, BUYER_INN, CASHIER_INN) = (1 << bit for bit in range(16))
+
+#: Sums that are inside a line's, where it has them.
+_INSIDE = attrgetter("discount", "markup", "discount_removed", "excise")
+_NOTHING = (None, None, None, None)
 
 
 def parts_of(receipt: Receipt) -> int:
@@ -44,11 +49,15 @@ def parts_of(receipt: Receipt) -> int:
             found |= PARTY
         if line.country:
             found |= ORIGIN
+        if _INSIDE(line) != _NOTHING:
+            found |= INSIDE
     if receipt.agent is not None or receipt.supplier is not None:
         found |= PARTY
     return (found | INDUSTRY * bool(receipt.industry) | DETAILS * (receipt.customer.details is not None)
             | PROPERTY * (receipt.user_property is not None) | OPERATION * (receipt.operational is not None)
-            | CASHLESS * bool(receipt.cashless) | BASE * (receipt.correction is not None))
+            | CASHLESS * bool(receipt.cashless) | BASE * (receipt.correction is not None)
+            | CHANGE * (receipt.change is not None) | SEVERAL * (len(receipt.payments) > 1)
+            | BUYER_INN * bool(receipt.customer.inn) | CASHIER_INN * bool(receipt.cashier.inn))
 
 
 @dataclass(slots=True)
@@ -131,6 +140,8 @@ def rate_of(key: str, country: Country) -> vat_rates.VatRate | None:
 def foreign(receipt: Receipt) -> list[tuple[str, str]]:
     """(path, currency) of every sum in another currency than the receipt's."""
     own = receipt.currency
+    if _all_in(receipt, own):
+        return []
     found = [(f"payments[{index}]", one.amount.currency) for index, one in enumerate(receipt.payments)
              if one.amount.currency != own]
     for index, line in enumerate(receipt.lines):
@@ -148,6 +159,21 @@ def foreign(receipt: Receipt) -> list[tuple[str, str]]:
     return found
 
 
-__all__ = ["ALWAYS", "BASE", "CASHLESS", "DETAILS", "FRACTION", "INDUSTRY", "MARKING", "OPERATION", "ORIGIN", "PARTY",
-           "PROPERTY", "STATUS", "Break", "Check", "Level", "LineCheck", "Rule", "View", "each_line", "foreign",
+_SUMS = attrgetter("price", "amount", "vat_amount", "discount", "markup", "discount_removed", "excise")
+
+
+def _all_in(receipt: Receipt, currency: str) -> bool:
+    """Whether all sums are in it, as nearly always."""
+    for one in (*receipt.payments, *receipt.cashless):
+        if one.amount.currency != currency:
+            return False
+    for line in receipt.lines:
+        for sum_ in _SUMS(line):
+            if sum_ is not None and sum_.currency != currency:
+                return False
+    return receipt.change is None or receipt.change.currency == currency
+
+
+__all__ = ["ALWAYS", "BASE", "BUYER_INN", "CASHIER_INN", "CASHLESS", "CHANGE", "DETAILS", "FRACTION", "INDUSTRY",
+           "INSIDE", "MARKING", "OPERATION", "ORIGIN", "PARTY", "PROPERTY", "SEVERAL", "STATUS", "Break", "Check", "Level", "LineCheck", "Rule", "View", "each_line", "foreign",
            "parts_of", "rate_of"]

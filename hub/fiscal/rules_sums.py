@@ -12,7 +12,7 @@ from hub.fiscal import vat as vat_rates
 from hub.fiscal.codes import Country, Form, Method, TaxSystem
 from hub.fiscal.money import LARGEST, Money, total
 from hub.fiscal.receipt import ReceiptLine
-from hub.fiscal.rule import Break, Rule, View, each_line
+from hub.fiscal.rule import CHANGE, INSIDE, SEVERAL, Break, Rule, View, each_line
 
 RU, KZ = Country.RU, Country.KZ
 
@@ -199,10 +199,10 @@ def _vat_sum(view: View) -> Iterator[Break]:
             continue
         # Nothing is rounded where there is no percent, and no rounding goes below zero.
         most = TOLERANCE[view.receipt.country] if rate.percent else 0
-        inside = rate.inside(line.amount)
-        if line.vat_amount.amount < 0 or abs(inside.amount - line.vat_amount.amount) > most:
-            yield f"lines[{index}].vat_amount", {"name": line.name, "computed": inside, "stated": line.vat_amount,
-                                                 "vat": rate.key}
+        stated = line.vat_amount.amount
+        if stated < 0 or abs(rate.minor(line.amount.amount) - stated) > most:
+            yield f"lines[{index}].vat_amount", {"name": line.name, "computed": rate.inside(line.amount),
+                                                 "stated": line.vat_amount, "vat": rate.key}
 
 
 def _vat_not_calculated(view: View) -> Iterator[Break]:
@@ -245,12 +245,14 @@ RULES: tuple[Rule, ...] = (
     Rule("too_large", "lines[].price", (1079, 1043, 1023, 1020), _large, _54 + "; webkassa §4"),
     Rule("line_sum_differs", "lines[].amount", (1043,), _line_sum, _54 + "; webkassa §4"),
     Rule("price_zero", "lines[].price", (1079,), each_line("price", _zero), "fiscal-domain §4", "warning"),
-    Rule("sum_below_zero", "lines[].discount", (1229,), _discounts, "fiscal-domain §2; webkassa §4"),
+    Rule("sum_below_zero", "lines[].discount", (1229,), _discounts, "fiscal-domain §2; webkassa §4",
+         about=INSIDE),
     Rule("no_payments", "payments", (1031, 1081), _no_payments, "54-FZ art. 4.7; webkassa §4"),
     Rule("sums_differ", "payments", (1020, 1031, 1081, 1215, 1216, 1217), _differ, _54 + "; webkassa §4"),
     Rule("cashless_over_total", "payments", (1081, 1215, 1216, 1217), _over, _54 + "; webkassa §4"),
-    Rule("payment_repeated", "payments[].form", (1031, 1081, 1215, 1216, 1217), _repeated, "webkassa §4"),
-    Rule("change_without_cash", "change", (1031,), _change, _54 + "; webkassa §4"),
+    Rule("payment_repeated", "payments[].form", (1031, 1081, 1215, 1216, 1217), _repeated, "webkassa §4",
+         about=SEVERAL),
+    Rule("change_without_cash", "change", (1031,), _change, _54 + "; webkassa §4", about=CHANGE),
     Rule("vat_unknown", "lines[].vat", (1199,), _vat_unknown, _VAT + "; webkassa §10"),
     Rule("vat_outdated", "lines[].vat", (1199,), _vat_outdated, _VAT + "; webkassa §10"),
     Rule("vat_sum_differs", "lines[].vat_amount", (1200,), _vat_sum, _54 + "; webkassa §4"),

@@ -14,6 +14,8 @@ from hub.fiscal.details import Agent, Supplier
 from hub.fiscal.receipt import Receipt, ReceiptLine
 from hub.fiscal.rule import (
     BASE,
+    BUYER_INN,
+    CASHIER_INN,
     CASHLESS,
     DETAILS,
     INDUSTRY,
@@ -268,8 +270,10 @@ RULES: tuple[Rule, ...] = (
     Rule("contact_wrong", "contact", (1008,), _contact_wrong, _FFD + "2; webkassa §4"),
     Rule("sender_missing", "sender_email", (1117,), _sender, _FFD + "2", "warning", countries=(RU,)),
     Rule("internet_place", "settlement_place", (1187, 1125), _place, _NET, "warning", countries=(RU,)),
-    Rule("buyer_inn_wrong", "customer.inn", (1228,), _buyer_inn, _FFD + "2; webkassa §4"),
-    Rule("cashier_inn_wrong", "cashier.inn", (1203,), _cashier_inn, _FFD + "2", countries=(RU,)),
+    Rule("buyer_inn_wrong", "customer.inn", (1228,), _buyer_inn, _FFD + "2; webkassa §4",
+         about=BUYER_INN),
+    Rule("cashier_inn_wrong", "cashier.inn", (1203,), _cashier_inn, _FFD + "2", countries=(RU,),
+         about=CASHIER_INN),
     Rule("seller_inn_wrong", "seller_inn", (1018,), _seller_inn, _FFD + "2"),
     Rule("tax_system_missing", "tax_system", (1055,), _tax_system, _FFD + "3", countries=(RU,)),
     Rule("tax_system_ended", "tax_system", (1055,), _ended, "Tax Code ch. 26.3 (repealed); fiscal-domain §3",

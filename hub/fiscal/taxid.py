@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from hub.fiscal.codes import Country
+
+#: Numbers whose digits were added up before: a shop's own is on each of its receipts.
+KNOWN = 1024
 
 
 def _weighted(digits: str, weights: tuple[int, ...]) -> int:
     return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=False))
 
 
+@lru_cache(maxsize=KNOWN)
 def inn_is_valid(text: str) -> bool:
     """Ten digits for a company, twelve for a person or entrepreneur, with their check digits."""
     if not (text.isascii() and text.isdigit()) or len(text) not in (10, 12) or not text.strip("0"):
@@ -21,6 +27,7 @@ def inn_is_valid(text: str) -> bool:
             and _weighted(text, twelve) % 11 % 10 == int(text[11]))
 
 
+@lru_cache(maxsize=KNOWN)
 def bin_is_valid(text: str) -> bool:
     """Twelve digits; the last is the weighted sum modulo 11, with a second set of weights when that gives 10."""
     if not (text.isascii() and text.isdigit()) or len(text) != 12 or not text.strip("0"):

@@ -35,10 +35,14 @@ class VatRate:
 
     def inside(self, amount: Money) -> Money:
         """VAT contained in ``amount``, half away from zero to the minor unit."""
+        return Money(self.minor(amount.amount), amount.currency)
+
+    def minor(self, amount: int) -> int:
+        """:meth:`inside`, in minor units."""
         if not self.percent:
-            return Money(0, amount.currency)
-        numerator = 2 * amount.amount * int(self.percent) + (100 + int(self.percent))
-        return Money(numerator // (2 * (100 + int(self.percent))), amount.currency)
+            return 0
+        percent = int(self.percent)
+        return (2 * amount * percent + 100 + percent) // (2 * (100 + percent))
 
     @property
     def printed(self) -> str:

@@ -171,7 +171,7 @@ def _hash_of(data: Mapping[str, Any]) -> str:
     return digest_of({**content, PAYER: data[PAYER]} if PAYER in data else content)
 
 
-_sorted = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+_sorted = codec.writer(sort_keys=True)
 
 
 def digest_of(content: Mapping[str, Any]) -> str:

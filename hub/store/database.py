@@ -7,7 +7,6 @@ of one each. PostgreSQL groups commits by itself, so there each writer has its o
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import threading
@@ -24,6 +23,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
+
+from hub.fiscal import codec
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -47,8 +48,7 @@ class DatabaseAway(Exception):
     """The database cannot be reached or written now; nothing of the transaction was kept."""
 
 
-#: Made once: json.dumps with options makes an encoder for each value.
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_dumps = codec.writer(separators=(",", ":"))
 
 
 class Database:
