@@ -164,16 +164,15 @@ _SUMS = attrgetter("price", "amount", "vat_amount", "discount", "markup", "disco
 
 def _all_in(receipt: Receipt, currency: str) -> bool:
     """Whether all sums are in it, as nearly always."""
-    for one in (*receipt.payments, *receipt.cashless):
-        if one.amount.currency != currency:
-            return False
     for line in receipt.lines:
         for sum_ in _SUMS(line):
             if sum_ is not None and sum_.currency != currency:
                 return False
-    return receipt.change is None or receipt.change.currency == currency
+    return (all(one.amount.currency == currency for one in receipt.payments)
+            and all(one.amount.currency == currency for one in receipt.cashless)
+            and (receipt.change is None or receipt.change.currency == currency))
 
 
 __all__ = ["ALWAYS", "BASE", "BUYER_INN", "CASHIER_INN", "CASHLESS", "CHANGE", "DETAILS", "FRACTION", "INDUSTRY",
-           "INSIDE", "MARKING", "OPERATION", "ORIGIN", "PARTY", "PROPERTY", "SEVERAL", "STATUS", "Break", "Check", "Level", "LineCheck", "Rule", "View", "each_line", "foreign",
-           "parts_of", "rate_of"]
+           "INSIDE", "MARKING", "OPERATION", "ORIGIN", "PARTY", "PROPERTY", "SEVERAL", "STATUS", "Break", "Check",
+           "Level", "LineCheck", "Rule", "View", "each_line", "foreign", "parts_of", "rate_of"]

@@ -234,7 +234,7 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
     order = prepared.order
     now = utcnow()
     state = _first_state(prepared)
-    values = _columns(connection, source, prepared, now)
+    values = _columns(source, prepared)
     public_id = new_public_id("rcp")
     # Nearly every order is new: so it is not looked for first. Its key decides, also between two workers.
     made = _INSERT[connection.dialect.name == "sqlite"].run(connection, {
@@ -243,12 +243,16 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
         "deadline": _deadline(state, now, prepared), "due_at": now, "state_at": now, "created_at": now,
         "priority": URGENT if prepared.urgent else USUAL, "pinned_register_id": prepared.register_id,
         "tries": 0, "row_version": 1, "base_id": None, "depends_on_id": None, "queued_at": now,
+        "organisation": source.organisation_id, "terms": prepared.terms_digest if prepared.receipt else None,
         **_base(connection, source, order)}).fetchone()
     if made is None:
         existing = _existing(connection, source, order.key, lock=True)
         assert existing is not None
         return _again(connection, source, prepared, existing, actor, raw_id, inbox_id, again)
     receipt_id = int(made[0])
+    if made[1] is None and prepared.receipt:  # the first receipt under these settings
+        connection.execute(update(RECEIPT).where(RECEIPT.c.id == receipt_id).values(
+            snapshot_id=_snapshot_id(connection, source, prepared, now)))
     contact = prepared.receipt.contact if prepared.receipt else ""
     _INSERT_BUYER.run(connection, {
         "organisation_id": source.organisation_id, "receipt_id": receipt_id, "public_id": new_public_id("buy"),
@@ -313,7 +317,7 @@ _LOOK = {False: Hot(_look), True: Hot(_look.with_for_update())}
 _INSERTED = (
     "content_hash", "order_number", "receipt_key", "kind", "country", "ffd", "currency", "total", "internet",
     "tax_system", "settlement_place", "marking", "agent_signs", "electronic_only", "document", "order_data", "problems",
-    "reason", "snapshot_id", "organisation_id", "source_id", "source_key", "public_id", "state", "queue_id", "raw_id",
+    "reason", "organisation_id", "source_id", "source_key", "public_id", "state", "queue_id", "raw_id",
     "inbox_id", "deadline", "due_at", "state_at", "created_at", "priority", "tries", "row_version", "base_id",
     "depends_on_id", "queued_at", "pinned_register_id")
 _INSERTED_BUYER = ("organisation_id", "receipt_id", "public_id", "created_at", "row_version", "erase_after", "name",
@@ -321,16 +325,20 @@ _INSERTED_BUYER = ("organisation_id", "receipt_id", "public_id", "created_at", "
 # A statement that is compiled once fills in no default: each column that has one must be among the values.
 for _table, _given in ((RECEIPT, _INSERTED), (BUYER, _INSERTED_BUYER)):
     assert all(one.default is None or one.name in _given for one in _table.columns), f"a default of {_table.name}"
+#: Its settings are found on the way.
+_KNOWN = select(_snapshot.c.id).where(_snapshot.c.organisation_id == bindparam("organisation"),
+                                      _snapshot.c.digest == bindparam("terms"))
 _INSERT = {one is sqlite: Hot(
-    one.insert(RECEIPT).values({name: bindparam(name) for name in _INSERTED})
-    .on_conflict_do_nothing(index_elements=["source_id", "source_key"]).returning(RECEIPT.c.id))
+    one.insert(RECEIPT).values({**{name: bindparam(name) for name in _INSERTED},
+                                "snapshot_id": _KNOWN.scalar_subquery()})
+    .on_conflict_do_nothing(index_elements=["source_id", "source_key"]).returning(RECEIPT.c.id, RECEIPT.c.snapshot_id))
     for one in (sqlite, postgresql)}
 _INSERT_BUYER = Hot(insert(BUYER).values({name: bindparam(name) for name in _INSERTED_BUYER}))
 _FIND_SNAPSHOT = Hot(select(_snapshot.c.id).where(_snapshot.c.organisation_id == bindparam("organisation"),
                                                   _snapshot.c.digest == bindparam("digest")))
 
 
-def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, now: datetime) -> dict[str, Any]:
+def _columns(source: SourceFacts, prepared: Prepared) -> dict[str, Any]:
     order, receipt = prepared.order, prepared.receipt
     return {
         "content_hash": prepared.content_hash, "order_number": order.number[:100],
@@ -340,8 +348,7 @@ def _columns(connection: Connection, source: SourceFacts, prepared: Prepared, no
         "tax_system": receipt.tax_system.value if receipt and receipt.tax_system else 0,
         "settlement_place": receipt.settlement_place if receipt else "", **fits(receipt),
         "document": strip_receipt(receipt) if receipt else None, "order_data": prepared.order_data,
-        "problems": [one.to_json() for one in prepared.problems], "reason": None,
-        "snapshot_id": _snapshot_id(connection, source, prepared, now) if receipt else None}
+        "problems": [one.to_json() for one in prepared.problems], "reason": None}
 
 
 def _snapshot_id(connection: Connection, source: SourceFacts, prepared: Prepared, now: datetime) -> int:
@@ -430,7 +437,8 @@ def _mend(connection: Connection, source: SourceFacts, prepared: Prepared, exist
     printed: the row is locked, and whoever prints it changes its state first."""
     now = utcnow()
     receipt_id, state, public_id = int(existing["id"]), existing["state"], existing["public_id"]
-    values = _columns(connection, source, prepared, now)
+    values = _columns(source, prepared)
+    values["snapshot_id"] = _snapshot_id(connection, source, prepared, now) if prepared.receipt else None
     if raw_id is not None:
         values["raw_id"] = raw_id
     if inbox_id is not None:

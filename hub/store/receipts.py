@@ -81,14 +81,16 @@ def begun(connection: Connection, receipt: tuple[int, int], state: str, actor: s
         "state": state, "because": cause, "now": now, "first": new_public_id("rev"), "second": new_public_id("rev")})
 
 
+# In rows beyond the first a parameter has no type of its own, and a time would be written in the driver's way.
+_NOW = bindparam("now", type_=EVENT.c.at.type)
 _INSERT_BEGUN = Hot(insert(EVENT).values([
     {"organisation_id": bindparam("organisation"), "receipt_id": bindparam("receipt"),
      "state_from": literal_column("''"), "state_to": literal_column("'accepted'"), "actor": bindparam("by"),
-     "cause": literal_column("'received'"), "details": bindparam("order"), "at": bindparam("now"),
-     "created_at": bindparam("now"), "row_version": literal_column("1"), "public_id": bindparam("first")},
+     "cause": literal_column("'received'"), "details": bindparam("order"), "at": _NOW,
+     "created_at": _NOW, "row_version": literal_column("1"), "public_id": bindparam("first")},
     {"organisation_id": bindparam("organisation"), "receipt_id": bindparam("receipt"),
      "state_from": literal_column("'accepted'"), "state_to": bindparam("state"), "actor": literal_column("'hub'"),
-     "cause": bindparam("because"), "details": null(), "at": bindparam("now"), "created_at": bindparam("now"),
+     "cause": bindparam("because"), "details": null(), "at": _NOW, "created_at": _NOW,
      "row_version": literal_column("1"), "public_id": bindparam("second")}]))
 
 

@@ -38,6 +38,8 @@ from hub.fiscal.vat import main_on
 #: Longest id of an operation: it is part of a receipt's key.
 LONGEST_ID = 120
 
+NOBODY = Cashier()
+
 NO_POSITIONS = Text("the check has no positions", "в чеке нет позиций")
 NO_PAYMENTS = Text("the check does not say how it was paid", "в чеке не указана оплата")
 SUMS = Text("payments come to {paid}, positions to {due}; they must agree",
@@ -59,11 +61,15 @@ def identity(check: Mapping[str, Any]) -> tuple[Any, str]:
     return raw.replace("\x00", "") if isinstance(raw, str) else raw, said
 
 
-def key_of(external_id: str, intent: str, lines: Sequence[OrderLine]) -> str:
+def key_of(external_id: str, intent: str, methods: str) -> str:
     """What makes a receipt one: modules use the bare order number for the prepayment, the closing receipt and the
     refund alike, and all of them must be printed once (komtet-kassa.md §8, "Idempotency scope")."""
-    methods = sorted({METHOD_OF[line.method or Method.FULL_PAYMENT] for line in lines})
-    return f"{external_id}:{intent}:{'+'.join(methods)}"[:200]
+    return f"{external_id}:{intent}:{methods}"[:200]
+
+
+def methods_of(lines: Sequence[OrderLine]) -> str:
+    """The settlement methods of a check's lines, as they stand in its key."""
+    return "+".join(sorted({METHOD_OF[line.method or Method.FULL_PAYMENT] for line in lines}))
 
 
 def order_of(check: Mapping[str, Any], version: int, *, today: date, zone: str, own_inn: str = "",
@@ -94,18 +100,27 @@ def order_of(check: Mapping[str, Any], version: int, *, today: date, zone: str, 
     if internet is None and correction is not None and not (buyer.email or buyer.phone):
         # A correction needs no contact (since 2025), but a settlement on the Internet does.
         internet = False
-    methods = key_of("", intent, lines).rpartition(":")[2]
+    methods = methods_of(lines)
     return Order(
-        key=key_of(external_id, intent, lines), number=external_id, lines=lines, payments=payments, kind=kind,
+        key=key_of(external_id, intent, methods), number=external_id, lines=lines, payments=payments, kind=kind,
         customer=buyer, tax_system=tax_system, cashier=worker, internet=internet,
         electronic_only=False if read.flag(check, "print") else None,
         settlement_place=_in(inside, read.text, company, "payment_address"),
         settlement_address=_in(inside, read.text, company, "place_address"),
         base_key=_base(external_id, kind, methods) if correction is None else "",
-        correction=correction, agent=agent(check), supplier=supplier(check),
-        additional=read.text(check, "additional_check_props"), user_property=_user_property(check),
-        industry=industry(check, "sectoral_check_props"), operational=_operational(check, zone),
-        cashless=tuple(_cashless(check)), origin=note)
+        correction=correction, origin=note, **({} if RARE.isdisjoint(check) else _rare(check, zone)))
+
+
+#: What few checks have: the others are not asked for each of it.
+RARE = frozenset({"agent_info", "supplier_info", "additional_check_props", "additional_user_props",
+                  "sectoral_check_props", "operating_check_props", "operation_check_props", "cashless_payments"})
+
+
+def _rare(check: Mapping[str, Any], zone: str) -> dict[str, Any]:
+    return {"agent": agent(check), "supplier": supplier(check),
+            "additional": read.text(check, "additional_check_props"), "user_property": _user_property(check),
+            "industry": industry(check, "sectoral_check_props"), "operational": _operational(check, zone),
+            "cashless": tuple(_cashless(check))}
 
 
 def _in(place: str, reader: Any, *arguments: Any) -> Any:
@@ -183,13 +198,15 @@ def _correction(check: Mapping[str, Any], version: int) -> Correction:
 
 def _cashier(check: Mapping[str, Any]) -> Cashier:
     """Who is named on the receipt; a correction's authorised person when nobody else is."""
+    if "cashier" not in check and "authorised_person" not in check:
+        return NOBODY
     for name in ("cashier", "authorised_person"):
         if isinstance(check.get(name), str):
             return Cashier(read.text(check, name, longest=64), read.text(check, "cashier_inn"))
         said = read.thing(check, name)
         if read.text(said, "name"):
             return Cashier(read.text(said, "name"), read.text(said, "inn"))
-    return Cashier()
+    return NOBODY
 
 
 def _user_property(check: Mapping[str, Any]) -> UserProperty | None:

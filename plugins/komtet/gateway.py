@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -96,9 +96,15 @@ class KomtetGateway(Gateway):
         """Shop id and signature. Raises Unauthorised."""
         if self.account(request) not in self.accounts(self.config, self.context.public_id):
             raise Unauthorised
-        bases = [self.host, self.context.address, *([self.config["called_as"]] if self.config["called_as"] else [])]
-        if not is_signed(request, [self.key], bases):
+        if not is_signed(request, [self.key], self._bases()):
             raise Unauthorised
+
+    def _bases(self) -> Iterator[str]:
+        """The addresses under which clients were told to call us."""
+        yield self.host
+        yield self.context.address
+        if self.config["called_as"]:
+            yield self.config["called_as"]
 
     # -- requests ------------------------------------------------------------------------------------------------
 

@@ -44,11 +44,22 @@ def position(one: Mapping[str, Any], version: int) -> OrderLine:
         discount=product - amount if amount < product else None, markup=amount - product if amount > product else None,
         method=read.choice(one, method, METHODS) if version == 2 or one.get(method) is not None else None,
         subject=read.choice(one, subject, SUBJECTS) if version == 2 or one.get(subject) is not None else None,
-        measure=_measure(one, version), unit=read.text(one, "measure_name"), marking=_marking(one, version),
-        excise=excise if excise else None, country=read.text(one, "country_code"),
-        declaration=read.text(one, "declaration_number"), additional=read.text(one, "user_data"), agent=agent(one),
-        supplier=supplier(one), fraction=_fraction(one), industry=industry(one, "sectoral_item_props"),
-        planned_status=read.choice(one, "planned_status", PLANNED) if one.get("planned_status") is not None else None)
+        measure=_measure(one, version), excise=excise if excise else None,
+        **({} if RARE.isdisjoint(one) else _rare(one, version)))
+
+
+#: What few positions have: the others are not asked for each of it.
+RARE = frozenset({"measure_name", "mark_code", "nomenclature_code", "country_code", "declaration_number", "user_data",
+                  "agent_info", "supplier_info", "mark_quantity", "sectoral_item_props", "planned_status"})
+
+
+def _rare(one: Mapping[str, Any], version: int) -> dict[str, Any]:
+    return {"unit": read.text(one, "measure_name"), "marking": _marking(one, version),
+            "country": read.text(one, "country_code"), "declaration": read.text(one, "declaration_number"),
+            "additional": read.text(one, "user_data"), "agent": agent(one), "supplier": supplier(one),
+            "fraction": _fraction(one), "industry": industry(one, "sectoral_item_props"),
+            "planned_status": read.choice(one, "planned_status", PLANNED)
+            if one.get("planned_status") is not None else None}
 
 
 def _rate(value: Any) -> Any:

@@ -29,17 +29,23 @@ def buyer_v1(check: Mapping[str, Any]) -> Customer:
 def buyer_v2(check: Mapping[str, Any]) -> Customer:
     """``client``: an empty one is sent even when there is no buyer."""
     client = read.thing(check, "client")
-    born = None
-    if client.get("birthdate") not in (None, ""):
-        try:
-            born = read.day(client, "birthdate")
-        except Fault as fault:
-            raise fault.at("client") from fault
-    details = BuyerDetails(born, *(_inside("client", client, name) for name in (
+    try:
+        details = None if _DETAILS.isdisjoint(client) else _details(client)
+        return Customer(name=read.text(client, "name"), email=read.text(client, "email"),
+                        phone=_contact(read.text(client, "phone")).get("phone", ""), inn=read.text(client, "inn"),
+                        details=details)
+    except Fault as fault:
+        raise fault.at("client") from fault
+
+
+_DETAILS = frozenset({"birthdate", "citizenship", "document_code", "document_data", "address"})
+
+
+def _details(client: Mapping[str, Any]) -> BuyerDetails | None:
+    born = None if client.get("birthdate") in (None, "") else read.day(client, "birthdate")
+    found = BuyerDetails(born, *(read.text(client, name) for name in (
         "citizenship", "document_code", "document_data", "address")))
-    return Customer(name=_inside("client", client, "name"), email=_inside("client", client, "email"),
-                    phone=_contact(_inside("client", client, "phone")).get("phone", ""),
-                    inn=_inside("client", client, "inn"), details=details if details != BuyerDetails() else None)
+    return found if found != BuyerDetails() else None
 
 
 def _inside(place: str, data: Mapping[str, Any], name: str) -> str:

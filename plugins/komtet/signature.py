@@ -39,12 +39,14 @@ def urls(request: Request, bases: Iterable[str]) -> Iterator[str]:
         # The absolute form of a request line, as through a forward proxy.
         parts = urlsplit(target)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-    targets = [target, unquote(target)]
-    hosts = [request.headers.get("host", "")]
+    schemes = ("https", "http") if request.scheme == "https" else ("http", "https")
+    host = request.headers.get("host", "")
+    usual = f"{schemes[0]}://{host}{target}"
+    if host:
+        yield usual
+    targets, hosts, seen = [target, unquote(target)], [host], {usual}
     hosts += [one.strip() for one in request.headers.get("x-forwarded-host", "").split(",")[:3]]
     hosts += [host.rpartition(":")[0] for host in hosts if ":" in host and not host.endswith("]")]
-    schemes = ("https", "http") if request.scheme == "https" else ("http", "https")
-    seen: set[str] = set()
     for url in (*(f"{scheme}://{host}{one}" for host in hosts if host for scheme in schemes for one in targets),
                 *(f"{base}{one}" for base in bases for one in (rest, unquote(rest), *targets))):
         if url not in seen:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import event, select, text, update
 
 from hub.contracts import Answer, Request, Text, Unauthorised
 from hub.dispatch.workshop import Ticker
@@ -124,6 +124,16 @@ def test_a_receipt_is_found_by_its_number_in_one_look(shop: Shop) -> None:
     assert len([one for one in asked if one.startswith("SELECT")]) == 1
     assert context.numbered(seen.id + 1) is context.numbered(0) is context.numbered(10**30) is None
     assert shop.sources.context(shop.facts(other)).numbered(seen.id) is None, "another source's receipt"
+
+
+def test_all_times_of_a_new_receipt_are_written_alike(shop: Shop) -> None:
+    """Times are compared as text on SQLite; the two events of a new receipt are one statement with one parameter."""
+    shop.accept(order("A", 700), source_id=shop.add_source("gate"))
+    with shop.db.read() as connection:
+        found = connection.execute(text(
+            "SELECT CAST(at AS TEXT), CAST(created_at AS TEXT) FROM receipt_event "
+            "UNION ALL SELECT CAST(state_at AS TEXT), CAST(created_at AS TEXT) FROM receipt")).all()
+    assert len(found) == 3 and {moment for row in found for moment in row} == {found[0][0]}
 
 
 def test_a_refused_request_is_kept_with_our_words(rooted: Shop) -> None:

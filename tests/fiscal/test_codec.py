@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ from hub.fiscal import (
     Receipt,
     Text,
     build,
+    codec,
     return_of,
     verbatim,
 )
@@ -132,3 +133,18 @@ def test_words_of_others_are_never_a_format() -> None:
     assert Text("Broken {", "Сломано {", params={"a": 1}).say("ru") == "Сломано {"
     with pytest.raises(ValueError, match="needs its English"):
         Text("", "по-русски")
+
+
+_JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+                     lambda below: st.lists(below) | st.dictionaries(st.text(), below), max_leaves=10)
+
+
+@given(_JSON, st.booleans(), st.sampled_from([(", ", ": "), (",", ":")]))
+def test_a_writer_writes_what_the_library_writes(value: object, sort_keys: bool, separators: tuple[str, str]) -> None:
+    assert codec.writer(sort_keys=sort_keys, separators=separators)(value) == json.dumps(
+        value, ensure_ascii=False, sort_keys=sort_keys, separators=separators)
+
+
+def test_a_writer_takes_nothing_that_is_no_json() -> None:
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        codec.writer()({"day": date(2026, 11, 1)})

@@ -123,6 +123,14 @@ def test_unit_prices_hit_the_sum(amount: int, count: Decimal) -> None:
     assert len(parts) <= 3
 
 
+@given(st.integers(0, 10**9), quantities.filter(lambda count: count >= 1))
+@example(5, Decimal("1.5"))
+@example(1, Decimal("1.000001"))
+def test_a_sum_of_price_times_quantity_has_that_price(price: int, count: Decimal) -> None:
+    amount = Money(price).times(count)
+    assert unit_prices(amount, count) == [(Money(price), count, amount)]
+
+
 def test_unit_prices_split_as_the_protocol_page_says() -> None:
     assert unit_prices(Money(10_000), Decimal(3)) == [
         (Money(3333), Decimal(2), Money(6666)), (Money(3334), Decimal(1), Money(3334))]
