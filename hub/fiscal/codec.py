@@ -132,9 +132,9 @@ def from_json(kind: type[T], data: Mapping[str, Any]) -> T:
     return result
 
 
-def envelope(value: Any) -> dict[str, Any]:
+def envelope(value: Any, names: tuple[str, ...] = ()) -> dict[str, Any]:
     """``to_json`` with schema name, version and producing version beside it."""
-    return {"schema": type(value).__name__, "version": VERSION, "by": __version__, "data": to_json(value)}
+    return {"schema": type(value).__name__, "version": VERSION, "by": __version__, "data": to_json(value, names)}
 
 
 def opened(kind: type[T], stored: Mapping[str, Any]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -154,20 +154,18 @@ def tell(connection: Connection, organisation_id: int, receipt_id: int, source_i
 # -- stored forms ----------------------------------------------------------------------------------------------------
 
 
+_ORDER = tuple(one.name for one in fields(Order) if one.name not in ("customer", "tags"))
+_RECEIPT = tuple(one.name for one in fields(Receipt) if one.name not in ("customer", "contact"))
+
+
 def strip_order(order: Order) -> dict[str, Any]:
     """The order's envelope without the buyer and tags, which are personal data and stand in ``buyer``."""
-    stored = codec.envelope(order)
-    stored["data"].pop("customer")
-    stored["data"].pop("tags")
-    return stored
+    return codec.envelope(order, _ORDER)
 
 
 def strip_receipt(receipt: Receipt) -> dict[str, Any]:
     """The receipt's envelope without the buyer and their contact."""
-    stored = codec.envelope(receipt)
-    stored["data"].pop("customer")
-    stored["data"].pop("contact")
-    return stored
+    return codec.envelope(receipt, _RECEIPT)
 
 
 def _buyer(row: Mapping[str, Any] | None) -> tuple[dict[str, Any], str, dict[str, Any]]:
