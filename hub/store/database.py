@@ -35,6 +35,8 @@ LARGEST_GROUP = 256
 BUSY_SECONDS = 30
 #: How long a group waits at most for as many as the last one had; never longer than the disk took for that one.
 LINGER = 0.002
+#: A disk that took less for a commit is not waited for: going to sleep and waking costs as much as it does.
+QUICK = 0.001
 #: Pages of SQLite's log before they go into the file. Random keys touch the same pages again and again: the longer the
 #: log, the less is written twice. 4 KB each, so 32 MB on disk.
 CHECKPOINT_PAGES = 8000
@@ -378,7 +380,7 @@ class _Writer:
         expected = 0
         while True:
             # Whoever was served together comes back together: a moment's wait saves an fsync for each.
-            if self._gather(1, None) and expected > 1:
+            if self._gather(1, None) and expected > 1 and self._took >= QUICK:
                 self._gather(expected, min(LINGER, self._took))
             with self._lock:
                 group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
