@@ -44,6 +44,33 @@ def warm_process() -> Iterator[None]:
         yield
 
 
+#: The longest tests, the longest first: each worker begins with one, so that none of them is what all wait for at last.
+LONGEST = ("test_no_schedule_loses_or_doubles", "test_a_short_run_agrees_and_a_safety",
+           "test_school_day.py::test_source_database_and_journal_agree",
+           "test_program_database_and_journal_agree_and_a_lost_document",
+           "test_everything_is_printed_and_told_or_refused",
+           "test_the_cable_is_cut_at_every_byte_of_a_sale", "test_one_module_prints_on_three_registers",
+           "test_a_new_plugin_prints_a_receipt")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest tests where the workers begin: each is given one stretch of the list after the other."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers < 2:
+        return
+    rank = {id(one): next((place for place, name in enumerate(LONGEST) if name in one.nodeid), len(LONGEST))
+            for one in items}
+    longest = sorted((one for one in items if rank[id(one)] < len(LONGEST)), key=lambda one: rank[id(one)])
+    others = [one for one in items if rank[id(one)] == len(LONGEST)]
+    ordered: list[pytest.Item] = []
+    for number in range(workers):
+        first = longest[number::workers]
+        share = len(items) * (number + 1) // workers - len(ordered) - len(first)
+        ordered += [*first, *others[:share]]
+        del others[:share]
+    items[:] = [*ordered, *others]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """``db_url`` (and whatever stands on it) runs on SQLite and on PostgreSQL."""
     if "db_url" in metafunc.fixturenames:

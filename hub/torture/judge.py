@@ -171,8 +171,9 @@ class World:
         """Whether the hub had worked on an event that came after a change, before anything of the receipt was sent:
         then it knew what it printed. By the hub's own clock, so not where that had jumped."""
         begun = min((one["t"] for one in self.tries[receipt_id]), default=0.0)
+        # In this order, too: one of the moments may be of a clock that had jumped back.
         return 0.0 < begun - since < SAME_DAY and any(
-            since <= one["t"] < since + SAME_DAY and one["done"] <= begun for one in self.worked[source_id, number])
+            since <= one["t"] <= one["done"] <= begun for one in self.worked[source_id, number])
 
     def odd(self, receipt_id: int, since: float, until: float) -> bool:
         """Whether a receipt's way was not the plain one then."""

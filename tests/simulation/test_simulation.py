@@ -15,7 +15,7 @@ from tests.simulation.breaks import BREAKS, aimed
 from tests.simulation.plan import PAIRS, PAIRS_OF, plan
 from tests.simulation.run import Stage
 
-SCHEDULES = 1500
+SCHEDULES = 5000
 #: Steps that no schedule passes: they lie before the dispatch core. A process is killed there in tests/core.
 BEFORE_DISPATCH = {"received", "inbox_kept", "spooled", "spool_stored", "poll_answered", "poll_kept", "call_made",
                    "call_answered", "call_kept", "events_claimed", "built", "accepted"}
