@@ -123,12 +123,14 @@ class Account:
             self.readers += change
 
     def late(self, path: str, seconds: float) -> float:
-        """By how many seconds more than usual for such a one a request took. Called in line."""
+        """By how many seconds more than usual for such a one a request took; the first of its kind by more than any
+        other took, because nobody knows yet how much of it was the way there. Called in line."""
         usual = self.usual.get(path)
+        least = min(self.usual.values(), default=0.0) if usual is None else usual
         if len(self.usual) >= MOST_PATHS:
             self.usual.clear()
         self.usual[path] = seconds if usual is None else min(seconds, usual * GROWTH)
-        return 0.0 if usual is None else max(0.0, seconds - usual)
+        return max(0.0, seconds - least)
 
     def shelf(self, entity: str) -> Shelf:
         """The rows of an entity (a path segment)."""
