@@ -397,6 +397,8 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
     if existing["content_hash"] == prepared.content_hash or (
             # Kept by a version that asked no source who paid.
             prepared.order.payer and existing["content_hash"] == content_hash(replace(prepared.order, payer=None))):
+        if state in WAITING and prepared.newest and _reworded(connection, receipt_id, prepared):
+            return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id, "edited")
         return Stored("duplicate", receipt_id, state, existing["public_id"])
     if state in WAITING and prepared.newest:
         return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id, "edited")
@@ -410,6 +412,15 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
         happened(connection, (source.organisation_id, receipt_id), state, state, actor, "conflict",
                  {"order": prepared.order.number})
     return Stored("conflict", receipt_id, state, existing["public_id"])
+
+
+def _reworded(connection: Connection, receipt_id: int, prepared: Prepared) -> bool:
+    """Whether the lines of a receipt that waits are called otherwise now: somebody mended a note or a name that stands
+    in them. The sums are the same; once it is printed that is no contradiction."""
+    stored = connection.execute(select(RECEIPT.c.document).where(RECEIPT.c.id == receipt_id)).scalar()
+    if stored is None or prepared.receipt is None:
+        return False
+    return [one["name"] for one in stored["data"]["lines"]] != [one.name for one in prepared.receipt.lines]
 
 
 def _another(connection: Connection, source: SourceFacts, prepared: Prepared, receipt_id: int, decided: Any, actor: str,

@@ -201,9 +201,16 @@ def order(pay: Pay, around: Around, rules: Rules, kind: Kind, currency: str, but
         internet=False if paid is Form.CASH else None, electronic_only=rules.electronic_only,
         tax_system=rules.tax_system, settlement_place=rules.settlement_place, cashier=around.cashier, note=pay.note,
         base_key=around.base_key, register=rules.registers.get(pay.branch, "") if pay.branch else "", tags=tags,
-        payer=str(pay.customer) if pay.customer else None,
+        payer=_payer(pay),
         origin={"pay": pay.id, "branch": pay.branch, "type": pay.type, "link": link(rules, pay),
                 **({"button": button} if button else {})})
+
+
+def _payer(pay: Pay) -> str | None:
+    """Whose money it is, for what: the student's number, with the subscription's on a separate account (§3.4)."""
+    if pay.customer is None:
+        return None
+    return f"{pay.customer}/{pay.subscription}" if pay.subscription else str(pay.customer)
 
 
 def _lines(pay: Pay, around: Around, rules: Rules, due: Money) -> tuple[OrderLine, ...]:

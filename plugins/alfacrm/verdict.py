@@ -52,7 +52,8 @@ def judge(pay: Pay, rules: Rules, currency: str, since: date | None = None, comp
     reason = _reason(pay, rules, currency, kind, since, company, before)
     if reason is None and rules.by_hand and not button:
         reason = "hand"
-    if reason == "correction":
+    if kind is None and pay.type == CORRECTION_TYPE and rules.corrections != "ignore":
+        # Whatever keeps it from being printed now, a person who sends it sends one of these.
         kind = Kind.SALE_RETURN if given_back(pay, currency).amount > 0 else Kind.SALE
     sendable = reason is not None and reason not in _FIRM and kind is not None
     if reason is None or (button and sendable):
@@ -73,14 +74,16 @@ def _reason(pay: Pay, rules: Rules, currency: str, kind: Kind | None, since: dat
         return "branch"
     if rules.companies and company is not None and company not in rules.companies:
         return "company"
+    if kind is None and pay.type != CORRECTION_TYPE:
+        return "type"
+    if kind is None and rules.corrections == "ignore":
+        return "correction_off"
     if since is not None and pay.day and pay.day < since:
         return "old"
     if pay.id <= before:
         return "before"
     if kind is None:
-        if pay.type != CORRECTION_TYPE:
-            return "type"
-        return "correction_off" if rules.corrections == "ignore" else "correction"
+        return "correction"
     if pay.bank and rules.bank_prints:
         return "bank"
     if rules.items.get(pay.item or 0) == "skip":

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hub_plugins.drivers.emulator.device import Device
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hub.contracts import Event, NoOrder, RegisterGone, Withdrawn
 from hub.dispatch import actions
-from hub.fiscal import Text
+from hub.fiscal import Money, Order, OrderLine, Text
 from hub.intake.doors import event_digest, put
 from hub.intake.drain import HAND
-from hub.store import Inbox, ReceiptEvent, table
+from hub.store import Inbox, ReceiptEvent, SourceRow, table
 from tests.core.support import RECEIPT, Shop, ToySource, broken, device, order, printed
 
 INBOX, HISTORY = table(Inbox), table(ReceiptEvent)
@@ -149,6 +151,33 @@ def test_an_edit_before_printing_prints_what_it_is_now(little_shop: Shop, till: 
     hand.one()
     comes(shop, order("1", 30_000))
     assert shop.state() == "recorded" and len(printed(till)) == 1 and story(shop)[-1] == ("recorded", "conflict")
+    shop.judge(till)
+
+
+@pytest.mark.parametrize("reads_back", [True, False])
+def test_a_note_that_is_mended_before_printing_stands_on_the_paper(little_shop: Shop, till: Device, reads_back: bool,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sums are the same, so after printing it is no contradiction; while the receipt waits it is made anew."""
+    shop = little_shop
+    monkeypatch.setattr(ToySource, "reads_back", reads_back)
+    shop.db.submit(lambda connection: connection.execute(update(table(SourceRow)).values(template="Занятия <note>")))
+    shop.restart()
+
+    def noted(words: str) -> Order:
+        return replace(order("1"), lines=(OrderLine("", Money(10_000)),), tags={"note": words})
+
+    comes(shop, noted("за окрябрь"))
+    comes(shop, noted("за октябрь"))
+    assert story(shop)[-1][1] == ("edited" if reads_back else "built")
+    changes = len(story(shop))
+    comes(shop, noted("за октябрь" if reads_back else "за окрябрь"))
+    assert len(story(shop)) == changes, "the same again is no change"
+    hand = shop.take(shop.add_register(till))
+    hand.one()
+    comes(shop, noted("за ноябрь"))
+    assert shop.state() == "recorded" and story(shop)[-1][1] != "conflict"
+    [paper] = printed(till)
+    assert ("за октябрь" if reads_back else "за окрябрь") in json.dumps(paper, ensure_ascii=False)
     shop.judge(till)
 
 

@@ -254,6 +254,15 @@ def test_cashier_is_who_added_the_payment(desk: Desk) -> None:
     assert order(desk, number).cashier == Cashier()
 
 
+def test_another_student_or_another_account_of_theirs_is_another_content(desk: Desk) -> None:
+    number = desk.pay()
+    assert order(desk, number).payer == "145", "the base account"
+    desk.school.do("update_pay", id=number, ctt_id=88)
+    assert order(desk, number).payer == "145/88"
+    desk.school.do("update_pay", id=number, ctt_id=None, customer_id=146)
+    assert order(desk, number).payer == "146"
+
+
 def test_our_own_writing_changes_nothing_in_the_order(desk: Desk) -> None:
     desk.school.do("configure", custom_fields=["custom_predmet", "custom_kkt_status"])
     number = desk.pay(note="за октябрь")

@@ -53,6 +53,18 @@ def test_what_was_entered_on_the_day_of_connecting_before_it_is_left_to_a_person
     assert isinstance(desk.source(start_date=TODAY).fetch(event(morning)), Order), "the owner named the first day"
 
 
+def test_a_correction_from_before_the_hub_has_the_buttons_that_its_reason_names(desk: Desk) -> None:
+    before = desk.pay(document_date=TODAY, pay_type_id=6, income=-300)
+    polled(desk, start_date="")
+    for corrections, words, names in (("ask", "кнопкой", ["cash", "electronic"]), ("ignore", "не нужен", [])):
+        source = desk.source(start_date="", corrections=corrections)
+        [one] = source.payments(NOW - timedelta(days=1), NOW + timedelta(days=1))
+        assert one.why is not None and words in one.why.say("ru")
+        assert [each.name for each in one.buttons] == names
+    sent = desk.source(start_date="").fetch(desk.source().event_of(f"pay:{before}", "cash"))
+    assert isinstance(sent, Order) and sent.key == f"pay:{before}:return"
+
+
 @pytest.mark.parametrize("looked", [True, False])
 def test_a_payment_that_a_webhook_says_was_just_entered_is_the_hubs(desk: Desk, looked: bool) -> None:
     """It may come before the first look at the account, or be seen by it."""
