@@ -37,6 +37,7 @@ from hub.intake.orders import URGENT, USUAL, content_hash, fits, prepare, store
 from hub.plugins import Catalogue
 from hub.store import (
     Attempt,
+    Audit,
     Database,
     ForeignDocument,
     Inbox,
@@ -75,6 +76,7 @@ SAFE: Mapping[str, frozenset[str]] = {
 
 ATTEMPT, FOREIGN, REGISTER, INBOX = table(Attempt), table(ForeignDocument), table(Register), table(Inbox)
 RECORD, CONFLICT, ORDER = table(Record), table(KeyConflict), table(RegisterOrder)
+AUDIT = table(Audit)
 REPLACED = Text("It had not begun when a person ordered something else of the register.",
                 "Команда не началась: человек дал кассе другую.")
 
@@ -320,24 +322,54 @@ def _store_return(connection: Connection, base: Mapping[str, Any], receipt: Rece
 # -- registers and the sample order ----------------------------------------------------------------------------------
 
 
+class Waiting(Exception):
+    """The register has an order of a person that it has not begun; ``command`` is which."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(command)
+        self.command = command
+
+
+#: Orders of a register among which a form that is sent twice is looked for.
+PRESSES = 50
+
+
 def order_register(db: Database, bell: Bell, organisation_id: int, register_id: int, command: str,
-                   params: Mapping[str, Any], actor: str) -> None:
-    """Orders X, Z, cash in or out, or a look at the state; the register's owner runs it once. ValueError for an
-    unknown command."""
+                   params: Mapping[str, Any], actor: str, press: str = "") -> bool:
+    """Orders X, Z, cash in or out, or a look at the state; the register's owner runs it once. ``press`` is the form
+    that it comes from: the same one again (a second click) orders nothing, and is False. Raises Waiting: what a person
+    ordered and the register has not begun is never replaced in silence. ValueError for an unknown command."""
     if command not in ORDERS:
         raise ValueError(f"no such command: {command}")
 
-    def work(connection: Connection) -> None:
+    def work(connection: Connection) -> bool:
+        row = connection.execute(select(REGISTER.c.command, REGISTER.c.command_params).where(
+            REGISTER.c.id == register_id, REGISTER.c.organisation_id == organisation_id).with_for_update()).first()
+        if row is None or (press and _pressed(connection, organisation_id, register_id, command, press)):
+            return False
+        if row.command and not (row.command_params or {}).get("order"):
+            raise Waiting(str(row.command))
         connection.execute(update(REGISTER).where(
             REGISTER.c.id == register_id, REGISTER.c.organisation_id == organisation_id)
             .values(command=command, command_params={**params, "actor": actor}))
         # A program's order that has not begun gives way to a person's.
         connection.execute(update(ORDER).where(ORDER.c.register_id == register_id, ORDER.c.state == "waiting").values(
             state="refused", ended_at=utcnow(), result={"refused": REPLACED.to_json()}))
-        noted(connection, organisation_id, actor, f"register.order.{command}", str(register_id))
+        noted(connection, organisation_id, actor, f"register.order.{command}", str(register_id),
+              **({"press": press} if press else {}))
+        return True
 
-    db.submit(work)
-    bell.ring("registers", f"register:{register_id}")
+    done = db.submit(work)
+    if done:
+        bell.ring("registers", f"register:{register_id}")
+    return done
+
+
+def _pressed(connection: Connection, organisation_id: int, register_id: int, command: str, press: str) -> bool:
+    rows = connection.execute(select(AUDIT.c.details).where(
+        AUDIT.c.organisation_id == organisation_id, AUDIT.c.object_id == str(register_id),
+        AUDIT.c.action == f"register.order.{command}").order_by(AUDIT.c.id.desc()).limit(PRESSES)).scalars()
+    return any((one or {}).get("press") == press for one in rows)
 
 
 def withdraw_order(db: Database, organisation_id: int, register_id: int, actor: str) -> bool:
@@ -402,6 +434,6 @@ def submit_test_order(db: Database, bell: Bell, catalogue: Catalogue, vault: Vau
     return stored.receipt_id
 
 
-__all__ = ["MANUAL", "SAFE", "Bookmark", "cancel", "candidates", "give_up", "hurry", "make_return", "manual_source",
+__all__ = ["MANUAL", "SAFE", "Bookmark", "Waiting", "cancel", "candidates", "give_up", "hurry", "make_return", "manual_source",
            "order_register", "pin", "resolve_not_printed", "resolve_printed", "retry", "return_within", "returnable",
            "settle_contradiction", "submit_test_order"]

@@ -184,7 +184,8 @@ class Commands:
             return
         params = dict(row.command_params or {})
         # Taken from the row before it is run: a command is run once or not at all, never twice.
-        self.db.submit(lambda connection: self._taken(connection, params))
+        if not self.db.submit(lambda connection: self._taken(connection, row.command, params)):
+            return
         steps.at("order_taken")
         result: dict[str, Any]
         try:
@@ -248,12 +249,19 @@ class Commands:
         words = "uncertain" if isinstance(result, Uncertain) else "refused"
         return {words: result.reason.to_json(), "code": result.vendor_code}
 
-    def _taken(self, connection: Connection, params: Mapping[str, Any]) -> None:
+    def _taken(self, connection: Connection, command: str, params: Mapping[str, Any]) -> bool:
+        """False when it was taken back, or another ordered, since it was read: a person was told so."""
+        now = connection.execute(select(REGISTER.c.command, REGISTER.c.command_params).where(
+            REGISTER.c.id == self.owner.register_id).with_for_update()).one()
+        if (now.command, dict(now.command_params or {})) != (command, params) \
+                or not claims.is_owner(connection, self.owner):
+            return False
         connection.execute(update(REGISTER).where(REGISTER.c.id == self.owner.register_id)
                            .values(command="", command_params={}))
         if params.get("order"):
             connection.execute(update(ORDER).where(ORDER.c.public_id == params["order"], ORDER.c.state == "waiting")
                                .values(state="taken", taken_at=utcnow()))
+        return True
 
     def _audited(self, command: str, params: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         audit = table(Audit)

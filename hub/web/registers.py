@@ -26,6 +26,7 @@ from hub.store import (
     Register,
     Shift,
     StoragePeriod,
+    new_public_id,
     utcnow,
 )
 from hub.store.vault import KeyMissing
@@ -270,11 +271,25 @@ def order(public_id: str, command: str) -> Any:
                 errors["amount"] = gettext("The drawer holds %(sum)s: no more can be taken out.",
                                            sum=money(drawer, org.currency))
         if not errors:
-            actions.order_register(hub.db, hub.bell, org.id, row.id, command, params, actor())
-            flash(gettext("The register has the order: %(what)s.", what=str(COMMANDS[command])), "green")
+            _ordered(row, command, params)
             return redirect(url_for("registers.one", public_id=public_id))
     return render_template("register_order.html", row=row, command=command, errors=errors, drawer=drawer,
-                           currency=org.currency, amount=request.form.get("amount", "")), 422 if errors else 200
+                           currency=org.currency, amount=request.form.get("amount", ""),
+                           press=request.form.get("press", "")[:40] or new_public_id("prs")), 422 if errors else 200
+
+
+def _ordered(row: Register, command: str, params: Mapping[str, Any]) -> None:
+    """Orders it and says so; a second click on the same form says the same and orders nothing."""
+    hub = the_hub()
+    try:
+        done = actions.order_register(hub.db, hub.bell, organisation().id, row.id, command, params, actor(),
+                                      press=request.form.get("press", "")[:40])
+    except actions.Waiting as waiting:
+        flash(gettext("Nothing was ordered: the register has another order that it has not begun, %(what)s. Wait for "
+                      "it, or take it back.", what=str(COMMANDS[waiting.command])), "amber")
+        return
+    flash(gettext("The register has the order: %(what)s.", what=str(COMMANDS[command])) if done else
+          gettext("It was ordered already, and is done once."), "green")
 
 
 @page.post("/<public_id>/withdraw")

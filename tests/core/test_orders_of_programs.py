@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hub.api import registers as api
 from hub.api.registers import ORDER, REGISTER
 from hub.dispatch import actions
-from tests.core.support import Shop, device, wait_until
+from hub.dispatch.commands import Commands
+from hub.store import Audit, table
+from tests.core.support import Shop, device, printed, wait_until
+
+AUDIT = table(Audit)
 
 
 def ordered(shop: Shop, register: int, command: str) -> str:
@@ -48,3 +52,35 @@ def test_one_that_waits_keeps_others_out_and_gives_way_to_a_person(shop: Shop) -
         ordered(shop, register, "z")
     actions.order_register(shop.db, shop.bell, shop.organisation_id, register, "check", {}, "anna")
     assert seen(shop, made)["state"] == "refused" and "person" in seen(shop, made)["reason"]
+
+
+@pytest.mark.parametrize("instead", ["", "x"])
+def test_what_was_taken_back_while_the_register_read_it_is_not_done(
+        shop: Shop, instead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the taking a person takes it back, and may order something else."""
+    one = device()
+    register = shop.add_register(one)
+    taken, orders = Commands._taken, []
+
+    def late(self: Commands, connection: Any, command: str, params: Any) -> bool:
+        if not orders:
+            orders.append(command)
+            connection.execute(update(REGISTER).values(command=instead, command_params={}))
+        return taken(self, connection, command, params)
+
+    monkeypatch.setattr(Commands, "_taken", late)
+    actions.order_register(shop.db, shop.bell, shop.organisation_id, register, "cash_in",
+                           {"amount": 50_000, "currency": "RUB"}, "anna")
+    with shop.at_work():
+        wait_until(lambda: orders and not shop.read(select(REGISTER.c.command))[0].command)
+        wait_until(lambda: not instead or shop.read(select(AUDIT.c.id).where(AUDIT.c.action == "register.x")))
+    assert orders == ["cash_in"] and printed(one, "cash_in") == []
+
+
+def test_what_one_person_ordered_is_replaced_by_nobody(shop: Shop) -> None:
+    register = shop.add_register(device())
+    actions.order_register(shop.db, shop.bell, shop.organisation_id, register, "cash_in",
+                           {"amount": 50_000, "currency": "RUB"}, "anna")
+    with pytest.raises(actions.Waiting):
+        actions.order_register(shop.db, shop.bell, shop.organisation_id, register, "z", {}, "olga")
+    assert shop.read(select(REGISTER.c.command))[0].command == "cash_in"

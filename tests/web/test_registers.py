@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hub.fiscal import Text
-from hub.store import Audit, Evidence, Queue, QueueRegister, Register, Shift, SourceRow, utcnow
+from hub.store import Audit, Evidence, Queue, QueueRegister, Register, Shift, SourceRow, table, utcnow
 from hub.web.lamps import lamps, worst
 from tests.web.world import World, post
 
@@ -66,12 +67,34 @@ def test_orders_that_change_money_ask_first(shop: World) -> None:
     assert post(client, f"{path}/order/x", path, sure="1").status_code == 302
     assert row_of(shop).command == "x"
     assert "Поручено, но ещё не сделано: X-отчёт." in client.get(f"{path}/lamps").text
-    post(client, f"{path}/order/z", path, sure="1")
-    assert row_of(shop).command == "z"
+    answer = client.get(post(client, f"{path}/order/z", path, sure="1").headers["Location"]).text
+    assert "Ничего не поручено" in answer and "X-отчёт" in answer
+    assert row_of(shop).command == "x", "what the register has not begun is replaced by nobody in silence"
+    assert post(client, f"{path}/withdraw", path).status_code == 302
     post(client, f"{path}/order/cash_in", path, sure="1", amount="1 500,50")
     now = row_of(shop)
     assert (now.command, now.command_params["amount"], now.command_params["currency"]) == ("cash_in", 150_050, "RUB")
     assert now.command_params["actor"] == "user:anna" and now.command_params["cashier"] == "Анна Петрова"
+
+
+def test_a_form_that_is_sent_twice_moves_the_cash_once(shop: World) -> None:
+    row = shop.register()
+    client, path = shop.client(), f"/registers/{row.public_id}"
+    form = client.get(f"{path}/order/cash_in").text
+    press = re.findall(r'name="press" value="(prs_\w+)"', form)[0]
+    post(client, f"{path}/order/cash_in", path, sure="1", amount="500", press=press)
+    begun(shop)
+    again = post(client, f"{path}/order/cash_in", path, sure="1", amount="500", press=press)
+    assert "уже поручено" in client.get(again.headers["Location"]).text and row_of(shop).command == ""
+    other = re.findall(r'name="press" value="(prs_\w+)"', client.get(f"{path}/order/cash_in").text)[0]
+    post(client, f"{path}/order/cash_in", path, sure="1", amount="500", press=other)
+    assert row_of(shop).command == "cash_in", "a new form is another wish"
+
+
+def begun(shop: World) -> None:
+    """The register has begun what was ordered of it."""
+    shop.db.submit(lambda connection: connection.execute(update(table(Register)).values(
+        command="", command_params={})))
 
 
 @pytest.mark.parametrize("amount", ["", "0", "-5", "много", "1e9", "99999999999999"])
