@@ -505,6 +505,11 @@ CLOSE_FIRST = Text("The register's shift is open. Print the Z report first: once
                    "closes no shift of it.",
                    "Смена кассы открыта. Сначала снимите Z-отчёт: когда касса убрана, хаб её смену не закроет.")
 
+PAUSED_OPEN = Text("The register is paused and its shift is open. Let it go on and print the Z report first; one that "
+                   "is there no more is seen not to answer then, and nothing holds it any longer.",
+                   "Касса на паузе, а её смена открыта. Включите её и сначала снимите Z-отчёт; если кассы больше нет, "
+                   "хаб увидит, что она не отвечает, и держать её ничто не будет.")
+
 
 def shift_is_open(session: Session, row: Register) -> bool:
     """Whether the register's shift is open: as it showed last, and as what was printed since then says."""
@@ -526,6 +531,12 @@ def answers(row: Register) -> bool:
     return row.enabled and not row.trouble and row.status_at is not None and utcnow() - row.status_at < FRESH
 
 
+def may_close(row: Register) -> bool:
+    """Whether its shift can be closed: it answers, or it is paused and answered when it was last asked. Pausing opens
+    no lock: whoever lets it go on closes the shift, or sees that it answers no more."""
+    return answers(row) or (not row.enabled and not row.trouble and row.status_at is not None)
+
+
 def change_register(session: Session, vault: Vault, actor: str, row: Register, schema: type[PluginSettings],
                     given: Mapping[str, Any], **values: Any) -> None:
     """Changes a register's settings and, in ``values``, its title or zone. Raises Wrong. Its owner reopens it.
@@ -536,8 +547,8 @@ def change_register(session: Session, vault: Vault, actor: str, row: Register, s
     old = vault.unseal(row.secrets, row.key_id)
     opened, secret = split_secrets(schema, checked_settings(schema, given, {**row.settings, **old}))
     moved = values.get("zone", row.zone) != row.zone
-    if shift_is_open(session, row) and (moved or (opened != row.settings and answers(row))):
-        raise Wrong({"shift": SHIFT_IS_OPEN})
+    if shift_is_open(session, row) and (moved or (opened != row.settings and may_close(row))):
+        raise Wrong({"shift": SHIFT_IS_OPEN if row.enabled else PAUSED_OPEN})
     row.settings = opened
     row.secrets, row.key_id = vault.seal(secret)
     for name, value in values.items():
@@ -574,10 +585,10 @@ def set_shift_rules(session: Session, actor: str, row: Register, rules: ShiftRul
 
 
 def archive_register(session: Session, actor: str, row: Register) -> None:
-    """Takes a register away. Its records, shifts and storages stay. Raises Wrong while its shift is open and it
-    answers: nobody would close the shift."""
-    if shift_is_open(session, row) and answers(row):
-        raise Wrong({"shift": CLOSE_FIRST})
+    """Takes a register away. Its records, shifts and storages stay. Raises Wrong while its shift is open and may be
+    closed: nobody would close the shift."""
+    if shift_is_open(session, row) and may_close(row):
+        raise Wrong({"shift": CLOSE_FIRST if row.enabled else PAUSED_OPEN})
     row.archived_at, row.enabled = utcnow(), False
     audit(session, actor, "register.archive", row.public_id, row.organisation_id)
 

@@ -46,8 +46,14 @@ NEED = Wish(why="need")
 ORDERS: Mapping[str, str] = {"x": "report", "z": "shift_close", "open": "shift_open", "cash_in": "cash_in",
                              "cash_out": "cash_out", "check": "", "copy": "", "cut": "", "drawer": "", "clock": "",
                              "cancel": ""}
+IN_DOUBT = Text("It is not known yet whether it was done; the hub asks the register and says so here. Do not repeat "
+                "it. {words}", "Пока неизвестно, сделано ли это: хаб спросит кассу и скажет здесь. Не повторяйте. {words}")
 NOT_OURS = Text("The document at the register is not the hub's. Finish or cancel it at the register itself.",
                 "Открытый документ начал не хаб. Завершите или отмените его на самой кассе.")
+
+
+class InDoubt(RegisterGone):
+    """It may have been done: the register could not say so yet, and is asked again (Work.recover)."""
 
 
 class Commands:
@@ -85,6 +91,7 @@ class Commands:
     def close_shift(self, work: Work, wish: Wish) -> ShiftReport | None:
         """The Z report, behind an attempt. Its totals are compared with what we know. The owner's rules may have the
         drawer emptied before; a withdrawal that fails holds up no Z."""
+        self._read_rules()
         if self.rules.empty_drawer and self.driver.abilities().cash_moves:
             try:
                 drawer = self.driver.drawer()
@@ -94,6 +101,13 @@ class Commands:
                 log.warning("drawer_not_emptied", register=self.owner.register_id, reason=str(problem.reason))
         report = self._do("shift_close", lambda: self.driver.close_shift(wish.cashier, self.lease), work, wish)
         return report if isinstance(report, ShiftReport) else None
+
+    def _read_rules(self) -> None:
+        """The owner's rules as they are at this moment: they hold from the next shift that is closed."""
+        with self.db.read() as connection:
+            stored = connection.execute(select(REGISTER.c.rules).where(
+                REGISTER.c.id == self.owner.register_id)).scalar()
+        self.rules = ShiftRules.read(stored)
 
     def _move(self, amount: Money, work: Work, wish: Wish) -> None:
         """Cash in or out."""
@@ -123,10 +137,14 @@ class Commands:
             result = Unavailable(problem.reason, problem.code)
         steps.at("shift_done")
         if isinstance(result, Uncertain):
-            if work.find_other({"id": attempt_id, "what": what, "storage_number": bookmark.storage_number,
-                                "bookmark": bookmark.document_number, "shift_number": bookmark.shift_number,
-                                "outcome": plan}) != "recorded":
-                raise RegisterGone(result.reason, result.vendor_code)
+            try:
+                verdict = work.find_other({
+                    "id": attempt_id, "what": what, "storage_number": bookmark.storage_number,
+                    "bookmark": bookmark.document_number, "shift_number": bookmark.shift_number, "outcome": plan})
+            except RegisterGone as problem:
+                raise InDoubt(result.reason, result.vendor_code) from problem
+            if verdict != "recorded":
+                raise (InDoubt if verdict == "uncertain" else RegisterGone)(result.reason, result.vendor_code)
             self._account(work, bookmark)
             return None
         refused = isinstance(result, (Refused, Unavailable))
@@ -190,6 +208,9 @@ class Commands:
         result: dict[str, Any]
         try:
             result = self._run(row.command, params, work)
+        except InDoubt as problem:
+            # Whoever reads "not done" does it again: cash would be counted twice.
+            result = {"uncertain": IN_DOUBT.with_(words=problem.reason).to_json(), "code": problem.code}
         except RegisterGone as problem:
             result = {"refused": problem.reason.to_json(), "code": problem.code}
         self._audited(row.command, params, result)
@@ -263,12 +284,19 @@ class Commands:
                                .values(state="taken", taken_at=utcnow()))
         return True
 
+    @staticmethod
+    def _came_to(result: Mapping[str, Any]) -> dict[str, Any]:
+        """The end of a program's order; one in doubt has none yet, and is told as not known."""
+        if "uncertain" in result:
+            return {"result": dict(result)}
+        return {"state": "refused" if "refused" in result else "done", "ended_at": utcnow(), "result": dict(result)}
+
     def _audited(self, command: str, params: Mapping[str, Any], result: Mapping[str, Any]) -> None:
         audit = table(Audit)
         if params.get("order"):
             self.db.submit(lambda connection: connection.execute(
                 update(ORDER).where(ORDER.c.public_id == params["order"])
-                .values(state="refused" if "refused" in result else "done", ended_at=utcnow(), result=dict(result))))
+                .values(**self._came_to(result))))
         self.db.submit(lambda connection: connection.execute(insert(audit).values(
             organisation_id=self.owner.organisation_id, actor=str(params.get("actor", self.owner.actor)),
             action=f"register.{command}", object_id=str(self.owner.register_id), details=dict(result), at=utcnow(),

@@ -37,6 +37,7 @@ from hub.fiscal.document import compare, decode
 from hub.fiscal.tags import named
 from hub.fiscal.tlv import BadTlv
 from hub.store import Database, DatabaseAway, utcnow
+from hub.store.audit import noted
 from hub.store.receipt import UNSETTLED
 
 log = structlog.get_logger("hub.dispatch")
@@ -48,6 +49,12 @@ INTERRUPTED = Text("The hub was interrupted while the register printed.",
 FAILED = Text("The driver failed in the middle: {error}", "Драйвер сбился посреди работы: {error}")
 DIFFERS = Text("Document {document} is not what was asked for: {tags}. Compare it with the order.",
                "Документ {document} отличается от того, что просили: {tags}. Сверьте его с заказом.")
+
+
+NOT_DONE = Text("It was not done: nothing of it is in the register. Order it again if you still want it.",
+                "Это не сделано: в кассе этого нет. Поручите ещё раз, если оно ещё нужно.")
+#: What an attempt was for -> the order's name, where they differ.
+COMMANDS = {"shift_open": "open", "shift_close": "z"}
 
 
 class RegisterRefuses(RegisterGone):
@@ -313,7 +320,7 @@ class Work:
             if not self.lease.keep():
                 raise LeaseLost
             if row["what"] != "receipt":
-                self.find_other(row)
+                self._say(row, self.find_other(row))
                 continue
             with self.db.read() as connection:
                 claimed = claims.claim_of(connection, row)
@@ -329,6 +336,18 @@ class Work:
                     steps.at("doubted")
                 self.find(claimed)
         return True
+
+    def _say(self, row: Mapping[str, Any], decision: matching.Decision) -> None:
+        """Whoever ordered it, and was told that nobody knows, or nothing, hears what came of it. Dying before loses
+        these words only."""
+        plan = row["outcome"] or {}
+        if decision == "uncertain" or plan.get("why") or plan.get("actor", slips.HUB) == slips.HUB:
+            return
+        command = COMMANDS.get(row["what"], row["what"])
+        details = {"done": True} if decision == "recorded" else {"refused": NOT_DONE.to_json()}
+        self.db.submit(lambda connection: noted(
+            connection, self.owner.organisation_id, str(plan["actor"]), f"register.{command}",
+            str(self.owner.register_id), **details))
 
     def is_full(self) -> bool:
         """Whether a cloud holds as many of our receipts as it takes at once."""

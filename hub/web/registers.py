@@ -144,7 +144,7 @@ def _form(kind: type[Driver], row: Register | None) -> Any:
 def _locked(row: Register | None) -> bool:
     """Whether settings wait for the shift to be closed."""
     with the_hub().db.session() as session:
-        return row is not None and office.answers(row) and office.shift_is_open(session, row)
+        return row is not None and office.may_close(row) and office.shift_is_open(session, row)
 
 
 def _prefilled(kind: type[Driver]) -> dict[str, str]:

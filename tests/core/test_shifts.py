@@ -362,6 +362,25 @@ def test_cash_whose_answer_was_lost_is_kept_with_who_wanted_it(shop: Shop) -> No
 
 
 @pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize(("at", "moved"), [("after_write", 1), ("before_write", 0)])
+def test_cash_of_which_nobody_knows_is_not_told_as_refused(shop: Shop, at: str, moved: int) -> None:
+    """The power goes while cash is put in: whoever reads "not done" would put it in again. With power it is said."""
+    one = device()
+    register = shop.add_register(one)
+    shop.accept(order("1"))
+    with shop.at_work():
+        all_are(shop, "recorded")
+        one.fault("power_cut", at=at, command="cash")
+        said = order_z(shop, register, "cash_in", amount=700, currency="RUB")
+        assert "uncertain" in said and "Не повторяйте" in Text.from_json(said["uncertain"]).say("ru")
+        one.power_on()
+        wait_until(lambda: len(shop.read(select(AUDIT.c.id).where(AUDIT.c.action == "register.cash_in"))) == 2)
+    last = shop.read(select(AUDIT).order_by(AUDIT.c.id.desc()).limit(1))[0]
+    assert last.actor == "anna" and ("done" in last.details) is bool(moved) is ("refused" not in last.details)
+    assert len(printed(one, "cash_in")) == moved == len(slips(shop, "cash_in"))
+
+
+@pytest.mark.usefixtures("hurry")
 def test_the_drawer_is_emptied_before_the_z_when_the_owner_wants_it(shop: Shop) -> None:
     one = device()
     register = shop.add_register(one)
@@ -441,9 +460,9 @@ def test_settings_change_only_with_the_shift_closed_and_tokens_at_any_time(littl
         with shop.db.write() as session:
             office.archive_register(session, "user:anna", session.get_one(Register, register))
 
-    def shift(is_open: bool, trouble: Any = None, ago: timedelta = timedelta(0)) -> None:
+    def shift(is_open: bool, trouble: Any = None, ago: timedelta = timedelta(0), enabled: bool = True) -> None:
         shop.db.submit(lambda connection: connection.execute(update(REGISTER).values(
-            status={"shift_open": is_open}, status_at=utcnow() - ago, trouble=trouble)))
+            status={"shift_open": is_open}, status_at=utcnow() - ago, trouble=trouble, enabled=enabled)))
 
     shift(True)
     for act in (lambda: change(zone="Asia/Omsk"), lambda: change(ofd_delay=9.0), cashier):
@@ -453,6 +472,9 @@ def test_settings_change_only_with_the_shift_closed_and_tokens_at_any_time(littl
     with shop.db.write() as session:
         row = session.get_one(Register, register)
         assert (row.title, row.zone, row.fiscal) == ("Касса", "Europe/Moscow", {})
+    shift(True, ago=timedelta(hours=2), enabled=False)
+    for act in (lambda: change(zone="Asia/Omsk"), lambda: change(ofd_delay=9.0), cashier, take_away):
+        assert "на паузе" in locked(act) or (act is cashier and locked(act)), "pausing it opens no lock"
     shift(True, ago=timedelta(minutes=10))
     assert locked(lambda: change(ofd_delay=8.0)) == "", "one that cannot be reached gets another address"
     assert locked(cashier) and locked(lambda: change(zone="Asia/Omsk"))
