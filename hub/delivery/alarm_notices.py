@@ -38,6 +38,9 @@ class AlarmNotices(Letters):
         alarm = str(found["public_id"])
         if found["archived_at"] is not None:
             return alarm, "the person is told nothing any more"
+        if row["about"] == "raised" and found["cleared_at"] is not None:
+            # It failed, or was in hand, until it was over: sent now, it would be the last word of two.
+            return alarm, "it is over"
         words = Text.from_json(found["words"])
         text = (LOST if row["about"] == "raised" else OVER).with_(words=words).say(found["language"])
         return alarm, Notice(to=found["address"], subject=SUBJECT[row["about"]].say(found["language"]),

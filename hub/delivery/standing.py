@@ -15,10 +15,11 @@ from hub.fiscal import Text
 from hub.registers.health import status_of
 from hub.registers.shifts import LONGEST, age
 from hub.registers.storage import OF_LIFE, OFD_LIMIT, STORAGE_NOW, STORAGE_SOON, WARNINGS, forecast, ofd_step
-from hub.store import Evidence, Organisation, QueueRegister, ReceiptRow, Register, SourceRow, table
+from hub.store import Alarm, Evidence, Organisation, QueueRegister, ReceiptRow, Register, SourceRow, table
 
 _register, _receipt, _source = table(Register), table(ReceiptRow), table(SourceRow)
 _organisation, _evidence, _serves = table(Organisation), table(Evidence), table(QueueRegister)
+_alarm = table(Alarm)
 
 #: States of a receipt that a register still has to print.
 WAITING = ("accepted", "queued", "printing")
@@ -50,7 +51,7 @@ FAILURES = 3
 #: People are told of a receipt that waits when so little of its time is left: a register needs seconds, so whatever
 #: still waits then waits for somebody. Of a short time, at most so much of it.
 SOON, SOON_SHARE = timedelta(minutes=2), 0.4
-#: Receipts that are looked at one by one in a look.
+#: Refused receipts of an organisation of which each is told; the page shows all.
 EACH = 200
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,17 @@ def _registers(connection: Connection, now: datetime, last: Mapping[int, datetim
     rows = connection.execute(
         select(_register, _organisation.c.country)
         .join(_organisation, _organisation.c.id == _register.c.organisation_id)
-        .where(_register.c.archived_at.is_(None), _organisation.c.archived_at.is_(None),
-               _register.c.enabled.is_(True))).mappings().all()
+        .where(_register.c.archived_at.is_(None), _organisation.c.archived_at.is_(None))).mappings().all()
     # A spare that prints nothing for days is as it should be.
     usual = set(connection.execute(select(_serves.c.register_id).where(_serves.c.after_seconds == 0)).scalars())
     for row in rows:
-        yield from _register_of(_Watched(dict(row), now, last.get(row["id"]), paces.get(row["id"]),
-                                         row["id"] in usual))
+        one = _Watched(dict(row), now, last.get(row["id"]), paces.get(row["id"]), row["id"] in usual)
+        status = status_of(row["status"])
+        if row["enabled"]:
+            yield from _register_of(one)
+        elif status is not None:
+            # Nobody looks at it, but its shift grows old all the same.
+            yield from _shift(one, status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +235,7 @@ def _receipts(connection: Connection, now: datetime) -> Iterator[Standing]:
             "Опаздывают чеки: {n}, самый старый на {minutes} мин. Проверьте, отвечают ли кассы.",
             params={"n": count, "minutes": int((now - first).total_seconds() // 60)}))
     yield from _soon(connection, now)
-    wrong = connection.execute(
-        select(_receipt.c.organisation_id, _receipt.c.public_id, _receipt.c.state, _receipt.c.order_number,
-               _receipt.c.source_key)
-        .where(_receipt.c.state.in_(("uncertain", "refused", "invalid"))).order_by(_receipt.c.id.desc())
-        .limit(EACH)).all()
-    for organisation_id, public_id, state, number, key in wrong:
+    for organisation_id, public_id, state, number, key in _wrong(connection):
         doubt = state == "uncertain"
         yield Standing(organisation_id, "uncertain" if doubt else "refused", public_id, "red", Text(
             "It is unknown whether the receipt of order {order} was printed. Compare it with the register."
@@ -244,13 +244,35 @@ def _receipts(connection: Connection, now: datetime) -> Iterator[Standing]:
             if doubt else "У заказа {order} нет чека: нужно решение человека.", params={"order": number or key}))
 
 
+#: States of a receipt that wait for a person, by the kind of their alarm.
+_DOUBT, _NO = ("uncertain",), ("refused", "invalid")
+
+
+def _wrong(connection: Connection) -> Iterator[Any]:
+    """Receipts that need a person. What people were told of stays as long as it is so, however many came since: each
+    doubt, and of the others those that stand, with new ones up to ``EACH`` of an organisation."""
+    columns = (_receipt.c.organisation_id, _receipt.c.public_id, _receipt.c.state, _receipt.c.order_number,
+               _receipt.c.source_key)
+    told = select(_alarm.c.id).where(
+        _alarm.c.organisation_id == _receipt.c.organisation_id, _alarm.c.kind == "refused",
+        _alarm.c.subject == _receipt.c.public_id, _alarm.c.cleared_at.is_(None)).exists()
+    for organisation_id in connection.execute(select(_organisation.c.id)).scalars().all():
+        mine = select(*columns).where(_receipt.c.organisation_id == organisation_id)
+        yield from connection.execute(mine.where(_receipt.c.state.in_(_DOUBT)).order_by(_receipt.c.id)).all()
+        stand = connection.execute(mine.where(_receipt.c.state.in_(_NO), told)).all()
+        yield from stand
+        if len(stand) < EACH:
+            yield from connection.execute(mine.where(_receipt.c.state.in_(_NO), ~told).order_by(
+                _receipt.c.id.desc()).limit(EACH - len(stand))).all()
+
+
 def _soon(connection: Connection, now: datetime) -> Iterator[Standing]:
     """Receipts that will be late in a moment: the time in which a person may still mend it."""
     near: dict[int, list[datetime]] = {}
     for row in connection.execute(
             select(_receipt.c.organisation_id, _receipt.c.deadline, _receipt.c.queued_at, _receipt.c.created_at)
             .where(_receipt.c.state.in_(WAITING), _receipt.c.deadline > now, _receipt.c.deadline <= now + SOON)
-            .order_by(_receipt.c.deadline).limit(EACH)).all():
+            .order_by(_receipt.c.deadline)).all():
         if row.deadline - now <= SOON_SHARE * (row.deadline - (row.queued_at or row.created_at)):
             near.setdefault(row.organisation_id, []).append(row.deadline)
     for organisation_id, deadlines in near.items():

@@ -435,5 +435,5 @@ def submit_test_order(db: Database, bell: Bell, catalogue: Catalogue, vault: Vau
 
 
 __all__ = ["MANUAL", "SAFE", "Bookmark", "Waiting", "cancel", "candidates", "give_up", "hurry", "make_return",
-           "manual_source", "order_register", "pin", "resolve_not_printed", "resolve_printed", "retry", "return_within", "returnable",
-           "settle_contradiction", "submit_test_order"]
+           "manual_source", "order_register", "pin", "resolve_not_printed", "resolve_printed", "retry", "return_within",
+           "returnable", "settle_contradiction", "submit_test_order"]

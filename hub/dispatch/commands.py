@@ -47,7 +47,8 @@ ORDERS: Mapping[str, str] = {"x": "report", "z": "shift_close", "open": "shift_o
                              "cash_out": "cash_out", "check": "", "copy": "", "cut": "", "drawer": "", "clock": "",
                              "cancel": ""}
 IN_DOUBT = Text("It is not known yet whether it was done; the hub asks the register and says so here. Do not repeat "
-                "it. {words}", "Пока неизвестно, сделано ли это: хаб спросит кассу и скажет здесь. Не повторяйте. {words}")
+                "it. {words}",
+                "Пока неизвестно, сделано ли это: хаб спросит кассу и скажет здесь. Не повторяйте. {words}")
 NOT_OURS = Text("The document at the register is not the hub's. Finish or cancel it at the register itself.",
                 "Открытый документ начал не хаб. Завершите или отмените его на самой кассе.")
 

@@ -294,6 +294,7 @@ NO_STEP = {
     "_look": "a shift that was opened past us, seen at the next look again",
     "_x": "the copy of a report that is no document; dying before loses the copy, nothing else",
     "_audited": "the audit of a command that ran",
+    "_say": "the audit of a command that was found again; its slip is kept",
     "_claim": "its caller passes report_claimed and events_claimed",
     "_failed": "the same again, later: without the commit the claim ends by itself",
     "_hold": "a note on a card",

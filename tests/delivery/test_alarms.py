@@ -212,6 +212,54 @@ def test_a_source_a_doubt_and_a_silent_register(watched: Watched) -> None:
     assert any("не отвечает" in text for _, text in watched.letters())
 
 
+def test_a_crowd_of_refusals_neither_clears_nor_hides_a_doubt(
+        watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was told stays until it is mended, however many come after it; another organisation's crowd hides none."""
+    monkeypatch.setattr("hub.delivery.standing.EACH", 2)
+    watched.person()
+    watched.shop.accept(*[order(str(number)) for number in range(6)])
+    becomes(watched, "uncertain", "0")
+    becomes(watched, "refused", "1")
+    watched.look()
+    becomes(watched, "refused", "2", "3", "4", "5")
+    watched.look()
+    watched.look()
+    told = [text for _, text in watched.letters()]
+    assert not any("Снова в порядке" in text for text in told)
+    assert len(told) == 3 and len([1 for text in told if "пробит ли чек заказа 0." in text]) == 1
+    becomes(watched, "cancelled", "1")
+    watched.look()
+    assert len([1 for _, text in watched.letters() if "Снова в порядке" in text]) == 1
+
+
+def becomes(watched: Watched, state: str, *numbers: str) -> None:
+    watched.db.submit(lambda connection: connection.execute(update(RECEIPT).where(
+        RECEIPT.c.order_number.in_(numbers)).values(state=state)))
+
+
+def test_a_loss_that_could_not_be_told_is_not_told_after_the_return(watched: Watched) -> None:
+    """The mail server refuses the first letter for now: by the time it takes letters again, it is over."""
+    watched.person()
+    watched.server.do("fault", stage="mail", kind="status", code=451, text="4.3.0 later")
+    watched.set(trouble=Text("x", "Порт пропал.").to_json())
+    watched.look()
+    assert watched.letters() == [] and watched.shop.read(select(NOTICE.c.tries))[0][0] > 0
+    watched.server.do("mend")
+    watched.set(trouble=None)
+    watched.look()
+    watched.db.submit(lambda connection: connection.execute(update(NOTICE).values(due_at=utcnow())))
+    watched.look()
+    assert [text.partition(":")[0] for _, text in watched.letters()] == ["Снова в порядке. Было"]
+
+
+def test_the_shift_of_a_paused_register_grows_old_too(watched: Watched) -> None:
+    watched.person()
+    watched.status(shift_open=True, shift_number=1, shift_seconds=23 * 3600)
+    watched.set(enabled=False, status_at=utcnow() - timedelta(hours=2), trouble=None)
+    watched.look()
+    assert [kind for kind, _, _ in watched.alarms()] == ["shift_over"]
+
+
 def test_organisations_never_mix(watched: Watched) -> None:
     watched.person()
     with watched.db.write() as session:
