@@ -3,10 +3,11 @@
 The work itself is rows in the database; a ring only saves the wait until somebody looks by themselves, so losing Redis
 loses nothing. A ring is never lost: it is sent after the commit, and whoever answers it silences it *before* reading.
 
-    ring:   SET bell:<target> 1 NX EX 10; if it was set, one RQ job with a fresh id to every worker of that role
+    ring:   SET bell:<target> 1 NX EX 10; if it was set, one RQ job with a fresh id to every other worker of that role
     answer: DEL bell:<target> as the very first act, then read
 
-A ring that comes after the DEL sees no key and sends a new job; one that comes before it is covered by the read.
+A ring that comes after the DEL sees no key and sends a new job; one that comes before it is covered by the read. The
+ringing process itself hears it straight, so where one process is the only worker nothing goes to Redis at all.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ Role = Literal["jobs", "registers"]
 STANDS = 10
 #: Seconds after which a worker that no longer says it lives gets no more rings.
 ALIVE = 30
+#: Seconds for which a ringer remembers who works: a worker that has just started looks at the tables by itself.
+KNOWN = 1.0
+#: Seconds between two signs of life to RQ, whose worker lasts some minutes without one.
+BEAT = 10.0
 WORKERS = "hub:workers:"
 
 
@@ -82,35 +87,57 @@ class RedisBell(Bell):
         self._redis = redis.Redis.from_url(url, socket_connect_timeout=1.0, socket_timeout=2.0,
                                            health_check_interval=15)
         self._silent_until = 0.0
+        #: Our own name among the workers, while we are one.
+        self._name = ""
+        #: Role -> until when its workers are remembered, and their names.
+        self._known: dict[str, tuple[float, list[str]]] = {}
+        #: Targets whose key may stand because of us: we set it, or it brought us a job.
+        self._standing: set[str] = set()
 
     def ring(self, role: Role, target: str) -> None:
         self.arrived(target)
         if time.monotonic() < self._silent_until:
             return
         try:
-            if not self._redis.set(f"bell:{target}", "1", nx=True, ex=STANDS):
+            others = [one for one in self._workers(role) if one != self._name]
+            if not others or not self._redis.set(f"bell:{target}", "1", nx=True, ex=STANDS):
                 return
-            now = time.time()
-            workers: Any = self._redis.zrangebyscore(WORKERS + role, now, "+inf")
-            for worker in workers:
-                self._enqueue(worker.decode(), target)
+            self._standing.add(target)
+            for worker in others:
+                self._enqueue(worker, target)
         except (self._failure, OSError) as problem:
             # After a failure the next seconds are not spent on waiting for it again.
             self._silent_until = time.monotonic() + 2.0
             log.warning("bell_silent", error=str(problem))
+
+    def _workers(self, role: Role) -> list[str]:
+        until, names = self._known.get(role, (0.0, []))
+        if time.monotonic() >= until:
+            found: Any = self._redis.zrangebyscore(WORKERS + role, time.time(), "+inf")
+            names = [one.decode() for one in found]
+            # Nobody is not worth remembering: the first worker is on its way.
+            self._known[role] = (time.monotonic() + (KNOWN if names else 0.0), names)
+        return names
 
     def _enqueue(self, worker: str, target: str) -> None:
         queue = _queue_class()(worker, connection=self._redis, serializer=_serializer())
         queue.enqueue(RING, target, job_id=uuid.uuid4().hex, result_ttl=0, failure_ttl=0, job_timeout=-1)
 
     def silence(self, target: str) -> None:
-        if time.monotonic() < self._silent_until:
+        # A key that was set for other workers is theirs to delete; ours comes with a job.
+        if target not in self._standing or time.monotonic() < self._silent_until:
             return
+        self._standing.discard(target)
         try:
             self._redis.delete(f"bell:{target}")
         except (self._failure, OSError) as problem:
             self._silent_until = time.monotonic() + 2.0
             log.warning("bell_silent", error=str(problem))
+
+    def brought(self, target: str) -> None:
+        """A job brought a ring: its key stands until we delete it."""
+        self._standing.add(target)
+        self.arrived(target)
 
     def ping(self) -> bool:
         try:
@@ -121,7 +148,7 @@ class RedisBell(Bell):
     def serve(self, roles: tuple[Role, ...], stop: threading.Event) -> None:
         import redis
 
-        name = f"hub:w:{socket.gethostname()}:{os.getpid()}"
+        name = self._name = f"hub:w:{socket.gethostname()}:{os.getpid()}"
         _CURRENT.append(self)
         beat = threading.Thread(target=self._beat, args=(name, roles, stop), name="bell-heartbeat", daemon=True)
         beat.start()
@@ -167,7 +194,7 @@ _CURRENT: list[RedisBell] = []
 def rung(target: str) -> None:
     """What a ring's RQ job calls, in the worker's main thread: it only sets events."""
     for bell in _CURRENT:
-        bell.arrived(str(target))
+        bell.brought(str(target))
 
 
 def _serializer() -> Any:
@@ -206,6 +233,19 @@ def _worker_class() -> Any:
         """Runs rings in the main thread; the signals stay ours, and stopping is looked for each second."""
 
         stop: threading.Event
+        _beaten = float("-inf")
+
+        def execute_job(self, job: Any, queue: Any) -> None:
+            # A ring is nobody's result: RQ's registers of what was begun, done and failed would cost ten times what
+            # it does. Dying in the middle loses the ring and no work.
+            try:
+                job._execute()
+            except Exception as problem:
+                log.warning("ring_refused", error=str(problem))
+            with self.connection.pipeline() as pipeline:
+                pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
+                pipeline.delete(job.key)
+                pipeline.execute()
 
         def _install_signal_handlers(self) -> None:
             pass
@@ -214,7 +254,9 @@ def _worker_class() -> Any:
             # Called on every turn of the dequeue loop, which looks at no flag of its own.
             if self.stop.is_set():
                 raise StopRequested
-            super().heartbeat(*arguments, **options)
+            if time.monotonic() - self._beaten >= BEAT:
+                self._beaten = time.monotonic()
+                super().heartbeat(*arguments, **options)
 
         @property
         def dequeue_timeout(self) -> int:

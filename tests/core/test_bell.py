@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -32,7 +33,9 @@ class Worker:
 
     PROGRAM = """
 import sys, threading, redis
+from hub import logs
 from hub.bell import RedisBell
+logs.set_up("ERROR")
 bell, rows, stop = RedisBell(sys.argv[1]), redis.Redis.from_url(sys.argv[1]), threading.Event()
 def answer(target):
     rows.rpush("heard", target)
@@ -116,6 +119,29 @@ def test_a_ring_reaches_another_process_soon_and_its_own_at_once(
     bell.silence("slow:7")
     bell.ring("jobs", "slow:7")
     wait_until(lambda: heard(client) == ["slow:7"] * 2)
+
+
+def test_a_worker_sends_itself_no_jobs_and_leaves_no_key_that_would_swallow_a_ring(
+        redis_server: RedisServer, client: redis.Redis) -> None:
+    bell, own, stop = RedisBell(redis_server.url), list[str](), threading.Event()
+    bell.listen(own.append)
+    thread = threading.Thread(target=bell.serve, args=(("jobs",), stop), daemon=True)
+    thread.start()
+    wait_until(lambda: registered(client) == 1, 30)
+    before = client.info("commandstats").get("cmdstat_set", {}).get("calls", 0)  # type: ignore[union-attr]
+    bell.ring("jobs", "source:1")
+    bell.ring("jobs", "source:1")
+    assert own == ["source:1"] * 2, "heard at once, each time"
+    assert not client.exists("bell:source:1")
+    assert client.info("commandstats").get("cmdstat_set", {}).get("calls", 0) == before  # type: ignore[union-attr]
+    RedisBell(redis_server.url).ring("jobs", "source:1")
+    wait_until(lambda: own == ["source:1"] * 3, words=lambda: own)
+    assert client.exists("bell:source:1"), "it stands until it is answered"
+    bell.silence("source:1")
+    assert not client.exists("bell:source:1")
+    wait_until(lambda: not client.keys("rq:job:*") and not client.keys("rq:queue:*:intermediate"))
+    stop.set()
+    thread.join(20)
 
 
 def test_a_ring_goes_to_the_role_that_it_is_for(
