@@ -135,30 +135,34 @@ class Claim:
 QUEUED: Any = literal_column("'queued'")
 
 
-def _waiting() -> Any:
+def _ripe(queue: Any) -> Any:
+    """Ids of receipts that wait in one queue and may be printed now by one register or another."""
+    base = RECEIPT.alias("base")
+    return (
+        select(RECEIPT.c.id)
+        .where(RECEIPT.c.queue_id == queue, RECEIPT.c.state == QUEUED, RECEIPT.c.due_at <= bindparam("now"),
+               or_(RECEIPT.c.depends_on_id.is_(None),
+                   exists(select(base.c.id).where(base.c.id == RECEIPT.c.depends_on_id,
+                                                  base.c.state.in_(words("recorded", "confirmed")))))))
+
+
+def _waiting(queue: Any) -> Any:
     """Ids of receipts that wait in one queue and may be printed now by one register.
 
     One queue at a time: so the partial index gives the rows in order, and the first that fits ends the search. A spare
     leaves what has not waited long enough to the others, but for what is bound to it.
     """
-    base = RECEIPT.alias("base")
-    return (
-        select(RECEIPT.c.id)
-        .where(RECEIPT.c.queue_id == bindparam("queue"), RECEIPT.c.state == QUEUED,
-               RECEIPT.c.due_at <= bindparam("now"),
-               or_(RECEIPT.c.pinned_register_id.is_(None), RECEIPT.c.pinned_register_id == bindparam("register")),
-               or_(RECEIPT.c.pinned_register_id.is_not(None), RECEIPT.c.queued_at.is_(None),
-                   RECEIPT.c.queued_at <= bindparam("before", type_=Moment)),
-               or_(RECEIPT.c.depends_on_id.is_(None),
-                   exists(select(base.c.id).where(base.c.id == RECEIPT.c.depends_on_id,
-                                                  base.c.state.in_(words("recorded", "confirmed")))))))
+    return _ripe(queue).where(
+        or_(RECEIPT.c.pinned_register_id.is_(None), RECEIPT.c.pinned_register_id == bindparam("register")),
+        or_(RECEIPT.c.pinned_register_id.is_not(None), RECEIPT.c.queued_at.is_(None),
+            RECEIPT.c.queued_at <= bindparam("before", type_=Moment)))
 
 
 def _fitting() -> Any:
     """Of those, what fits the register: organisation, tax system, FFD, country, Internet mode, place, marked
     goods, agents, paper."""
     return (
-        _waiting()
+        _waiting(bindparam("queue"))
         .where(RECEIPT.c.organisation_id == bindparam("organisation"),
                or_(bindparam("tax_systems") == 0, RECEIPT.c.tax_system == 0,
                    RECEIPT.c.tax_system.bitwise_and(bindparam("tax_systems")) != 0),
@@ -183,7 +187,7 @@ _MINE = (select(REGISTER.c.id).where(REGISTER.c.id == bindparam("register"),
                                      REGISTER.c.lease_holder == bindparam("holder"),
                                      REGISTER.c.lease_fence == bindparam("fence"), REGISTER.c.enabled.is_(True)))
 _HOLD = Hot(_MINE.with_for_update(read=True))
-_LOOK = _waiting().limit(1)
+_LOOK = Hot(_waiting(bindparam("queue")).limit(1))
 _PICKS = {
     # PostgreSQL: registers of one queue skip rows that another is just taking.
     False: _fitting().with_for_update(skip_locked=True, of=RECEIPT).scalar_subquery(),
@@ -195,9 +199,9 @@ _CLAIM = {
         .returning(RECEIPT.c.id, RECEIPT.c.organisation_id, RECEIPT.c.source_id, RECEIPT.c.queue_id,
                    RECEIPT.c.document, RECEIPT.c.tries, RECEIPT.c.public_id))
     for is_sqlite, pick in _PICKS.items()}
-_QUEUES = (select(QUEUE_REGISTER.c.queue_id, QUEUE_REGISTER.c.after_seconds)
-           .where(QUEUE_REGISTER.c.register_id == bindparam("register"))
-           .order_by(QUEUE_REGISTER.c.rank, QUEUE_REGISTER.c.id))
+_QUEUES = Hot(select(QUEUE_REGISTER.c.queue_id, QUEUE_REGISTER.c.after_seconds)
+              .where(QUEUE_REGISTER.c.register_id == bindparam("register"))
+              .order_by(QUEUE_REGISTER.c.rank, QUEUE_REGISTER.c.id))
 _BUYER = select(BUYER).where(BUYER.c.receipt_id == bindparam("receipt_id"))
 _BUYER_COLUMNS = ("name", "email", "phone", "inn", "contact", "details")
 _HOT_BUYER = Hot(select(*(BUYER.c[name] for name in _BUYER_COLUMNS))
@@ -210,46 +214,82 @@ _INSERT_ATTEMPT = Hot(insert(ATTEMPT).values({name: bindparam(name) for name in 
 
 def queues(connection: Connection, register_id: int) -> tuple[int, ...]:
     """The queues that a register serves, in order of its rank there (each a :class:`Served`)."""
-    return tuple(Served.of(*row) for row in connection.execute(_QUEUES, {"register": register_id}))
+    return tuple(Served.of(*row) for row in _QUEUES.run(connection, {"register": register_id}).fetchall())
 
 
-_NOTIFIERS = (select(NOTIFIER.c.id).where(
+_NOTIFIERS = Hot(select(NOTIFIER.c.id).where(
     NOTIFIER.c.organisation_id == bindparam("organisation"), NOTIFIER.c.enabled.is_(True),
     NOTIFIER.c.to_buyers.is_(True), NOTIFIER.c.archived_at.is_(None)).order_by(NOTIFIER.c.id))
 
 
 def notifiers(connection: Connection, organisation_id: int) -> tuple[int, ...]:
     """The notifiers through which an organisation's buyers are told now."""
-    return tuple(connection.execute(_NOTIFIERS, {"organisation": organisation_id}).scalars())
+    return tuple(row[0] for row in _NOTIFIERS.run(connection, {"organisation": organisation_id}).fetchall())
+
+
+#: Receipts of one queue that a look counts at most: enough to know how many registers to wake.
+MANY = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one register sees when it looks: the command that a page ordered, the queues that it serves, how many
+    receipts wait there for one register or another (no more than :data:`MANY` of a queue are counted), and whether it
+    might take one of them."""
+
+    command: str = ""
+    served: tuple[int, ...] = ()
+    waiting: int = 0
+    mine: bool = False
+
+
+_SEEN_NOW = Hot(
+    select(REGISTER.c.command, QUEUE_REGISTER.c.queue_id, QUEUE_REGISTER.c.after_seconds,
+           exists(_waiting(QUEUE_REGISTER.c.queue_id).correlate(QUEUE_REGISTER)))
+    .select_from(REGISTER).join(QUEUE_REGISTER, QUEUE_REGISTER.c.register_id == REGISTER.c.id, isouter=True)
+    .where(REGISTER.c.id == bindparam("register")).order_by(QUEUE_REGISTER.c.rank, QUEUE_REGISTER.c.id))
+_COUNT = Hot(select(func.count()).select_from(_ripe(bindparam("queue")).limit(MANY).subquery()))
+
+
+def look(connection: Connection, register_id: int) -> Look:
+    """What there is for a register to do. A read; the claim decides."""
+    now = utcnow()
+    rows = _SEEN_NOW.run(connection, {"register": register_id, "now": now, "before": now}).fetchall()
+    served = tuple(Served.of(row[1], row[2]) for row in rows if row[1] is not None)
+    # Whether a spare may take it depends on when it came: asked by itself.
+    mine = any(row[3] for row in rows if not row[2]) or anything(
+        connection, register_id, [one for one in served if one.after])
+    waiting = sum(_COUNT.run(connection, {"queue": int(queue), "now": now}).fetchone()[0] for queue in served)
+    return Look(rows[0][0] if rows else "", served, waiting, mine)
 
 
 def anything(connection: Connection, register_id: int, served: Sequence[int]) -> bool:
     """Whether something waits that this register might take. A read; the claim decides."""
     now = utcnow()
-    return any(connection.execute(_LOOK, {"register": register_id, "queue": int(queue), "now": now,
-                                          "before": _before(queue, now)}).first() is not None for queue in served)
+    return any(_LOOK.run(connection, {"register": register_id, "queue": int(queue), "now": now,
+                                      "before": _before(queue, now)}).fetchone() is not None for queue in served)
 
 
-_TRIED = select(RECEIPT.c.id).where(
-    RECEIPT.c.queue_id == bindparam("queue"), RECEIPT.c.state == "queued", RECEIPT.c.tries > 0,
-    RECEIPT.c.due_at <= bindparam("now")).limit(1)
+_TRIED = Hot(select(RECEIPT.c.id).where(
+    RECEIPT.c.queue_id == bindparam("queue"), RECEIPT.c.state == QUEUED, RECEIPT.c.tries > 0,
+    RECEIPT.c.due_at <= bindparam("now")).limit(1))
 
 
 def tried_before(connection: Connection, served: Sequence[int]) -> bool:
     """Whether something waits that a register has refused already."""
     now = utcnow()
-    return any(connection.execute(_TRIED, {"queue": int(queue), "now": now}).first() is not None for queue in served)
+    return any(_TRIED.run(connection, {"queue": int(queue), "now": now}).fetchone() is not None for queue in served)
 
 
-_UNREAD = select(REGISTER.c.id).where(
+_UNREAD = Hot(select(REGISTER.c.id).where(
     REGISTER.c.organisation_id == bindparam("organisation"), REGISTER.c.unread.is_(True),
-    REGISTER.c.enabled.is_(True), REGISTER.c.archived_at.is_(None)).limit(1)
+    REGISTER.c.enabled.is_(True), REGISTER.c.archived_at.is_(None)).limit(1))
 
 
 def unread(connection: Connection, organisation_id: int) -> bool:
     """Whether the paper of a register of the organisation is younger than the database (hub.dispatch.marks): what
     waits may be on it already."""
-    return connection.execute(_UNREAD, {"organisation": organisation_id}).first() is not None
+    return _UNREAD.run(connection, {"organisation": organisation_id}).fetchone() is not None
 
 
 def was_read(connection: Connection, register_id: int) -> None:
@@ -273,14 +313,14 @@ def _emptier() -> Any:
                                                   ATTEMPT.c.state == "open"))).limit(1))
 
 
-_EMPTIER = _emptier()
+_EMPTIER = Hot(_emptier())
 
 
 def emptier_is_free(connection: Connection, owner: Owner) -> bool:
     """Whether another register of the same queues is free and comes first: it has a lower rank, or the same and a
     storage that is emptier by a percent or more, so that a farm's storages fill, and expire, evenly. One that is off,
     shows an obstacle, prints, or closes its shift is not free; spares are asked last."""
-    return connection.execute(_EMPTIER, {"register": owner.register_id, "now": utcnow()}).first() is not None
+    return _EMPTIER.run(connection, {"register": owner.register_id, "now": utcnow()}).fetchone() is not None
 
 
 def is_owner(connection: Connection, owner: Owner) -> bool:

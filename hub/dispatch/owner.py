@@ -19,10 +19,11 @@ from hub.bell import Bell
 from hub.contracts import Bookmark, Driver, Identity, LeaseLost, RegisterGone, Status
 from hub.contracts.settings import load
 from hub.dispatch import claims, slips
-from hub.dispatch.claims import Fit, Owner
+from hub.dispatch.claims import Fit, Look, Owner
 from hub.dispatch.commands import Commands
 from hub.dispatch.devices import Searches
 from hub.dispatch.fiscalise import RegisterRefuses, Work
+from hub.dispatch.herd import Herd
 from hub.dispatch.inventory import Known, new_checks, new_identity, new_status, trouble
 from hub.dispatch.lease import LEASE_SECONDS, RegisterLease
 from hub.dispatch.marks import Mark, compare
@@ -69,7 +70,7 @@ class RegisterThread(threading.Thread):
     def __init__(self, db: Database, vault: Vault, catalogue: Catalogue, bell: Bell, register_id: int, holder: str,
                  data_dir: Path, make: Callable[..., Driver] | None = None, wires: WireLogs | None = None,
                  public_url: str = "", clock: Callable[[], float] = time.monotonic,
-                 event: Callable[[], threading.Event] = threading.Event) -> None:
+                 event: Callable[[], threading.Event] = threading.Event, herd: Herd | None = None) -> None:
         super().__init__(name=f"register-{register_id}", daemon=True)
         self._wires, self.public_url = wires, public_url
         self.db, self.vault, self.catalogue, self.bell = db, vault, catalogue, bell
@@ -77,6 +78,10 @@ class RegisterThread(threading.Thread):
         #: A clock that never jumps, and what waits on it.
         self.clock = clock
         self.wake, self._stop_asked = event(), event()
+        #: Those of this process that are woken with it, and what they know of it.
+        self.herd = herd or Herd()
+        self.serves: tuple[int, ...] = ()
+        self.idle_since: float | None = None
         self._failures = 0
         #: What listens to its wire.
         self._log: Recorder | None = None
@@ -103,7 +108,9 @@ class RegisterThread(threading.Thread):
                 # The thread itself must not die of anything: the register would stand still in silence.
                 log.exception("register_thread_failed", register=self.register_id)
                 pause = 5.0
-            self.wake.wait(pause)
+            # What woke the turn that was asked to stop is spent by now.
+            if not self._stop_asked.is_set():
+                self.wake.wait(pause)
             self.wake.clear()
 
     # -- a lease -------------------------------------------------------------------------------------------------
@@ -137,6 +144,8 @@ class RegisterThread(threading.Thread):
             log.warning("register_gone", register=self.register_id, reason=str(reason))
             # Our own ring ("a receipt is free again") must not cut the pause short.
             self.wake.clear()
+            self.herd.looks(self)
+            self.herd.more()
         except LeaseLost:
             log.warning("lease_lost", register=self.register_id, fence=fence)
         finally:
@@ -249,18 +258,32 @@ class RegisterThread(threading.Thread):
                     recovered = now
                     work.recover()
             first = False
-            commands.run_ordered(work)
+            seen = self._seen()
+            if seen.command:
+                commands.run_ordered(work)
+                continue
             work.poll_due()
             try:
-                if self._next(driver, owner, lease, work, commands):
+                if self._next(driver, owner, lease, work, commands, seen):
                     continue
             except RegisterRefuses:
                 with suppress(RegisterGone):
                     # What it refused for must stand on its card at once, beside why.
                     self._look(driver, owner, known)
                 raise
+            self.idle_since = self.clock()
             self.wake.wait(LOOK_SECONDS)
+            self.idle_since = None
             self.wake.clear()
+
+    def _seen(self) -> Look:
+        """What there is to do; rung for until now counts as looked at."""
+        self.herd.looks(self)
+        self.bell.silence(f"register:{self.register_id}")
+        with self.db.read() as connection:
+            seen = claims.look(connection, self.register_id)
+        self.serves = seen.served
+        return seen
 
     def _still(self, row: Register) -> ShiftRules | None:
         """The owner's rules of its shifts; None when the register is no longer enabled under the settings that it was
@@ -294,15 +317,19 @@ class RegisterThread(threading.Thread):
             known.shift = (status.storage_number, status.shift_number)
         return status
 
-    def _next(self, driver: Driver, owner: Owner, lease: RegisterLease, work: Work, commands: Commands) -> bool:
-        """Prints the next receipt if there is one that fits; True when it printed."""
-        self.bell.silence(f"register:{self.register_id}")
+    def _next(self, driver: Driver, owner: Owner, lease: RegisterLease, work: Work, commands: Commands,
+              seen: Look) -> bool:
+        """Prints the next receipt if there is one that fits; True when it printed. What it leaves, or cannot take, is
+        the others'."""
+        work.served = seen.served
+        if not seen.mine:
+            if seen.waiting:
+                self.herd.more()
+            return False
         with self.db.read() as connection:
-            work.served = claims.queues(connection, self.register_id)
-            if not claims.anything(connection, self.register_id, work.served):
-                return False
             if claims.unread(connection, owner.organisation_id):
                 work.restored = None  # what is read of the others meanwhile counts for all
+                self.herd.more()
                 return False
             work.tellers(connection)
             # Not from what was refused before: the emptier one may be the one that refuses it each time.
@@ -310,12 +337,15 @@ class RegisterThread(threading.Thread):
                 and not claims.tried_before(connection, work.served)
         if steps_back:
             # Another free register has more room in its storage: it gets a moment to be first.
+            self.herd.more()
             work.busy_last = True
             self._stop_asked.wait(0.15)
             return True
+        self.herd.more(seen.waiting - 1)
         if self._refused is not None:
             if obstacle(driver.status()):
                 # Still no paper: its receipts wait without an attempt every few seconds, and go on by themselves.
+                self.herd.more()
                 if self.clock() - self._said >= STATUS_SECONDS:
                     self._said = self.clock()
                     trouble(self.db, self.register_id, self._refused.reason, self._refused.code)
@@ -329,6 +359,8 @@ class RegisterThread(threading.Thread):
                     raise LeaseLost
                 status = driver.status() if printed % 32 == 0 else None
                 if status is not None and (must_open(status) or must_close(status)):
+                    # That takes its time: whose shift is open may be first.
+                    self.herd.more()
                     commands.ready_shift(status, work)
                 if work.is_full():
                     break
@@ -345,6 +377,8 @@ class RegisterThread(threading.Thread):
             if not printed:
                 # What waits is printed already, perhaps: an order that is told again to a restored database.
                 work.bind_printed()
+                if self._seen().waiting:
+                    self.herd.more()
             work.busy_last = bool(printed)
             return bool(printed)
         finally:
@@ -390,6 +424,7 @@ class Keepers:
         self.wires = WireLogs(db)
         memory.load(data_dir / PORTS)
         self.threads: dict[int, RegisterThread] = {}
+        self.herd = Herd()
         self._compared = False
 
     def look(self) -> None:
@@ -403,7 +438,7 @@ class Keepers:
         for register_id in wanted - set(self.threads):
             thread = RegisterThread(self.db, self.vault, self.catalogue, self.bell, register_id,
                                     f"{self.holder}:{register_id}", self.data_dir, self._make, self.wires,
-                                    self.public_url)
+                                    self.public_url, herd=self.herd)
             self.threads[register_id] = thread
             thread.start()
         for register_id, thread in list(self.threads.items()):
@@ -415,11 +450,15 @@ class Keepers:
         self.searches.look()
 
     def ring(self, target: str) -> None:
-        """A bell for a queue or register wakes all: each looks whether it is its own. Cheap, and never wrong."""
-        if target.startswith(("queue:", "register:")):
-            self.bell.silence(target)
-            for thread in list(self.threads.values()):
-                thread.wake.set()
+        """A bell for a register wakes it, one for a queue as many as there is work for (hub.dispatch.herd)."""
+        kind, _, number = target.partition(":")
+        if kind not in ("queue", "register") or not number.isdigit():
+            return
+        self.bell.silence(target)
+        if kind == "queue":
+            self.herd.ring(int(number), list(self.threads.values()))
+        elif (thread := self.threads.get(int(number))) is not None:
+            thread.wake.set()
 
     def stop(self, seconds: float) -> bool:
         """Ends all threads after what they have in hand; False when one still works after ``seconds``."""

@@ -9,25 +9,29 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, bindparam, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.contracts import ShiftReport
 from hub.fiscal import Cashier
 from hub.store import PrinterRow, PrintJob, QueueRegister, new_public_id, table, utcnow
+from hub.store.hot import Hot
 from hub.store.receipts import RECEIPT
 
 PRINTER, JOB, SERVES = table(PrinterRow), table(PrintJob), table(QueueRegister)
 
 
-def _live(organisation_id: int) -> Any:
+def _live(organisation_id: Any) -> Any:
     return and_(PRINTER.c.organisation_id == organisation_id, PRINTER.c.enabled.is_(True),
                 PRINTER.c.archived_at.is_(None))
 
 
 def any_printer(connection: Connection, organisation_id: int) -> bool:
     """Whether the organisation has a printer at all: most have none, and their receipts pay nothing for it."""
-    return connection.execute(select(PRINTER.c.id).where(_live(organisation_id)).limit(1)).first() is not None
+    return _ANY.run(connection, {"organisation": organisation_id}).fetchone() is not None
+
+
+_ANY = Hot(select(PRINTER.c.id).where(_live(bindparam("organisation"))).limit(1))
 
 
 def of_receipt(connection: Connection, organisation_id: int, receipt_id: int, register_id: int) -> tuple[int, ...]:

@@ -68,6 +68,8 @@ class Workshop:
         self._broken_off: set[str] = set()
         self._condition = threading.Condition()
         self._stopping = False
+        # The looker sleeps on its own: on the condition it would be woken for a target instead of one of the threads.
+        self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._run, name=f"jobs-{number}", daemon=True)
                          for number in range(threads)]
         self._looker = threading.Thread(target=self._look_around, name="jobs-look", daemon=True)
@@ -95,6 +97,7 @@ class Workshop:
         with self._condition:
             self._stopping = True
             self._condition.notify_all()
+        self._ended.set()
         deadline = time.monotonic() + seconds
         for thread in [*self._threads, self._looker]:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -128,11 +131,7 @@ class Workshop:
 
     def _look_around(self) -> None:
         """Finds due work without any bell."""
-        while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._stopping, LOOK_SECONDS)
-                if self._stopping:
-                    return
+        while not self._ended.wait(LOOK_SECONDS):
             try:
                 due = [*due_targets(self.db), *leases.orphans(self.db)]
                 with self._condition:

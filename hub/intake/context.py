@@ -36,7 +36,7 @@ from hub.store import (
     utcnow,
 )
 from hub.store.accounts import StoredAccount, locked
-from hub.store.hot import Hot
+from hub.store.hot import Hot, unjson
 from hub.store.receipts import RECEIPT, VIEWED, view_of
 from hub.store.shelves import StoredShelf
 from hub.store.vault import Vault
@@ -120,22 +120,23 @@ def facts(row: SourceRow, organisation: Organisation, vault: Vault,
         {number: fiscal.opened(one) for number, one in (registers or {}).items()}, dict(names or {}), row.prints_from)
 
 
+_REGISTERS = Hot(
+    select(Register.id, Register.fiscal, Register.serial, Register.public_id)
+    .join(QueueRegister, QueueRegister.register_id == Register.id)
+    .where(QueueRegister.queue_id == bindparam("queue"), Register.archived_at.is_(None)))
+
+
 def serving(session: Session, queue_id: int) -> dict[int, dict[str, Any]]:
     """The registers that serve a queue, paused ones too (they may print what waits when they go on): id -> what each
     says of its receipts."""
-    rows = session.execute(
-        select(Register.id, Register.fiscal).join(QueueRegister, QueueRegister.register_id == Register.id)
-        .where(QueueRegister.queue_id == queue_id, Register.archived_at.is_(None))).all()
-    return {int(number): dict(said or {}) for number, said in rows}
+    rows = _REGISTERS.run(session.connection(), {"queue": queue_id}).fetchall()
+    return {int(row[0]): dict(unjson(row[1]) or {}) for row in rows}
 
 
 def named(session: Session, queue_id: int) -> dict[str, int]:
     """The registers that serve a queue by what an order may call them: serial number and public id."""
-    rows = session.execute(
-        select(Register.id, Register.serial, Register.public_id)
-        .join(QueueRegister, QueueRegister.register_id == Register.id)
-        .where(QueueRegister.queue_id == queue_id, Register.archived_at.is_(None))).all()
-    return {name: int(row.id) for row in rows for name in (row.serial, row.public_id) if name}
+    rows = _REGISTERS.run(session.connection(), {"queue": queue_id}).fetchall()
+    return {name: int(row[0]) for row in rows for name in row[2:] if name}
 
 
 def memory_write(vault: Vault, source: SourceFacts, name: str, value: str,

@@ -29,7 +29,8 @@ from hub.intake.orders import Prepared, Stored, prepare, store, store_unbuilt
 from hub.intake.sources import Sources
 from hub.intake.withdrawing import withdraw
 from hub.store import Database, DatabaseAway, Inbox, SourceRow, leases, table, utcnow
-from hub.store.hot import Hot
+from hub.store.base import Moment
+from hub.store.hot import Hot, unjson
 from hub.store.vault import KeyMissing
 
 #: One turn of a drain: rows claimed at once, rows and seconds in all.
@@ -100,8 +101,9 @@ class Drains:
                 steps.at("events_claimed")
                 settled, well = self._work_all(source, groups, started + MOST_SECONDS)
                 done += settled
-                # A slow system, or one that wants quiet: what is left is given back.
-                self._release(groups)
+                if settled < sum(len(group.rows) for group in groups):
+                    # A slow system, or one that wants quiet: what is left is given back.
+                    self._release(groups)
                 if not well:
                     return done
             more = True
@@ -122,26 +124,16 @@ class Drains:
     def _waits(self, source_id: int) -> bool:
         """Whether the other side asked for, or deserves, some quiet."""
         with self.db.read() as connection:
-            until = connection.execute(select(_source.c.retry_at).where(_source.c.id == source_id)).scalar()
-        return until is not None and until > utcnow()
+            return _QUIET.run(connection, {"source": source_id, "now": utcnow()}).fetchone() is not None
 
     def _claim(self, source_id: int) -> list[Claimed]:
         def work(connection: Connection) -> Sequence[Mapping[str, Any]]:
             now = self.db.now(connection)
-            ripe = or_(_inbox.c.state == "pending", and_(_inbox.c.state == "failed", _inbox.c.due_at <= now),
-                       and_(_inbox.c.state == "claimed", _inbox.c.claimed_until <= now))
-            ids = select(_inbox.c.id).where(_inbox.c.source_id == source_id, ripe, _inbox.c.subject != "") \
-                .order_by(_inbox.c.id).limit(CLAIM)
-            # Whole subjects: a hundred updates of one deal are one claim and one fetch.
-            subjects = select(_inbox.c.subject).where(_inbox.c.id.in_(ids.scalar_subquery()))
-            rows = connection.execute(
-                update(_inbox).where(_inbox.c.source_id == source_id, ripe, _inbox.c.subject.in_(subjects))
-                .values(state="claimed", claimed_until=now + timedelta(seconds=CLAIM_SECONDS))
-                .returning(_inbox.c.id, _inbox.c.subject, _inbox.c.kind, _inbox.c.data, _inbox.c.again,
-                           _inbox.c.raw_id, _inbox.c.tries, _inbox.c.via)).mappings().all()
+            rows = _CLAIM.run(connection, {"source": source_id, "now": now,
+                                           "until": now + timedelta(seconds=CLAIM_SECONDS)}).fetchall()
             if rows:
-                connection.execute(update(_source).where(_source.c.id == source_id).values(last_event_at=now))
-            return [dict(row) for row in rows]
+                _CAME.run(connection, {"source": source_id, "now": now})
+            return [dict(zip(_CLAIMED, (unjson(row[0]), *row[1:]), strict=True)) for row in rows]
 
         groups: dict[str, list[Mapping[str, Any]]] = {}
         for row in sorted(self.db.submit(work), key=lambda one: one["id"]):
@@ -394,6 +386,28 @@ class Drains:
 
         log.warning("poll_later", source=source.public_id, reason=str(reason))
         self.db.submit(work)
+
+
+def _claiming() -> Any:
+    """Claims what is ripe of a source's inbox, whole subjects: a hundred updates of one deal are one claim and one
+    fetch."""
+    now = bindparam("now", type_=Moment)
+    ripe = or_(_inbox.c.state == literal_column("'pending'"),
+               and_(_inbox.c.state == literal_column("'failed'"), _inbox.c.due_at <= now),
+               and_(_inbox.c.state == literal_column("'claimed'"), _inbox.c.claimed_until <= now))
+    mine = _inbox.c.source_id == bindparam("source")
+    ids = select(_inbox.c.id).where(mine, ripe, _inbox.c.subject != literal_column("''")) \
+        .order_by(_inbox.c.id).limit(CLAIM)
+    subjects = select(_inbox.c.subject).where(_inbox.c.id.in_(ids.scalar_subquery()))
+    return update(_inbox).where(mine, ripe, _inbox.c.subject.in_(subjects)).values(
+        state=literal_column("'claimed'"), claimed_until=bindparam("until", type_=Moment)) \
+        .returning(*(_inbox.c[name] for name in _CLAIMED))
+
+
+_CLAIMED = ("data", "id", "subject", "kind", "again", "raw_id", "tries", "via")
+_CLAIM = Hot(_claiming())
+_CAME = Hot(update(_source).where(_source.c.id == bindparam("source")).values(last_event_at=bindparam("now")))
+_QUIET = Hot(select(_source.c.id).where(_source.c.id == bindparam("source"), _source.c.retry_at > bindparam("now")))
 
 
 def _mark(connection: Connection, group: Claimed, state: str, reason: Text | None) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from marshmallow import ValidationError
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from hub.contracts import Gateway, Intake, NeedsAttention, Outgoing, ReceiptView, Source, load
 from hub.contracts.settings import errors
@@ -21,6 +21,11 @@ from hub.store.vault import Vault
 
 #: Seconds a source is remembered: how long a changed setting may take to reach the doors.
 FRESH = 2.0
+
+#: Prepared once: every turn of a drain begins with it.
+_ROWS = select(SourceRow, Organisation).join(Organisation, Organisation.id == SourceRow.organisation_id)
+_BY_ID = _ROWS.where(SourceRow.id == bindparam("wanted"))
+_BY_PUBLIC_ID = _ROWS.where(SourceRow.public_id == bindparam("wanted"))
 
 
 class Sources:
@@ -45,7 +50,7 @@ class Sources:
         if seen is not None and now - seen[0] < FRESH:
             return seen[1]
         try:
-            found = self.db.within(PATIENCE, lambda: self._read(SourceRow.public_id == public_id))
+            found = self.db.within(PATIENCE, lambda: self._read(_BY_PUBLIC_ID, public_id))
         except Exception:
             if seen is not None:
                 with self._lock:
@@ -60,7 +65,7 @@ class Sources:
 
     def by_id(self, source_id: int) -> SourceFacts | None:
         """The source as it is now."""
-        return self._read(SourceRow.id == source_id)
+        return self._read(_BY_ID, source_id)
 
     def forget(self) -> None:
         """After a change in this process: the next look is at the database."""
@@ -94,11 +99,9 @@ class Sources:
                 names[name] = (*names.get(name, ()), public_id)
         return names
 
-    def _read(self, condition: Any) -> SourceFacts | None:
+    def _read(self, statement: Any, wanted: Any) -> SourceFacts | None:
         with self.db.session() as session:
-            row = session.execute(select(SourceRow, Organisation)
-                                  .join(Organisation, Organisation.id == SourceRow.organisation_id)
-                                  .where(condition)).first()
+            row = session.execute(statement, {"wanted": wanted}).first()
             return None if row is None else facts(
                 row[0], row[1], self.vault, serving(session, row[0].queue_id), named(session, row[0].queue_id))
 

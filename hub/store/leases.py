@@ -14,11 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hub.store.base import table
+from hub.store.base import Moment, table
 from hub.store.database import Database
+from hub.store.hot import Hot
 from hub.store.organisation import Lease
 from hub.store.register import Register
 
@@ -73,18 +74,15 @@ def acquire(db: Database, name: str, holder: str, seconds: float,
     def work(connection: Connection) -> int | None:
         now = db.now(connection)
         until = now + timedelta(seconds=seconds)
-        mine = connection.execute(
-            update(_lease).where(_lease.c.name == name, _lease.c.holder == holder, _lease.c.until > now)
-            .values(until=until).returning(_lease.c.fence)).scalar()
+        wanted = {"name": name, "who": holder, "now": now, "end": until}
+        mine = _AGAIN.run(connection, wanted).fetchone()
         if mine is not None:
             if orphaned is not None:
                 orphaned(connection)
-            return int(mine)
-        taken = connection.execute(
-            update(_lease).where(_lease.c.name == name, or_(_lease.c.until <= now, _lease.c.holder == ""))
-            .values(holder=holder, until=until, fence=_lease.c.fence + 1).returning(_lease.c.fence)).scalar()
-        if taken is not None:
-            return int(taken)
+            return int(mine[0])
+        free = _FREE.run(connection, wanted).fetchone()
+        if free is not None:
+            return int(free[0])
         held = connection.execute(select(_lease.c.holder, _lease.c.fence).where(_lease.c.name == name)).first()
         if held is not None:
             if not dead(held.holder):
@@ -143,24 +141,31 @@ def held(db: Database, prefix: str) -> set[str]:
 def release(db: Database, name: str, holder: str) -> None:
     """Gives a named lease back at once."""
 
-    def work(connection: Connection) -> None:
-        connection.execute(update(_lease).where(_lease.c.name == name, _lease.c.holder == holder)
-                           .values(holder="", until=db.now(connection)))
+    db.submit(lambda connection: _GIVE_BACK.run(connection, {
+        "name": name, "who": holder, "now": db.now(connection)}).close())
 
-    db.submit(work)
 
+# Prepared once: every turn of every drain takes its lease and gives it back.
+_NAMED = _lease.c.name == bindparam("name")
+_AGAIN = Hot(update(_lease).where(_NAMED, _lease.c.holder == bindparam("who"), _lease.c.until > bindparam("now"))
+             .values(until=bindparam("end", type_=Moment)).returning(_lease.c.fence))
+_FREE = Hot(update(_lease).where(_NAMED, or_(_lease.c.until <= bindparam("now"), _lease.c.holder == ""))
+            .values(holder=bindparam("who"), until=bindparam("end", type_=Moment), fence=_lease.c.fence + 1)
+            .returning(_lease.c.fence))
+_GIVE_BACK = Hot(update(_lease).where(_NAMED, _lease.c.holder == bindparam("who"))
+                 .values(holder=literal_column("''"), until=bindparam("now", type_=Moment)))
 
 # Prepared once: every register asks for its lease each second, and renews it as long as it lives.
 _ONE = _register.c.id == bindparam("register")
 _LEASE: dict[Any, Any] = {"lease_holder": bindparam("holder"), "lease_until": bindparam("until")}
 _NEXT: dict[Any, Any] = {**_LEASE, "lease_fence": _register.c.lease_fence + 1}
 _HELD_BY = (_ONE, _register.c.lease_holder == bindparam("held"), _register.c.lease_fence == bindparam("fence"))
-_TAKE = update(_register).where(_ONE, _register.c.archived_at.is_(None), or_(
+_TAKE = Hot(update(_register).where(_ONE, _register.c.archived_at.is_(None), or_(
     _register.c.lease_until.is_(None), _register.c.lease_until <= bindparam("now"), _register.c.lease_holder == "")) \
-    .values(_NEXT).returning(_register.c.lease_fence)
-_HELD = select(_register.c.lease_holder, _register.c.lease_fence).where(_ONE, _register.c.archived_at.is_(None))
-_INHERIT = update(_register).where(*_HELD_BY).values(_NEXT).returning(_register.c.lease_fence)
-_RENEW = update(_register).where(*_HELD_BY).values(_LEASE)
+    .values(_NEXT).returning(_register.c.lease_fence))
+_HELD = Hot(select(_register.c.lease_holder, _register.c.lease_fence).where(_ONE, _register.c.archived_at.is_(None)))
+_INHERIT = Hot(update(_register).where(*_HELD_BY).values(_NEXT).returning(_register.c.lease_fence))
+_RENEW = Hot(update(_register).where(*_HELD_BY).values(_LEASE))
 
 
 def acquire_register(db: Database, register_id: int, holder: str, seconds: float) -> int | None:
@@ -170,14 +175,13 @@ def acquire_register(db: Database, register_id: int, holder: str, seconds: float
     def work(connection: Connection) -> int | None:
         now = db.now(connection)
         wanted = {"register": register_id, "holder": holder, "until": now + timedelta(seconds=seconds)}
-        row = connection.execute(_TAKE, {**wanted, "now": now}).scalar()
+        row = _TAKE.run(connection, {**wanted, "now": now}).fetchone()
         if row is None:
             # Whoever died here sends nothing more; what its last command still does, the new owner waits out.
-            held = connection.execute(_HELD, {"register": register_id}).first()
-            if held is not None and dead(held.lease_holder):
-                row = connection.execute(_INHERIT, {**wanted, "held": held.lease_holder,
-                                                    "fence": held.lease_fence}).scalar()
-        return None if row is None else int(row)
+            held = _HELD.run(connection, {"register": register_id}).fetchone()
+            if held is not None and dead(held[0]):
+                row = _INHERIT.run(connection, {**wanted, "held": held[0], "fence": held[1]}).fetchone()
+        return None if row is None else int(row[0])
 
     return db.submit(work)
 
@@ -186,9 +190,9 @@ def renew_register(db: Database, register_id: int, holder: str, fence: int, seco
     """True when the lease is still this holder's under this fence and now runs for ``seconds`` more."""
 
     def work(connection: Connection) -> bool:
-        return connection.execute(_RENEW, {
+        return int(_RENEW.run(connection, {
             "register": register_id, "holder": holder, "held": holder, "fence": fence,
-            "until": db.now(connection) + timedelta(seconds=seconds)}).rowcount == 1
+            "until": db.now(connection) + timedelta(seconds=seconds)}).rowcount) == 1
 
     return db.submit(work)
 
@@ -197,7 +201,6 @@ def release_register(db: Database, register_id: int, holder: str, fence: int) ->
     """Gives a register back at once; another owner need not wait for the lease to end."""
 
     def work(connection: Connection) -> None:
-        connection.execute(_RENEW, {"register": register_id, "holder": "", "held": holder, "fence": fence,
-                                    "until": None})
+        _RENEW.run(connection, {"register": register_id, "holder": "", "held": holder, "fence": fence, "until": None})
 
     db.submit(work)
