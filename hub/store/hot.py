@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import JSON, Connection, Dialect, literal_column
@@ -19,9 +20,10 @@ from sqlalchemy.types import TypeEngine
 from hub.store.base import Moment
 
 Processor = Callable[[Any], Any] | None
-#: SQL, the parameters' names in their order, (place, processor) of those whose values must be turned into the
-#: driver's, (place, name, constant) of those that need not be given, whether all go by position.
-_Prepared = tuple[str, list[str], list[tuple[int, Callable[[Any], Any]]], list[tuple[int, str, Any]], bool]
+#: SQL, the parameters' names in their order, what takes them from the values given (a KeyError for one that is
+#: missing), (place, processor) of those whose values must be turned into the driver's, whether all go by position.
+_Prepared = tuple[str, list[str], Callable[[Mapping[str, Any]], list[Any]], list[tuple[int, Callable[[Any], Any]]],
+                  bool]
 
 
 def _processor(kind: TypeEngine[Any], dialect: Dialect) -> Processor:
@@ -60,6 +62,21 @@ def _sqlite_moment(value: datetime | None) -> str | None:
     return words
 
 
+def _taker(names: list[str], constants: list[tuple[int, Any]]) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """What makes the list of a statement's parameters of the values given. The places of constants rise."""
+    if not names:
+        return lambda values: [constant for _, constant in constants]
+    pick = itemgetter(*names)
+
+    def take(values: Mapping[str, Any]) -> list[Any]:
+        bound = list(pick(values)) if len(names) > 1 else [pick(values)]
+        for place, constant in constants:
+            bound.insert(place, constant)
+        return bound
+
+    return take
+
+
 class Hot:
     """One statement, with every value a named bind parameter or constant (no ``in_`` of values, whose SQL depends on
     them: :func:`words` makes constants of them). Thread-safe.
@@ -85,22 +102,21 @@ class Hot:
         order = [binds[name] for name in compiled.positiontup] if compiled.positional else list(binds.values())
         prepared = self._compiled[dialect.name] = (
             str(compiled), [name for name, *_ in order],
+            _taker([name for name, _, constant in order if constant is None],
+                   [(place, constant) for place, (_, _, constant) in enumerate(order) if constant is not None]),
             [(place, processor) for place, (_, processor, constant) in enumerate(order)
              if processor is not None and constant is None],
-            [(place, name, constant) for place, (name, _, constant) in enumerate(order) if constant is not None],
             bool(compiled.positional))
         return prepared
 
     def run(self, connection: Connection, values: Mapping[str, Any]) -> Any:
-        """Executes in the connection's transaction. Raises IntegrityError or OperationalError of SQLAlchemy."""
-        sql, names, processed, constants, positional = \
+        """Executes in the connection's transaction. Raises IntegrityError or OperationalError of SQLAlchemy, and
+        KeyError for a value that is missing."""
+        sql, names, taken, processed, positional = \
             self._compiled.get(connection.dialect.name) or self._prepare(connection)
-        bound = list(map(values.get, names))
+        bound = taken(values)
         for place, processor in processed:
             bound[place] = processor(bound[place])
-        for place, name, constant in constants:
-            assert name not in values, f"{name} is a constant of this statement"
-            bound[place] = constant
         cursor = connection.connection.cursor()
         try:
             cursor.execute(sql, bound if positional else dict(zip(names, bound, strict=True)))

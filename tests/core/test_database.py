@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert, select, text, update
+from sqlalchemy import Connection, bindparam, event, insert, select, text, update
 
 from hub.store import Audit, Database, DatabaseAway, Lease, leases, table, utcnow
+from hub.store.hot import Hot
 from tests.conftest import Cluster
 from tests.core.support import Shop, at_once, wait_until
 
@@ -322,3 +323,16 @@ def test_nobody_is_called_dead_on_a_guess() -> None:
         assert not leases.dead(one), one
     pid = number.partition(".")[0]
     assert leases.dead(f"{host}|{machine}|{pid}.1"), "the number was given to another process since"
+
+
+def test_a_prepared_statement_misses_a_value_that_it_was_not_given(db: Database) -> None:
+    """An error of ours: it must not become an empty column."""
+    statement = Hot(insert(table(Lease)).values(name=bindparam("name"), holder="nobody", fence=1,
+                                                until=bindparam("until")))
+    at = utcnow()
+    with pytest.raises(KeyError):
+        db.submit(lambda connection: statement.run(connection, {"name": "a"}))
+    db.submit(lambda connection: statement.run(connection, {"name": "a", "until": at}).close())
+    with db.read() as connection:
+        kept = connection.execute(select(table(Lease))).one()
+    assert (kept.name, kept.holder, kept.fence, kept.until) == ("a", "nobody", 1, at)
