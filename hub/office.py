@@ -157,7 +157,7 @@ def _days_kept(value: Any) -> int | None:
     text = str(value if value is not None else "").strip()
     if not text:
         return None
-    if not text.isdigit() or not KEPT_DAYS[0] <= int(text) <= KEPT_DAYS[1]:
+    if not text.isdecimal() or not KEPT_DAYS[0] <= int(text) <= KEPT_DAYS[1]:
         words = Text("A number of days from {low} to {high}.", "Число дней от {low} до {high}.",
                      params={"low": KEPT_DAYS[0], "high": KEPT_DAYS[1]})
         raise Wrong({"keep_personal_days": words})

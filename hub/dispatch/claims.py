@@ -737,6 +737,33 @@ def printed_before(connection: Connection, register_id: int) -> list[tuple[int, 
     return [(row.id, dict(row.document)) for row in rows]
 
 
+_DOUBLES = (
+    select(RECEIPT.c.id, FOREIGN.c.organisation_id, FOREIGN.c.storage_number, FOREIGN.c.document_number,
+           RECORD.c.document_number.label("first"))
+    .join(FOREIGN, FOREIGN.c.receipt_key == RECEIPT.c.receipt_key).join(RECORD, RECORD.c.id == RECEIPT.c.record_id)
+    .where(FOREIGN.c.register_id == bindparam("register"), FOREIGN.c.receipt_key > "",
+           FOREIGN.c.what.in_(words("receipt", "correction")),
+           RECEIPT.c.organisation_id == FOREIGN.c.organisation_id))
+_SAID = select(EVIDENCE.c.receipt_id, EVIDENCE.c.details).where(EVIDENCE.c.what == "second_document")
+
+
+def doubles(connection: Connection, register_id: int) -> list[Mapping[str, Any]]:
+    """Documents with the key of a receipt that is recorded as another document, and of which nobody was told: a person
+    said that it was not printed, and it was. Rows of the receipt, and both numbers."""
+    found = [dict(row) for row in connection.execute(_DOUBLES, {"register": register_id}).mappings()]
+    if not found:
+        return []
+    said = {(row.receipt_id, (row.details or {}).get("storage"), (row.details or {}).get("second"))
+            for row in connection.execute(_SAID.where(EVIDENCE.c.receipt_id.in_([one["id"] for one in found])))}
+    return [one for one in found if (one["id"], one["storage_number"], one["document_number"]) not in said]
+
+
+def second_document(connection: Connection, register_id: int, double: Mapping[str, Any]) -> None:
+    """Keeps that a receipt stands in a storage twice: one of them must be given back."""
+    keep_evidence(connection, double["organisation_id"], register_id, double["id"], "second_document", {
+        "first": double["first"], "second": double["document_number"], "storage": double["storage_number"]})
+
+
 def key_taken(connection: Connection, owner: Owner, receipt_id: int, fact: FiscalRecord, reason: Text) -> None:
     """A queued receipt's key stands on a document with another content: a person decides, nothing is printed."""
     if not change(connection, owner.organisation_id, receipt_id, ("queued",), "refused", owner.actor, "key_taken",

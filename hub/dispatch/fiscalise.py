@@ -478,11 +478,17 @@ class Work:
         return {"older": True, "keyed": self.driver.abilities().carries_key} if self.unread else None
 
     def bind_printed(self) -> None:
-        """Binds receipts whose document is already in the storage under their key. A document with the key and
+        """Binds receipts whose document is already in the storage under their key; one that is recorded as another
+        document stands on paper twice, and a person is told. A document with the key and
         another content leaves the receipt to a person (``refused``, with the reason): it is never printed over."""
         with self.db.read() as connection:
             rows = claims.printed_before(connection, self.owner.register_id)
+            doubles = claims.doubles(connection, self.owner.register_id)
             self.tellers(connection)
+        for double in doubles:
+            log.error("second_document", receipt=double["id"], document=double["document_number"])
+            self.db.submit(lambda connection, double=double: claims.second_document(  # type: ignore[misc]
+                connection, self.owner.register_id, double))
         for receipt_id, stored in rows:
             with self.db.read() as connection:
                 receipt = claims.receipt_of(connection, receipt_id)

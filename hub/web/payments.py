@@ -389,7 +389,7 @@ def _start(text: str, today: date) -> date | None:
 def _days() -> int:
     """How many days before it are looked through for keys."""
     asked = request.form.get("days", "31")
-    return min(366, int(asked)) if asked.isdigit() and int(asked) else 31
+    return min(366, int(asked)) if asked.isdecimal() and int(asked) else 31
 
 
 def _imported(done: history.Imported, start: date) -> str:

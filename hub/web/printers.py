@@ -95,7 +95,7 @@ def _value(row: PrinterRow | None) -> str:
 def _chosen(text: str) -> tuple[str, int | None]:
     """The scope that the form names; office_printers looks whether it is the organisation's."""
     kind, _, number = text.partition(":")
-    return (kind, int(number)) if kind in SCOPES and number.isdigit() and len(number) < 19 else (kind, None)
+    return (kind, int(number)) if kind in SCOPES and number.isdecimal() and len(number) < 19 else (kind, None)
 
 
 # -- the list --------------------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def _matches(text: str) -> ColumnElement[bool]:
             plain = func.replace(plain, sign, "")
         found += [plain.contains(digits[-10:]), Buyer.contact.contains(digits[-10:])]
     number = text.lstrip("№# \u00a0")
-    if number.isdigit():
+    if number.isdecimal():
         found.append(Record.fiscal_sign == number)
         if len(number) < 16:
             found.append(Record.document_number == int(number))

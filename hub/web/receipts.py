@@ -325,13 +325,13 @@ def resolve(public_id: str) -> Any:
     document, decision = request.form.get("document", "").strip(), request.form.get("decision", "")
     if decision == "number":
         document = request.form.get("number", "").strip()
-        if not document.isdigit() or len(document) > 15:
+        if not document.isdecimal() or len(document) > 15:
             flash(gettext("A document number is digits only."), "red")
             return _page(public_id, why=why), 422
     if not why:
         return _page(public_id, gettext("Say how you know: it is the only trace of a decision that no machine could "
                                         "make.")), 422
-    if document.isdigit() and len(document) < 16:
+    if document.isdecimal() and len(document) < 16:
         return _bound(public_id, int(document), why)
     hub, org, receipt_id = the_hub(), organisation(), _id(public_id)
     if decision == "not_printed" and actions.resolve_not_printed(hub.db, hub.bell, org.id, receipt_id, actor(), why):

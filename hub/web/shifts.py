@@ -211,7 +211,7 @@ def _read(given: Mapping[str, Any], notifier: NotifierRow | None) -> tuple[Shift
     hours, _, minutes = given["close_at"].partition(":")
     at: int | None = None
     if given["close_at"]:
-        if hours.isdigit() and minutes[:2].isdigit() and int(hours) < 24 and int(minutes[:2]) < 60:
+        if hours.isdecimal() and minutes[:2].isdecimal() and int(hours) < 24 and int(minutes[:2]) < 60:
             at = int(hours) * 60 + int(minutes[:2])
         else:
             errors["close_at"] = gettext("A time of the day looks like 22:00.")

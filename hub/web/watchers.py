@@ -71,7 +71,7 @@ def _clock(minute: int) -> str:
 def _minute(text: str) -> int | None:
     """Minutes since midnight of ``22:30``; None when it is no time of a day."""
     hours, _, minutes = text.strip().partition(":")
-    if not (hours.isdigit() and minutes.isdigit() and int(hours) < 24 and int(minutes) < 60):
+    if not (hours.isdecimal() and minutes.isdecimal() and int(hours) < 24 and int(minutes) < 60):
         return None
     return int(hours) * 60 + int(minutes)
 

@@ -15,6 +15,7 @@ from hub.contracts import RegisterGone
 from hub.dispatch import actions
 from hub.store import Audit, Database, Delivery, ReceiptEvent, table
 from tests.core.support import (
+    EVIDENCE,
     FOREIGN,
     RECORD,
     Hand,
@@ -150,6 +151,35 @@ def test_the_document_of_a_cancelled_receipt_that_turns_up_is_kept(shop: Shop, t
     shop.take(hand.owner.register_id, "after").driver.close()
     assert shop.state() == "recorded" and len(printed(till)) == 1
     shop.judge(till)
+
+
+def test_a_receipt_that_was_printed_after_all_and_again_elsewhere_is_told(shop: Shop, till: Device) -> None:
+    """A person said that it was not printed, another register printed it, and the first comes back with its document:
+    two documents for one payment, of which a person must give one back."""
+    hand = shop.take(shop.add_register(till))
+    shop.accept(order("1"))
+    till.fault("lost_answer", command="finish")
+    till.fault("freezes", command="hello")
+    with pytest.raises(RegisterGone):
+        hand.one()
+    assert actions.resolve_not_printed(shop.db, shop.bell, shop.organisation_id, shop.receipt()["id"], "user:anna", "x")
+    other = device(serial="EMU0000002")
+    other.engine.shift_open({})
+    second = shop.take(shop.add_register(other), "second")
+    second.one()
+    second.driver.close()
+    assert shop.state() == "recorded" and shop.evidence() == []
+    hand.driver.close()
+    hand.lease.release()
+    till.heal()
+    for holder in ("after", "once more"):
+        again = shop.take(hand.owner.register_id, holder)
+        again.work.bind_printed()
+        again.driver.close()
+        again.lease.release()
+    assert [(row.what, row.details["first"], row.details["second"]) for row in shop.read(select(EVIDENCE))] == [
+        ("second_document", printed(other)[0]["n"], printed(till)[0]["n"])]
+    assert shop.state() == "recorded"
 
 
 def test_a_document_that_is_older_or_bears_another_receipts_key_is_not_taken(shop: Shop, till: Device) -> None:
