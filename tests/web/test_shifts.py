@@ -108,7 +108,8 @@ def test_the_owner_says_when_shifts_are_closed_and_who_gets_the_report(shop: Wor
 
 
 @pytest.mark.parametrize(("form", "words"), [
-    ({"close_at": "25:00"}, "22:00"), ({"close_at": "²2:00"}, "22:00"), ({"addresses": "1001", "notifier": ""}, "через что отправлять"),
+    ({"close_at": "25:00"}, "22:00"), ({"close_at": "²2:00"}, "22:00"),
+    ({"addresses": "1001", "notifier": ""}, "через что отправлять"),
     ({"addresses": ""}, "хотя бы один адрес"), ({"addresses": "no chat"}, "не отправить на «no chat»")])
 def test_what_is_wrong_with_the_rules_stands_on_its_field_and_nothing_is_lost(
         shop: World, form: dict[str, str], words: str) -> None:
