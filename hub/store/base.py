@@ -92,6 +92,11 @@ class _Random:
 _random = _Random()
 
 
+def random_bytes(count: int) -> bytes:
+    """Random bytes for a secret or a nonce, from the same supply."""
+    return _random.take(count)
+
+
 def new_public_id(prefix: str) -> str:
     """``rcp_`` and 16 characters, fine in a URL: 80 random bits, or 40 of the clock before 40 random ones.
 

@@ -20,6 +20,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hub.store.base import random_bytes
+
 #: Before sealed bytes. The first mark is of versions that wrote Fernet's longer form.
 _FERNET, _MARK = b"\0sealed ", b"\0sealed2 "
 _NONCE = 12
@@ -98,7 +100,7 @@ class Vault:
         """
         if not data:
             return b""
-        nonce = os.urandom(_NONCE)
+        nonce = random_bytes(_NONCE)
         return self._mark + nonce + self._raw.encrypt(nonce, data, None)
 
     def unseal_bytes(self, stored: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -106,9 +107,14 @@ class DoorsApp:
             return Answer.text("failed", 500)
 
 
+@lru_cache(maxsize=512)
+def _header(name: str) -> str:
+    """The header of a variable of the environment; empty for one that is none. Requests have nearly all the same."""
+    return name[5:].replace("_", "-").lower() if name.startswith("HTTP_") else ""
+
+
 def _headers(environ: dict[str, Any]) -> dict[str, str]:
-    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items()
-               if name.startswith("HTTP_")}
+    headers = {header: value for name, value in environ.items() if (header := _header(name))}
     if environ.get("CONTENT_TYPE"):
         headers["content-type"] = environ["CONTENT_TYPE"]
     if environ.get("CONTENT_LENGTH"):

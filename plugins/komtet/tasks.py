@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from typing import Any
 
@@ -15,7 +16,14 @@ STATES = {"accepted": "new", "queued": "new", "printing": "processing", "uncerta
 CANCELLED = Text("The receipt was cancelled by its owner.", "Чек отменён владельцем.")
 FAILED = Text("The receipt was not printed.", "Чек не пробит.")
 
-_SPACE = uuid.UUID("6f1c1f6e-3f0b-5d0a-9b36-4a1d4f0e8c51")
+_SPACE = uuid.UUID("6f1c1f6e-3f0b-5d0a-9b36-4a1d4f0e8c51").bytes
+
+
+def _uuid(number: str) -> str:
+    """Version 5 (RFC 9562 §5.5), as ``uuid.uuid5`` makes it at thrice the cost."""
+    digest = hashlib.sha1(_SPACE + number.encode(), usedforsecurity=False).digest()
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{digest[8] & 63 | 128:02x}{text[18:20]}-{text[20:32]}"
 
 
 def task(receipt: ReceiptView, queue: int) -> dict[str, Any]:
@@ -23,7 +31,7 @@ def task(receipt: ReceiptView, queue: int) -> dict[str, Any]:
     known is an explicit null."""
     state = STATES[receipt.state]
     return {
-        "id": receipt.id, "uuid": str(uuid.uuid5(_SPACE, receipt.number)),
+        "id": receipt.id, "uuid": _uuid(receipt.number),
         "external_id": receipt.origin.get("external_id", receipt.order_number), "print_queue_id": queue,
         "state": state, "error_description": _error(receipt) if state == "error" else None,
         "fiscal_data": fiscal_data(receipt.record) if receipt.record is not None and state == "done" else None,
