@@ -140,7 +140,7 @@ def work(url: str) -> None:
 
 @contextlib.contextmanager
 def _redis() -> Iterator[str | None]:
-    from hub.bell import server_binary, server_command
+    from hub.ladder import server_binary, server_command
 
     binary = server_binary()
     if binary is None:

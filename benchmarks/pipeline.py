@@ -143,7 +143,7 @@ def with_rq(folder: Path, receipts: int) -> float | None:
     from rq import Queue as RqQueue
     from rq.worker import SimpleWorker
 
-    from hub.bell import server_binary, server_command
+    from hub.ladder import server_binary, server_command
 
     binary = server_binary()
     if binary is None:

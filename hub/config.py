@@ -5,14 +5,13 @@ Every variable is documented in docs/operators/configuration.md; a test holds th
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from hub.contracts.outgoing import networks
 
 
 class Misconfigured(ValueError):
@@ -81,6 +80,11 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         keep_personal_days=_number(env, "HUB_KEEP_PERSONAL_DAYS", 1827, 1, 36500) or 1827,
         outgoing_allow=_networks(env, "HUB_OUTGOING_ALLOW"),
         devices=tuple(one.strip() for one in env.get("HUB_DEVICES", "").split(",") if one.strip()))
+
+
+def networks(text: str) -> tuple[Any, ...]:
+    """Networks of a list with commas or spaces (``10.0.0.0/8, fd00::/8, 192.168.1.7``). Raises ValueError."""
+    return tuple(ipaddress.ip_network(one) for one in text.replace(",", " ").split())
 
 
 def _networks(env: Mapping[str, str], name: str) -> tuple[Any, ...]:

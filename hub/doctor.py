@@ -12,10 +12,11 @@ from typing import Literal
 
 from sqlalchemy import func, select
 
-from hub.bell import bell_for, server_binary
+from hub.bell import bell_for
 from hub.config import Config
 from hub.fiscal import Text
 from hub.intake.spool import Spool
+from hub.ladder import server_binary
 from hub.plugins import discover
 from hub.store import Database, DatabaseAway, Delivery, Evidence, ReceiptRow, Register, SourceRow, schema, utcnow
 from hub.store.vault import KeyMissing, Vault

@@ -108,7 +108,7 @@ def children(environment: dict[str, str], folder: Path, apart: bool) -> tuple[li
     found: list[Child] = []
     words = "redis at HUB_REDIS_URL"
     if not environment.get("HUB_REDIS_URL"):
-        from hub.bell import server_binary, server_command
+        from hub.ladder import server_binary, server_command
 
         binary = server_binary()
         words = "none: the tables are looked at each second"

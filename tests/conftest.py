@@ -17,7 +17,7 @@ import structlog
 from argon2 import PasswordHasher
 
 from hub import office
-from hub.bell import server_binary, server_command
+from hub.ladder import server_binary, server_command
 from hub.store import Database, schema
 from tests.warm import compiled_once
 

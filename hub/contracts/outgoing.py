@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,11 +62,6 @@ def url_problem(url: str) -> Text | None:
     if "@" in parts.netloc:
         return HAS_PASSWORD.with_(host=host)
     return None
-
-
-def networks(text: str) -> tuple[Any, ...]:
-    """Networks of a list with commas or spaces (``10.0.0.0/8, fd00::/8, 192.168.1.7``). Raises ValueError."""
-    return tuple(ip_network(one) for one in text.replace(",", " ").split())
 
 
 class Outgoing:

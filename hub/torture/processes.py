@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hub.bell import server_binary, server_command
+from hub.ladder import server_binary, server_command
 from hub.torture.nursery import Forked, Nursery
 
 #: Seconds until a process that died is started again.

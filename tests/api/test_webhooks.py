@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from hub.api import webhooks
 from hub.api.webhooks import DELIVERY, WEBHOOK
 from hub.client import WrongSignature, verify_webhook
+from hub.config import networks
 from hub.contracts import Outgoing
-from hub.contracts.outgoing import networks
 from hub.delivery.webhooks import Webhooks
 from hub.dispatch.workshop import due_targets
 from hub.intake.sources import Sources

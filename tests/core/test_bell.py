@@ -19,9 +19,10 @@ from rq.job import Callback
 from rq.serializers import JSONSerializer
 
 from hub import bell as bells
-from hub.bell import Bell, RedisBell, bell_for, server_binary, server_command
+from hub.bell import Bell, RedisBell, bell_for
 from hub.dispatch import workshop as workshop_module
 from hub.dispatch.workshop import Workshop
+from hub.ladder import server_binary, server_command
 from tests.conftest import RedisServer
 from tests.core.support import Shop, at_once, order, wait_until
 

@@ -10,8 +10,9 @@ import pytest
 from requests import sessions
 
 from hub import config
+from hub.config import networks
 from hub.contracts import Answer, Client, NeedsAttention, Outgoing, Request, TryLater
-from hub.contracts.outgoing import networks, url_problem
+from hub.contracts.outgoing import url_problem
 from hub.testing.faults import Toy
 
 LOCAL = networks("127.0.0.0/8")

@@ -19,8 +19,21 @@ from typing import Any
 import pytest
 
 from hub import up
-from hub.bell import server_binary
+from hub.ladder import server_binary
 from tests.core.support import wait_until
+
+
+def test_hub_up_itself_loads_nothing_heavy() -> None:
+    """It begins nothing before it is loaded, and weighs as long as the hub runs."""
+    heavy = ("sqlalchemy", "marshmallow", "requests", "flask", "rq", "structlog", "alembic", "hub.contracts")
+    program = f"""import sys
+from hub import cli, config, up
+from pathlib import Path
+config.load({{"HUB_OUTGOING_ALLOW": "10.0.0.0/8"}})
+up.children({{}}, Path("."), False)
+print([one for one in {heavy!r} if one in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
 
 
 def free_port() -> int:
