@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import getpass
 import json
 import sys
@@ -27,12 +28,14 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _web(options: argparse.Namespace) -> int:
+    gc.disable()  # until it serves: what is loaded stays, and looking through it again and again costs a tenth
     from hub import serve
 
     return serve.run(config.load())
 
 
 def _worker(options: argparse.Namespace) -> int:
+    gc.disable()  # until it works, as above
     from hub import worker
 
     return worker.run(config.load(), (options.role,) if options.role else ("jobs", "registers"))

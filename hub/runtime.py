@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -58,6 +59,13 @@ def public_url(config: Config) -> str:
     """Our address as others reach it."""
     host = "127.0.0.1" if config.host in ("0.0.0.0", "::") else config.host
     return config.public_url or f"http://{host}:{config.port or 8000}"
+
+
+def loaded() -> None:
+    """The process is ready: from now on garbage is looked for, among what comes. What was loaded stays until the end,
+    and a pause to look through all of it would be felt by whoever waits for an answer just then."""
+    gc.freeze()
+    gc.enable()
 
 
 def holder() -> str:

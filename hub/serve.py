@@ -11,7 +11,7 @@ import structlog
 
 from hub import office
 from hub.config import Config
-from hub.runtime import Runtime, lifeline, public_url
+from hub.runtime import Runtime, lifeline, loaded, public_url
 from hub.store import DatabaseAway, schema
 
 log = structlog.get_logger("hub.web")
@@ -51,6 +51,7 @@ def run(config: Config) -> int:
     if ready:
         _invite(runtime)  # the socket listens by now: the link works as soon as it can be read
     log.info("serving", host=config.host, port=config.port or 8000)
+    loaded()
     try:
         server.run()
     finally:

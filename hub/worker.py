@@ -23,7 +23,7 @@ from hub.dispatch.workshop import Ticker, Workshop
 from hub.intake.drain import Drains
 from hub.intake.exchange import Exchanges
 from hub.registers.discovery import configured
-from hub.runtime import Runtime, holder, on_stop
+from hub.runtime import Runtime, holder, loaded, on_stop
 from hub.store import DatabaseAway
 from hub.store.schema import wait_until_current
 
@@ -73,6 +73,7 @@ def run(config: Config, roles: tuple[Role, ...] = ("jobs", "registers")) -> int:
         runtime.bell.listen(keepers.ring)
         threading.Thread(target=_keep, args=(keepers, stop), name="keepers", daemon=True).start()
     log.info("working", roles=",".join(roles), bell=runtime.bell.rung_over)
+    loaded()
     runtime.bell.serve(roles, stop)
     return _stop(runtime, keepers, ticker, workshop, exchanges)
 
