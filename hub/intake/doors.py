@@ -13,8 +13,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -64,6 +64,11 @@ KEPT_HEADERS = ("content-type", "content-length", "user-agent", "host")
 #: Name under which all headers of a kept request stand, encrypted.
 SEALED = "sealed"
 
+TOO_LARGE = Text(
+    "A request of more than 10 MB came. It was refused and is not kept: its sender must send less at once.",
+    "Пришёл запрос больше 10 МБ. Он отклонён и не сохранён: отправитель должен присылать меньше за раз.")
+assert LARGEST_BODY == 10 * 1024 * 1024, "the sentence above says it"
+
 #: A gateway's source is marked as heard so often.
 HEARD_SECONDS = 60.0
 
@@ -81,6 +86,8 @@ class Doors:
         self._lock = threading.Lock()
         #: Source -> when it was last marked as heard, on the monotonic clock.
         self._heard: dict[int, float] = {}
+        #: Source -> when its owner was last told of a request that was too large.
+        self._told: dict[int, float] = {}
 
     def answer(self, plugin: str, public_id: str, token: str, request: Request) -> Answer | None:
         """The answer to a request at ``/in/<plugin>/<public id>/<token>``; None when there never was such a plugin."""
@@ -89,8 +96,9 @@ class Doors:
             self._count(plugin, "set_aside")
             return None if self.standby is None else self.standby.answer(plugin, request)
         if len(request.body) > LARGEST_BODY:
-            self._count(plugin, "too_large")
-            return self._instead(kind, "too_large", request)
+            return self._too_large(plugin, kind, request, lambda: [
+                one for one in (self.sources.by_public_id(public_id),) if one is not None and one.plugin == plugin
+                and hmac.compare_digest(one.token.encode(), token.encode())])
         try:
             source = self.sources.by_public_id(public_id)
         except (DatabaseAway, KeyMissing):
@@ -123,8 +131,8 @@ class Doors:
         """The answer of a gateway at one of its paths at the hub's root: there the request names its account."""
         kind = self.sources.catalogue.gateways[plugin]
         if len(request.body) > LARGEST_BODY:
-            self._count(plugin, "too_large")
-            return self._instead(kind, "too_large", request)
+            return self._too_large(
+                plugin, kind, request, lambda: self.sources.of_account(plugin, kind.account(request)))
         try:
             named = self.sources.of_account(plugin, kind.account(request))
         except (DatabaseAway, KeyMissing):
@@ -139,6 +147,23 @@ class Doors:
             return self._instead(kind, "disabled", request)
         self._unauthorised(plugin, next((one for one in named if one.enabled), None))
         return self._instead(kind, "unauthorised", request)
+
+    def _too_large(self, plugin: str, kind: Any, request: Request,
+                   meant: Callable[[], Sequence[SourceFacts]]) -> Answer:
+        """The answer to more than is taken. Its owner is told, at most once a minute: nobody's signature over all of it
+        can be checked."""
+        self._count(plugin, "too_large")
+        try:
+            sources = meant()
+        except (DatabaseAway, KeyMissing):
+            sources = ()
+        now = time.monotonic()
+        for source in sources:
+            if now - self._told.get(source.id, -HEARD_SECONDS) >= HEARD_SECONDS:
+                self._told[source.id] = now
+                self._keep(source, replace(request, body=b""), Event(subject="", kind="malformed"), "malformed",
+                           TOO_LARGE)
+        return self._instead(kind, "too_large", request)
 
     # -- sources -------------------------------------------------------------------------------------------------
 

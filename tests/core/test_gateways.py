@@ -145,6 +145,17 @@ def test_a_refused_request_is_kept_with_our_words(rooted: Shop) -> None:
     assert (row.state, row.reason["ru"], row.method) == ("malformed", "В нём ничего нет.", "PUT")
 
 
+def test_an_owner_hears_of_a_request_at_the_root_that_was_too_large(
+        rooted: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hub.intake import doors
+
+    monkeypatch.setattr(doors, "LARGEST_BODY", -1)
+    number = rooted.add_source("gate")
+    for shop_id in ("nobody", rooted.facts(number).public_id, rooted.facts(number).public_id):
+        assert call(rooted, authorization=shop_id)[0] == "413"
+    assert [one.source_id for one in rooted.read(select(table(Inbox).c.source_id))] == [number]
+
+
 @pytest.mark.parametrize("real", [True, False])
 def test_a_shelf_keeps_numbered_things(shop: Shop, real: bool) -> None:
     """The same of the hub's own and of the one that plugins' tests get."""

@@ -441,12 +441,19 @@ def test_a_plugin_that_breaks_keeps_the_request(shop: Shop) -> None:
     assert "ZeroDivisionError" in str(Text.from_json(row.reason)) and row.raw_id is not None
 
 
-def test_too_large_a_body_is_413(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_a_body_is_413_and_its_owner_hears_of_the_first(
+        shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     from hub.intake import doors
 
     monkeypatch.setattr(doors, "LARGEST_BODY", 5)
-    assert shop.post("deal:1").status == 413
-    assert inbox(shop) == []
+    source = shop.facts()
+    wrong = shop.doors.answer(source.plugin, source.public_id, "wrong", Request("POST", "", "", {}, b"deal:1"))
+    assert wrong is not None and wrong.status == 413 and inbox(shop) == [], "whoever has no token tells nobody"
+    assert [shop.post("deal:1").status, shop.post("deal:2").status] == [413, 413]
+    (row,) = shop.read(select(INBOX.c.state, INBOX.c.reason, RAW.c.body)
+                       .join(RAW, RAW.c.id == INBOX.c.raw_id))
+    assert (row.state, row.reason["ru"].partition(".")[0], bytes(row.body)) == (
+        "malformed", "Пришёл запрос больше 10 МБ", b"")
 
 
 def test_a_source_that_is_switched_off_takes_nothing(shop: Shop) -> None:
