@@ -25,6 +25,7 @@ from hub.intake.doors import Doors, SourceIntake
 from hub.intake.exchange import still_true
 from hub.intake.sources import Sources
 from hub.store import DatabaseAway, utcnow
+from hub.store.forward import OUTAGE, put_forward
 from hub.store.receipts import DELIVERY, tell, view
 from hub.store.vault import KeyMissing
 
@@ -130,6 +131,9 @@ class Deliveries(Rounds):
             steps.at("reported")
             turn.misses = 0
             self._end(row, "done", "")
+            if row["tries"] >= OUTAGE:
+                # It speaks for the others. Dying before, they wait for their own time.
+                self.db.submit(lambda connection: put_forward(connection, source.id, utcnow()))
             log.info("reported", about=about, tries=row["tries"])
             return True
 

@@ -30,6 +30,7 @@ from hub.intake.sources import Sources
 from hub.intake.withdrawing import withdraw
 from hub.store import Database, DatabaseAway, Inbox, SourceRow, leases, table, utcnow
 from hub.store.base import Moment
+from hub.store.forward import OUTAGE, put_forward
 from hub.store.hot import Hot, unjson
 from hub.store.vault import KeyMissing
 
@@ -60,6 +61,11 @@ class Claimed:
     def row(self) -> Mapping[str, Any]:
         """The row that is worked on for all."""
         return next((one for one in reversed(self.rows) if one["via"] == HAND), self.rows[-1])
+
+    @property
+    def failed_before(self) -> bool:
+        """Whether it failed again and again: that it can be read now says that the others can."""
+        return any(one["tries"] >= OUTAGE - 1 for one in self.rows)
 
     @property
     def newest(self) -> Event:
@@ -212,6 +218,8 @@ class Drains:
                         connection, source, one, actor=f"source:{source.plugin}", raw_id=newest["raw_id"],
                         inbox_id=newest["id"], again=group.newest.again)))
             _mark(connection, group, "done" if stored else "ignored", None if stored else reason)
+            if group.failed_before:
+                put_forward(connection, source.id, utcnow())
             return stored
 
         def after(results: list[tuple[Prepared, Stored]]) -> Iterator[Ring]:
@@ -421,9 +429,16 @@ _MARK = Hot(update(_inbox).where(_inbox.c.id == bindparam("row")).values(
 
 
 def _all_well(connection: Connection, source_id: int) -> None:
-    """The source answered: its trouble is over."""
-    _WELL.run(connection, {"source": source_id, "now": utcnow()})
+    """The source answered: its trouble is over. After a time in which it did not, whatever was put off is due."""
+    now = utcnow()
+    was_down = _DOWN.run(connection, {"source": source_id, "failures": OUTAGE}).fetchone() is not None
+    _WELL.run(connection, {"source": source_id, "now": now})
+    if was_down:
+        put_forward(connection, source_id, now)
 
 
+#: Failures in a row of which the last asked for quiet: one that needs a person's attention asks for none.
+_DOWN = Hot(select(_source.c.id).where(_source.c.id == bindparam("source"), _source.c.retry_at.is_not(None),
+                                       _source.c.failures >= bindparam("failures")))
 _WELL = Hot(update(_source).where(_source.c.id == bindparam("source")).values(
     failures=literal_column("0"), last_ok_at=bindparam("now"), retry_at=null()))

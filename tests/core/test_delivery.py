@@ -178,6 +178,19 @@ def test_claims_of_workers_that_died_do_not_put_a_report_off(recorded: Shop) -> 
     assert first.due_at - utcnow() < timedelta(seconds=14), "no longer than it has waited already, and a quarter"
 
 
+def test_a_report_that_failed_often_and_is_taken_now_speaks_for_the_others(recorded: Shop) -> None:
+    shop = recorded
+    shop.accept(broken("2"), broken("3"))
+    shop.db.submit(lambda connection: connection.execute(update(DELIVERY).values(
+        tries=6, due_at=utcnow() + timedelta(hours=0.5))))
+    assert shop.deliveries.drain(shop.source_id) == 0
+    first = rows(shop)[0].id
+    shop.db.submit(lambda connection: connection.execute(update(DELIVERY).where(DELIVERY.c.id == first).values(
+        due_at=utcnow())))
+    assert shop.deliveries.drain(shop.source_id) == 3
+    assert {row.state for row in rows(shop)} == {"done"}
+
+
 # -- a person over there -------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import case, select, text, update
 
 from hub import office
 from hub.bell import Bell
@@ -36,6 +36,7 @@ from hub.store import (
     table,
     utcnow,
 )
+from hub.store.receipts import DELIVERY, tell
 from hub.store.vault import KeyMissing, Vault
 from tests.conftest import Cluster
 from tests.core.support import (
@@ -596,6 +597,59 @@ def test_a_source_that_is_down_is_left_in_peace_and_asked_again(shop: Shop) -> N
     assert source(shop).failures == 0 and source(shop).retry_at is None
     assert [(one.subject, one.tried) for one in shop.other.fetched] == [
         ("deal:1", False), ("deal:1", True), ("deal:2", False)], "what was read for the first try may be out of date"
+
+
+def put_off(shop: Shop, turns: int, problem: Exception | None = None) -> None:
+    """So many turns in a row end in trouble; then what waits is due in half an hour."""
+    for _ in range(turns):
+        shop.other.orders["deal:1"] = problem or TryLater(Text("It is down.", "Не отвечает."))
+        shop.db.submit(lambda connection: connection.execute(update(SOURCE).values(retry_at=None)))
+        shop.db.submit(lambda connection: connection.execute(update(INBOX).values(due_at=utcnow())))
+        shop.drains.drain(shop.source_id)
+    shop.db.submit(lambda connection: connection.execute(update(INBOX).values(due_at=utcnow() + timedelta(hours=0.5))))
+    shop.db.submit(lambda connection: connection.execute(update(SOURCE).where(SOURCE.c.retry_at.is_not(None))
+                                                         .values(retry_at=utcnow())))
+
+
+def test_after_an_outage_nobody_waits_until_the_end_of_their_own_pause(shop: Shop) -> None:
+    """A buyer waits: the pauses grow to half an hour, and the first word of a system that is back ends them all."""
+    shop.other.orders["deal:9"] = order("9")
+    shop.post("deal:1")
+    put_off(shop, 3)
+    shop.accept(order("0"))
+    other = int(shop.receipt("0")["id"])
+    shop.db.submit(lambda connection: tell(connection, shop.organisation_id, other, shop.source_id, "recorded"))
+    shop.db.submit(lambda connection: connection.execute(update(DELIVERY).values(
+        tries=5, due_at=utcnow() + timedelta(hours=0.5))))
+    shop.other.orders["deal:1"] = order("1")
+    assert shop.drains.drain(shop.source_id) == 0, "it is not due"
+    shop.post("deal:9")
+    shop.drains.drain(shop.source_id)
+    assert shop.states() == {"0": "queued", "1": "queued", "9": "queued"} and source(shop).failures == 0
+    assert shop.read(select(DELIVERY.c.due_at))[0][0] <= utcnow()
+
+
+@pytest.mark.parametrize("problem", [None, NeedsAttention(Text("What is it?", "Что это?"))], ids=["down", "a person"])
+def test_an_order_that_cannot_be_read_is_not_tried_with_each_that_can(shop: Shop, problem: Exception | None) -> None:
+    shop.other.orders["deal:9"] = order("9")
+    shop.post("deal:1")
+    put_off(shop, 1 if problem is None else 4, problem)
+    shop.other.fetched.clear()
+    shop.post("deal:9")
+    shop.drains.drain(shop.source_id)
+    assert [one.subject for one in shop.other.fetched] == ["deal:9"]
+
+
+def test_one_that_failed_often_and_can_be_read_now_speaks_for_the_others(shop: Shop) -> None:
+    for number in (1, 2):
+        shop.post(f"deal:{number}")
+    put_off(shop, 2)
+    shop.db.submit(lambda connection: connection.execute(update(INBOX).values(
+        state="failed", tries=6, due_at=case((INBOX.c.subject == "deal:1", utcnow()),
+                                             else_=utcnow() + timedelta(hours=0.5)))))
+    shop.other.orders.update({"deal:1": order("1"), "deal:2": order("2")})
+    shop.drains.drain(shop.source_id)
+    assert shop.states() == {"1": "queued", "2": "queued"}
 
 
 def test_what_a_poll_has_read_does_not_outweigh_a_webhook_that_waits_beside_it(shop: Shop) -> None:
