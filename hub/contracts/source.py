@@ -24,7 +24,8 @@ class Event:
     """Something happened over there. ``subject`` names the thing (``deal:54``): events of one subject that wait
     together are fetched once, with the data of the latest. ``data`` is JSON, handed back to ``fetch``.
     ``again`` True asks to try anew a receipt that a register refused (somebody pressed "print again"). ``tried`` is
-    set by the hub: ``fetch`` was called for it before and failed, so what was read then may be out of date."""
+    set by the hub: what was read before may be out of date, because ``fetch`` was called for it and failed, or because
+    what a poll has found waited beside an event that came otherwise."""
 
     subject: str
     kind: str

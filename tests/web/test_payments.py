@@ -150,6 +150,7 @@ def test_every_difference_has_its_reason_and_its_button(desk: Desk) -> None:
         line = desk.line(number, page)
         assert all(one in line for one in words), f"{number}: {line}"
     assert f"/receipts/{refused}" in page and f"/receipts/{orphan}" in page
+    assert "12:00" not in desk.line("orphan", page), "its source knew the day only"
 
 
 def test_two_receipts_for_one_payment_come_first(desk: Desk) -> None:
