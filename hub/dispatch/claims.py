@@ -7,9 +7,10 @@ register's lease guards claims and ``not_printed`` verdicts; a FiscalRecord is a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -111,24 +112,31 @@ def _before(queue: int, now: datetime) -> datetime:
     return now - timedelta(seconds=getattr(queue, "after", 0))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Claim:
-    """A receipt in hand, with its open attempt."""
+    """A receipt in hand, with its open attempt. ``opened`` makes the receipt of what is stored: by whoever prints it,
+    not while the claim's commit keeps all others waiting."""
 
     receipt_id: int
     organisation_id: int
     source_id: int
     attempt_id: int
     attempt_number: int
-    receipt: Receipt
+    key: str
+    opened: Callable[[], Receipt]
     bookmark: Bookmark
     queue_id: int
     public_id: str
 
+    @cached_property
+    def receipt(self) -> Receipt:
+        """The receipt."""
+        return self.opened()
+
     @property
     def external_id(self) -> str:
         """What a cloud gets: key and attempt number; a new one only after ``not_printed``."""
-        return f"{self.receipt.key}-{self.attempt_number}"
+        return f"{self.key}-{self.attempt_number}"
 
 
 # A literal, not a bound value: only so may the planner use the partial index of what waits.
@@ -197,7 +205,7 @@ _CLAIM = {
         state="printing", state_at=bindparam("moment", type_=Moment), misfit=null(), reason=null(),
         tries=RECEIPT.c.tries + 1, row_version=RECEIPT.c.row_version + 1)
         .returning(RECEIPT.c.id, RECEIPT.c.organisation_id, RECEIPT.c.source_id, RECEIPT.c.queue_id,
-                   RECEIPT.c.document, RECEIPT.c.tries, RECEIPT.c.public_id))
+                   RECEIPT.c.document, RECEIPT.c.tries, RECEIPT.c.public_id, RECEIPT.c.receipt_key))
     for is_sqlite, pick in _PICKS.items()}
 _QUEUES = Hot(select(QUEUE_REGISTER.c.queue_id, QUEUE_REGISTER.c.after_seconds)
               .where(QUEUE_REGISTER.c.register_id == bindparam("register"))
@@ -351,16 +359,19 @@ def claim(connection: Connection, owner: Owner, fit: Fit, served: Sequence[int],
             break
     else:
         return None
-    receipt_id, organisation_id, source_id, queue_id, document, tries, public_id = row
+    receipt_id, organisation_id, source_id, queue_id, document, tries, public_id, key = row
     buyer = _HOT_BUYER.run(connection, {"receipt_id": receipt_id}).fetchone()
-    receipt = whole_receipt(unjson(document), {
-        **dict(zip(_BUYER_COLUMNS, (*buyer[:-1], unjson(buyer[-1])), strict=True)), "tags": {}} if buyer else None)
+
+    def opened() -> Receipt:
+        return whole_receipt(unjson(document), {
+            **dict(zip(_BUYER_COLUMNS, (*buyer[:-1], unjson(buyer[-1])), strict=True)), "tags": {}} if buyer else None)
+
     # Every claim counts one try, so the tries are the attempts.
     attempt_id = open_attempt(connection, owner, "receipt", bookmark, now, receipt_id=receipt_id, number=tries,
-                              external_id=f"{receipt.key}-{tries}")
+                              external_id=f"{key}-{tries}")
     happened(connection, (organisation_id, receipt_id), "queued", "printing", owner.actor, "claimed",
              {"attempt": tries, "after_document": bookmark.document_number}, now)
-    return Claim(receipt_id, organisation_id, source_id, attempt_id, tries, receipt, bookmark, queue_id, public_id)
+    return Claim(receipt_id, organisation_id, source_id, attempt_id, tries, key, opened, bookmark, queue_id, public_id)
 
 
 def open_attempt(connection: Connection, owner: Owner, what: str, bookmark: Bookmark, now: datetime, *,
@@ -637,7 +648,8 @@ def claim_of(connection: Connection, row: Mapping[str, Any]) -> Claim:
     """The claim that an unsettled attempt of a receipt stands for."""
     buyer = connection.execute(_BUYER, {"receipt_id": row["receipt_id"]}).mappings().first()
     receipt = whole_receipt(row["document"], buyer)
-    return Claim(row["receipt_id"], row["organisation_id"], row["source_id"], row["id"], row["number"], receipt,
+    return Claim(row["receipt_id"], row["organisation_id"], row["source_id"], row["id"], row["number"], receipt.key,
+                 lambda: receipt,
                  Bookmark(row["storage_number"], row["bookmark"], row["shift_number"]), row["queue_id"],
                  row["receipt_public_id"])
 
