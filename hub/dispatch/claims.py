@@ -194,6 +194,9 @@ def _fitting() -> Any:
 _MINE = (select(REGISTER.c.id).where(REGISTER.c.id == bindparam("register"),
                                      REGISTER.c.lease_holder == bindparam("holder"),
                                      REGISTER.c.lease_fence == bindparam("fence"), REGISTER.c.enabled.is_(True)))
+# So is what it serves: whoever has work goes on for a while by what it saw, and a person may have taken the queue away.
+_SERVES = (select(QUEUE_REGISTER.c.id).where(QUEUE_REGISTER.c.register_id == bindparam("register"),
+                                             QUEUE_REGISTER.c.queue_id == bindparam("queue")))
 _HOLD = Hot(_MINE.with_for_update(read=True))
 _LOOK = Hot(_waiting(bindparam("queue")).limit(1))
 _PICKS = {
@@ -201,7 +204,8 @@ _PICKS = {
     False: _fitting().with_for_update(skip_locked=True, of=RECEIPT).scalar_subquery(),
     True: _fitting().scalar_subquery()}
 _CLAIM = {
-    is_sqlite: Hot(update(RECEIPT).where(RECEIPT.c.id == pick, RECEIPT.c.state == QUEUED, exists(_MINE)).values(
+    is_sqlite: Hot(update(RECEIPT).where(
+        RECEIPT.c.id == pick, RECEIPT.c.state == QUEUED, exists(_MINE), exists(_SERVES)).values(
         state="printing", state_at=bindparam("moment", type_=Moment), misfit=null(), reason=null(),
         tries=RECEIPT.c.tries + 1, row_version=RECEIPT.c.row_version + 1)
         .returning(RECEIPT.c.id, RECEIPT.c.organisation_id, RECEIPT.c.source_id, RECEIPT.c.queue_id,

@@ -16,11 +16,12 @@ from hub_plugins.drivers.emulator.device import Device
 from hub_plugins.drivers.emulator.people import People
 from sqlalchemy import func, select, update
 
+from hub import office
 from hub.contracts import Bookmark, Job, LeaseLost, Refused, RegisterGone, Unavailable, Uncertain
 from hub.dispatch import actions, claims, matching, owner, steps
 from hub.dispatch.claims import Owner
 from hub.fiscal import Cashier, Customer, FiscalRecord, Invalid, Kind, Money, Text, codec
-from hub.store import Audit, Database, DatabaseAway, Delivery, Evidence, ReceiptEvent, leases, table
+from hub.store import Audit, Database, DatabaseAway, Delivery, Evidence, ReceiptEvent, Register, leases, table
 from hub.store.receipts import receipt_key
 from tests.core.support import (
     FOREIGN,
@@ -461,6 +462,19 @@ def test_a_new_owner_waits_out_what_a_dead_one_may_have_sent(shop: Shop, till: D
     began = time.monotonic()
     shop.take(hand.owner.register_id, "after").driver.close()
     assert asked[-1] - began >= 0.5 and shop.state() == "queued"
+
+
+def test_a_register_at_work_takes_nothing_of_a_queue_that_was_taken_from_it(shop: Shop, hand: Hand) -> None:
+    """Whoever prints goes on for a while by the queues that it saw when it looked; a person is heard at once."""
+    shop.accept(order("1"), order("2"))
+    assert hand.one() is not None
+    with shop.db.write() as session:
+        office.serve(session, session.get_one(Register, hand.owner.register_id), ())
+    # As the loop does: without another look.
+    assert hand.work.one(hand.driver.bookmark()) is None and shop.states() == {"1": "recorded", "2": "queued"}
+    with shop.db.write() as session:
+        office.serve(session, session.get_one(Register, hand.owner.register_id), (shop.queue_id,))
+    assert hand.one() is not None
 
 
 def test_a_stale_owners_record_is_a_fact_and_its_not_printed_is_not(shop: Shop, till: Device, hand: Hand) -> None:
