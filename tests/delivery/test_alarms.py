@@ -252,6 +252,20 @@ def test_a_loss_that_could_not_be_told_is_not_told_after_the_return(watched: Wat
     assert [text.partition(":")[0] for _, text in watched.letters()] == ["Снова в порядке. Было"]
 
 
+def test_a_step_that_was_passed_and_is_over_wakes_nobody_in_the_morning(watched: Watched) -> None:
+    """In the night thirty days become three, and the storage is replaced: each step's notice waited for the morning."""
+    here = utcnow().astimezone(ZoneInfo("Europe/Moscow"))
+    minute = here.hour * 60 + here.minute
+    watched.person(quiet_from=(minute - 60) % 1440, quiet_until=(minute + 120) % 1440)
+    for days in (20, 2, 400):
+        watched.status(storage_until=utcnow() + timedelta(days=days))
+        watched.look()
+    assert len(watched.shop.read(select(NOTICE.c.id))) == 2
+    watched.db.submit(lambda connection: connection.execute(update(NOTICE).values(due_at=utcnow())))
+    watched.look()
+    assert watched.letters() == []
+
+
 def test_the_shift_of_a_paused_register_grows_old_too(watched: Watched) -> None:
     watched.person()
     watched.status(shift_open=True, shift_number=1, shift_seconds=23 * 3600)
