@@ -145,7 +145,11 @@ def _untold(folder: Path) -> None:
 
 
 def _unasked(folder: Path) -> None:
-    _changed(folder, "source-0", lambda value: value["sent"].pop())
+    def forge(value: dict[str, Any]) -> None:
+        # What was deleted in time is not on paper.
+        value["sent"].remove(next(one for one in value["sent"] if not one.get("deleted")))
+
+    _changed(folder, "source-0", forge)
 
 
 def _order(folder: Path, change: Callable[[dict[str, Any], sqlite3.Row], None], what: str) -> None:
