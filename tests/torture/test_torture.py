@@ -77,8 +77,9 @@ def test_a_short_run_agrees_and_a_safety_that_is_switched_off_is_missed(runs: di
     whole = runs[""]
     assert whole.code == 0 and whole.verdict["agree"], whole.verdict.get("misses") or whole.words
     verdict, deleted = whole.verdict, whole.verdict["faults"].get("deleted", {"done": 0})["done"]
-    assert verdict["orders"] == 60 == verdict["documents"] + verdict["taken_back"], verdict
-    assert deleted >= verdict["taken_back"] and verdict["reports"] >= 60 - deleted, verdict
+    # One that nobody can decide (its storage was taken out) may be on no paper; the judge has looked at it.
+    assert verdict["orders"] == 60 and 0 <= 60 - verdict["documents"] - verdict["taken_back"] <= verdict["undecided"]
+    assert deleted >= verdict["taken_back"] and verdict["reports"] >= 60 - deleted - verdict["undecided"], verdict
     assert whole.verdict["faults_changed"] > 10 and whole.verdict["worst_rest"] <= 60
     assert set(BROKEN) == set(BREAKS)
     seen = {name: {one["what"] for one in runs[name].verdict.get("misses", ())} for name in BROKEN}
@@ -161,7 +162,9 @@ def _order(folder: Path, change: Callable[[dict[str, Any], sqlite3.Row], None], 
         "SELECT receipt.source_id, order_number, inbox.created_at AS came, inbox.done_at AS done "
         "FROM receipt JOIN inbox ON inbox.id = receipt.inbox_id JOIN attempt ON attempt.receipt_id = receipt.id "
         "WHERE inbox.via = 'webhook' AND receipt.state IN ('recorded', 'confirmed') AND attempt.number = 1 "
-        "AND inbox.done_at < attempt.created_at").fetchall()
+        # Of one clock: it jumps by ten minutes at least.
+        "AND inbox.created_at <= inbox.done_at AND inbox.done_at < attempt.created_at "
+        "AND attempt.created_at < datetime(inbox.created_at, '+60 seconds')").fetchall()
     database.close()
     run = json.loads((folder / "run.json").read_text("utf-8"))
     for row in rows:
