@@ -79,11 +79,14 @@ class Workshop:
         for thread in [*self._threads, self._looker]:
             thread.start()
 
+    def _is_work(self, target: str) -> bool:
+        """Leases have names, too, that are nobody's work ("source:7:api" is a lock)."""
+        kind, _, number = target.partition(":")
+        return kind in self.handlers and number.isdigit()
+
     def ring(self, target: str) -> None:
         """Adds a target. One that is being drained is drained once more afterwards."""
-        kind, _, number = target.partition(":")
-        # Leases have names, too, that are nobody's work ("source:7:api" paces the calls of a source).
-        if kind not in self.handlers or not number.isdigit():
+        if not self._is_work(target):
             return
         with self._condition:
             if target in self._running:
@@ -133,7 +136,10 @@ class Workshop:
         """Finds due work without any bell."""
         while not self._ended.wait(LOOK_SECONDS):
             try:
-                due = [*due_targets(self.db), *leases.orphans(self.db)]
+                orphans = leases.orphans(self.db)
+                # A lock whose holder died here: those on other machines cannot know, and wait for it.
+                leases.bury(self.db, [one for one in orphans if not self._is_work(one)])
+                due = [*due_targets(self.db), *orphans]
                 with self._condition:
                     due, self._broken_off = [*due, *self._broken_off], set()
                 for target in due:

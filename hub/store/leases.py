@@ -111,6 +111,22 @@ def orphans(db: Database) -> list[str]:
     return [row.name for row in rows if dead(row.holder)]
 
 
+def bury(db: Database, names: Sequence[str]) -> None:
+    """Gives back those of the named leases whose holder is certainly dead. Only for locks, under which nothing was
+    claimed: another machine, which cannot know, would wait for their end."""
+
+    def work(connection: Connection) -> None:
+        for row in connection.execute(select(_lease.c.name, _lease.c.holder, _lease.c.fence).where(
+                _lease.c.name.in_(names), _lease.c.holder != "")).all():
+            if dead(row.holder):
+                connection.execute(update(_lease).where(
+                    _lease.c.name == row.name, _lease.c.holder == row.holder, _lease.c.fence == row.fence)
+                    .values(holder="", until=db.now(connection)))
+
+    if names:
+        db.submit(work)
+
+
 def renew(db: Database, names: Sequence[str], holder: str, seconds: float) -> set[str]:
     """Which of many leases are still ``holder``'s; those now run for ``seconds`` more. One statement."""
 

@@ -116,8 +116,16 @@ class PostgresStore(Store):
         raise RuntimeError("the PostgreSQL server does not answer")
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        with self._connect() as connection:
-            return [tuple(row) for row in connection.execute(sql.replace("?", "%s"), values or None).fetchall()]
+        import psycopg
+
+        for _ in range(100):
+            try:
+                with self._connect() as connection:
+                    return [tuple(row) for row in connection.execute(
+                        sql.replace("?", "%s"), values or None).fetchall()]
+            except psycopg.OperationalError:  # the server died with the question in hand
+                time.sleep(0.1)
+        raise RuntimeError("the PostgreSQL server does not answer")
 
     def write(self, sql: str, *values: Any) -> bool:
         import psycopg

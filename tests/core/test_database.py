@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, bindparam, event, insert, select, text, update
 
+from hub.bell import Bell
+from hub.dispatch import workshop
+from hub.dispatch.workshop import Workshop
 from hub.store import Audit, Database, DatabaseAway, Lease, leases, table, utcnow
 from hub.store.hot import Hot
 from tests.conftest import Cluster
@@ -313,6 +316,25 @@ def test_what_a_killed_process_held_here_is_free_at_once(shop: Shop) -> None:
     assert leases.acquire(db, "source:7", leases.process(), 60.0, lambda connection: freed.append(1)) == 2
     assert leases.acquire_register(db, register, leases.process(), 60.0) == 2
     assert freed == [1] and leases.orphans(db) == []
+
+
+def test_a_lock_of_a_process_that_died_here_is_given_back_for_those_who_cannot_know(
+        db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine does not see that its holder is dead; the claims of a drain are not its business."""
+    monkeypatch.setattr(workshop, "LOOK_SECONDS", 0.02)
+    host, machine, number = leases.process().split("|")
+    gone = f"{host}|{machine}|{number.partition('.')[0]}.1"
+    for name, holder in (("account:x:api", f"{gone}:5"), ("source:7", gone), ("source:7:api", "elsewhere|x|1.2")):
+        assert leases.acquire(db, name, holder, 60.0)
+    rung: list[int] = []
+    shop = Workshop(db, Bell(), {"source": lambda number: rung.append(number) or 0}, threads=1)
+    shop.start()
+    try:
+        wait_until(lambda: rung and leases.acquire(db, "account:x:api", "elsewhere|x|1.2", 60.0))
+    finally:
+        shop.stop(5.0)
+    assert set(rung) == {7} and leases.held(db, "source:7:") == {"source:7:api"}
+    assert leases.orphans(db) == ["source:7"], "its drain frees what was claimed under it"
 
 
 def test_nobody_is_called_dead_on_a_guess() -> None:
