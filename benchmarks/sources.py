@@ -47,7 +47,7 @@ RATE, SECONDS, PAUSE_MS, WRITE_MS = 4, 60.0, 260, 1000
 MOST_READS, MOST_RATIO = 0.3, 1.1
 #: The worker's memory may grow by so much between half of the missed payments (what it keeps has reached its bound
 #: then) and the last.
-MOST_MB = 8.0
+MOST_MB = 12.0
 #: One refusal is how a client learns of a limit.
 MOST_LIMITED = 1
 PATIENCE = 400.0
