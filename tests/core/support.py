@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hub_plugins.drivers.emulator.device import Device
 from hub_plugins.drivers.emulator.driver import EmulatorDriver
 from hub_plugins.drivers.emulator.engine import Engine
@@ -56,7 +57,19 @@ from hub.intake.orders import Stored, prepare, store
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
 from hub.plugins import Catalogue
-from hub.store import Attempt, Database, Evidence, ForeignDocument, ReceiptRow, Record, Register, leases, table, utcnow
+from hub.store import (
+    Attempt,
+    Database,
+    DatabaseAway,
+    Evidence,
+    ForeignDocument,
+    ReceiptRow,
+    Record,
+    Register,
+    leases,
+    table,
+    utcnow,
+)
 from hub.store.vault import Vault
 
 RECEIPT, ATTEMPT, RECORD, REGISTER = table(ReceiptRow), table(Attempt), table(Record), table(Register)
@@ -451,3 +464,17 @@ def open_write(db: Database) -> Iterator[Connection]:
     with db.engine.connect().execution_options(hub_write=True) as connection, connection.begin():
         yield connection
 
+
+def unheard(shop: Shop, monkeypatch: pytest.MonkeyPatch, which: int) -> None:
+    """The connection breaks after the commit of that write from now on: it is kept, and nobody hears so."""
+    real, calls = shop.db.submit, 0
+
+    def submit(work: Any, within: float | None = None) -> Any:
+        nonlocal calls
+        calls += 1
+        value = real(work, within)
+        if calls == which:
+            raise DatabaseAway("gone after the commit")
+        return value
+
+    monkeypatch.setattr(shop.db, "submit", submit)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, event, select, update
 from hub.fiscal import Order
 from hub.intake import batch, drain
 from hub.store import DatabaseAway, Inbox, table
-from tests.core.support import Shop, order
+from tests.core.support import Shop, order, unheard
 
 INBOX = table(Inbox)
 
@@ -140,17 +140,7 @@ def test_a_database_that_goes_away_with_a_batch_in_hand_loses_none_of_it(
 def test_a_claim_of_events_that_was_kept_and_not_heard_of_waits_for_nobody(
         shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     sent(shop, 3)
-    real, calls = shop.db.submit, 0
-
-    def unheard(work: Any, within: float | None = None) -> Any:
-        nonlocal calls
-        calls += 1
-        value = real(work, within)
-        if calls == 2:  # the lease is the first
-            raise DatabaseAway("gone after the commit")
-        return value
-
-    monkeypatch.setattr(shop.db, "submit", unheard)
+    unheard(shop, monkeypatch, 2)  # the lease is the first
     with pytest.raises(DatabaseAway):
         shop.drains.drain(shop.source_id)
     assert set(states(shop).values()) == {"claimed"}

@@ -15,7 +15,7 @@ from hub.dispatch.workshop import due_targets
 from hub.fiscal import Text
 from hub.store import DatabaseAway, Delivery, leases, table, utcnow
 from hub.store.receipts import tell
-from tests.core.support import RECEIPT, Shop, ToySource, at_once, broken, device, order
+from tests.core.support import RECEIPT, Shop, ToySource, at_once, broken, device, order, unheard
 
 DELIVERY = table(Delivery)
 
@@ -268,17 +268,7 @@ def test_a_claim_that_was_kept_and_not_heard_of_is_nobody_s_loss(
         recorded: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection breaks after the commit: the rows are claimed, and we do not know which."""
     shop = recorded
-    real, calls = shop.db.submit, 0
-
-    def unheard(work: Any, within: float | None = None) -> Any:
-        nonlocal calls
-        calls += 1
-        value = real(work, within)
-        if calls == 2:  # the lease is the first
-            raise DatabaseAway("gone after the commit")
-        return value
-
-    monkeypatch.setattr(shop.db, "submit", unheard)
+    unheard(shop, monkeypatch, 2)  # the lease is the first
     with pytest.raises(DatabaseAway):
         shop.deliveries.drain(shop.source_id)
     assert [row.state for row in rows(shop)] == ["claimed"]
