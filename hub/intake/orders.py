@@ -247,7 +247,7 @@ def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, ac
         **_base(connection, source, order)}).fetchone()
     if made is None:
         existing = _existing(connection, source, order.key, lock=True)
-        assert existing is not None
+        assert existing is not None, f"a drawn id met one that exists, and not the key {order.key!r}: come again"
         return _again(connection, source, prepared, existing, actor, raw_id, inbox_id, again)
     receipt_id = int(made[0])
     if made[1] is None and prepared.receipt:  # the first receipt under these settings
@@ -328,10 +328,12 @@ for _table, _given in ((RECEIPT, _INSERTED), (BUYER, _INSERTED_BUYER)):
 #: Its settings are found on the way.
 _KNOWN = select(_snapshot.c.id).where(_snapshot.c.organisation_id == bindparam("organisation"),
                                       _snapshot.c.digest == bindparam("terms"))
+#: No target beside the conflict: the receipt's key says the same as the source's, and PostgreSQL raises for an index
+#: that is not the target when two insert at once.
 _INSERT = {one is sqlite: Hot(
     one.insert(RECEIPT).values({**{name: bindparam(name) for name in _INSERTED},
                                 "snapshot_id": _KNOWN.scalar_subquery()})
-    .on_conflict_do_nothing(index_elements=["source_id", "source_key"]).returning(RECEIPT.c.id, RECEIPT.c.snapshot_id))
+    .on_conflict_do_nothing().returning(RECEIPT.c.id, RECEIPT.c.snapshot_id))
     for one in (sqlite, postgresql)}
 _INSERT_BUYER = Hot(insert(BUYER).values({name: bindparam(name) for name in _INSERTED_BUYER}))
 _FIND_SNAPSHOT = Hot(select(_snapshot.c.id).where(_snapshot.c.organisation_id == bindparam("organisation"),

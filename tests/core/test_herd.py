@@ -6,14 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from hub.dispatch import claims, owner
 from hub.dispatch.claims import RECEIPT
 from hub.dispatch.herd import Herd
 from hub.dispatch.owner import Keepers
+from hub.intake.orders import prepare, store
+from hub.store.base import utcnow
 from tests.core.support import Shop, device, order, printed, wait_until
 
 
@@ -101,6 +104,17 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> Callable[[Keepers, int], None]:
     return idle
 
 
+def accepted(shop: Shop, number: str, **columns: Any) -> None:
+    """An order that is bound from its first moment on: a register that happens to look must not see it unbound."""
+    ready = prepare(shop.facts(), order(number), shop.catalogue, utcnow())
+
+    def work(connection: Connection) -> None:
+        stored = store(connection, shop.facts(), ready, actor="test")
+        connection.execute(update(RECEIPT).where(RECEIPT.c.id == stored.receipt_id).values(**columns))
+
+    shop.db.submit(work)
+
+
 def test_a_receipt_reaches_the_only_register_that_may_print_it_by_rings_alone(
         little_shop: Shop, patient: Callable[[Keepers, int], None]) -> None:
     """Bound to the last one, then of a kind that the first ones do not take: each passes the ring on."""
@@ -112,15 +126,11 @@ def test_a_receipt_reaches_the_only_register_that_may_print_it_by_rings_alone(
         wait_until(lambda: len(keepers.threads) == 3 and all(one.idle_since for one in keepers.threads.values()))
         patient(keepers, 3)
         for number, till in enumerate((2, 0, 1), 1):
-            stored, = shop.accept(order(str(number)))
-            shop.db.submit(lambda connection, stored=stored, till=till: connection.execute(update(RECEIPT).where(
-                RECEIPT.c.id == stored.receipt_id).values(pinned_register_id=ids[till])))
+            accepted(shop, str(number), pinned_register_id=ids[till])
             keepers.ring(f"queue:{shop.queue_id}")
             wait_until(lambda number=number: shop.state(str(number)) == "recorded", words=shop.states)
             assert len(printed(tills[till])) == 1
-        stored, = shop.accept(order("marked"))
-        shop.db.submit(lambda connection: connection.execute(
-            update(RECEIPT).where(RECEIPT.c.id == stored.receipt_id).values(marking=True)))
+        accepted(shop, "marked", marking=True)
         keepers.ring(f"queue:{shop.queue_id}")
         wait_until(lambda: shop.state("marked") == "recorded", words=shop.states)
         assert [len(printed(one)) for one in tills] == [1, 1, 2]
