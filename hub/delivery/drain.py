@@ -25,7 +25,7 @@ from hub.intake.doors import Doors, SourceIntake
 from hub.intake.exchange import still_true
 from hub.intake.sources import Sources
 from hub.store import DatabaseAway, utcnow
-from hub.store.forward import OUTAGE, put_forward
+from hub.store.forward import ATTENTION, OUTAGE, put_forward
 from hub.store.receipts import DELIVERY, tell, view
 from hub.store.vault import KeyMissing
 
@@ -118,7 +118,7 @@ class Deliveries(Rounds):
                 turn.misses += 1
                 return problem.after is None and turn.misses < MOST_MISSES and self.clock() - began < SLOW_MISS
             except NeedsAttention as problem:
-                self._later(row, problem.reason, 1800.0)
+                self._later(row, problem.reason, ATTENTION, attention=True)
                 return True
             except DatabaseAway:
                 raise
@@ -148,7 +148,7 @@ class Deliveries(Rounds):
         log.info("person_told", about=about, tries=row["tries"])
         return True
 
-    def _later(self, row: Row, reason: Text, after: float | None) -> None:
+    def _later(self, row: Row, reason: Text, after: float | None, attention: bool = False) -> None:
         tries = int(row["tries"])
         state = "given_up" if retry.give_up(tries) else "pending"
         now = utcnow()
@@ -157,7 +157,8 @@ class Deliveries(Rounds):
         log.warning("report_later", tries=tries, reason=str(reason))
         self.db.submit(lambda connection: connection.execute(
             update(DELIVERY).where(DELIVERY.c.id == row["id"])
-            .values(state=state, due_at=due, claimed_until=None, error=reason.to_json())))
+            .values(state=state, due_at=due, claimed_until=None, error=reason.to_json(),
+                    attention=attention)))
 
 
 @dataclass(slots=True)

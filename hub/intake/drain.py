@@ -30,7 +30,7 @@ from hub.intake.sources import Sources
 from hub.intake.withdrawing import withdraw
 from hub.store import Database, DatabaseAway, Inbox, SourceRow, leases, table, utcnow
 from hub.store.base import Moment
-from hub.store.forward import OUTAGE, put_forward
+from hub.store.forward import ATTENTION, OUTAGE, put_forward
 from hub.store.hot import Hot, unjson
 from hub.store.vault import KeyMissing
 
@@ -187,7 +187,7 @@ class Drains:
         except TryLater as problem:
             return self._later(source, group, problem.reason, problem.after), False
         except NeedsAttention as problem:
-            return self._later(source, group, problem.reason, 1800.0), True
+            return self._later(source, group, problem.reason, ATTENTION, attention=True), True
         except Invalid as problem:
             return self._invalid(source, group, problem), True
         except DatabaseAway:
@@ -273,7 +273,8 @@ class Drains:
     def _settled(self, source: SourceFacts, group: Claimed, state: str, reason: Text) -> Piece:
         return self._piece(source, group, lambda connection: _mark(connection, group, state, reason))
 
-    def _later(self, source: SourceFacts, group: Claimed, reason: Text, after: float | None) -> Piece:
+    def _later(self, source: SourceFacts, group: Claimed, reason: Text, after: float | None,
+               attention: bool = False) -> Piece:
         """The subject is tried again later; the source shows the reason and, if it is down, is left in peace."""
         tries = max(int(row["tries"]) for row in group.rows) + 1
         due = utcnow() + retry.delay(tries, after)
@@ -282,10 +283,11 @@ class Drains:
 
         def work(connection: Connection) -> None:
             connection.execute(update(_inbox).where(_inbox.c.id.in_(ids)).values(
-                state=state, reason=reason.to_json(), tries=tries, due_at=due, claimed_until=None))
+                state=state, reason=reason.to_json(), tries=tries, due_at=due, claimed_until=None,
+                attention=attention))
             connection.execute(update(_source).where(_source.c.id == source.id).values(
                 failures=_source.c.failures + 1, last_error=reason.to_json(), last_error_at=utcnow(),
-                retry_at=min(due, utcnow() + timedelta(seconds=60)) if after != 1800.0 else None))
+                retry_at=min(due, utcnow() + timedelta(seconds=60)) if not attention else None))
 
         log.warning("source_later", source=source.public_id, tries=tries, reason=str(reason))
         return Piece(work, well=False)

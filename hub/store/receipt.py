@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.base import Base, Id, OrgRow, org_args, utcnow
@@ -265,6 +265,8 @@ class Delivery(OrgRow, Base):
     done_at: Mapped[datetime | None]
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     note: Mapped[str] = mapped_column(Text, default="")
+    #: It failed for want of a person, not because the other system was away.
+    attention: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = org_args(
         ("receipt_id", "receipt"), ("source_id", "source"), ("notifier_id", "notifier"),

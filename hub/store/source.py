@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, Index, LargeBinary, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.base import Base, Id, OrgRow, org_args, utcnow
@@ -151,6 +151,8 @@ class Inbox(OrgRow, Base):
     due_at: Mapped[datetime] = mapped_column(default=utcnow)
     claimed_until: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
+    #: It failed for want of a person, not because the other system was away.
+    attention: Mapped[bool] = mapped_column(server_default=false())
 
     __table_args__ = org_args(
         ("source_id", "source"), ("raw_id", "raw_request"),

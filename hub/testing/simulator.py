@@ -23,7 +23,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
@@ -38,7 +38,8 @@ class Fault:
 
     reset: the connection is cut before the request is handled; lost_answer: handled, then cut; half: half of the
     body; slow: ``seconds`` before the answer; garbage: 200 with bytes that are no JSON; status: ``status`` with
-    ``body``, unhandled; empty: 200 with no body.
+    ``body``, unhandled; empty: 200 with no body. With ``lasts`` it is over after so many seconds even if fewer came:
+    whoever waits longer after each failure would meet it for minutes.
     """
 
     kind: FaultKind
@@ -47,6 +48,8 @@ class Fault:
     seconds: float = 0.0
     status: int = 500
     body: str = "<html><body>Bad Gateway</body></html>"
+    lasts: float = 0.0
+    since: float = field(init=False, default_factory=time.monotonic)
 
 
 class HttpSimulator:
@@ -101,7 +104,8 @@ class HttpSimulator:
         """Takes the first fault that matches, counting it down."""
         with self.lock:
             for fault in self.faults:
-                if fault.times > 0 and re.search(fault.path, path):
+                over = fault.lasts and time.monotonic() - fault.since > fault.lasts
+                if fault.times > 0 and not over and re.search(fault.path, path):
                     fault.times -= 1
                     return fault
         return None
@@ -178,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
             if request.path == "/_sim/requests":
                 return Answer.json(simulator.requests)
             if request.path == "/_sim/faults":
-                names = {one.name for one in fields(Fault)}
+                names = {one.name for one in fields(Fault) if one.init}
                 with simulator.lock:
                     simulator.faults = [Fault(**{key: one[key] for key in one if key in names}) for one in data]
                 return Answer.json([asdict(one) for one in simulator.faults])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hub.torture.child import LEASE, order, tell
-from hub.torture.plan import Deck
+from hub.torture.plan import SHARES, Deck
 from hub.torture.processes import FULL, NEARLY_FULL, Child
 from hub.torture.stage import Placed, Stage
 
@@ -79,6 +79,35 @@ class Lane(threading.Thread):
     def pause(self, low: float, high: float) -> None:
         """Some time of the seed's choice."""
         self.over.wait(self.chance.uniform(low, high))
+
+
+class FaultLane(Lane):
+    """A lane that breaks things: where a run is asked for so many faults, no more of them than belong to what was paid
+    so far."""
+
+    def __init__(self, stage: Stage, log: Log, name: str, seed: str, deck: Deck, buyers: Buyers) -> None:
+        super().__init__(stage, log, name, seed)
+        self.deck, self.buyers, self._done = deck, buyers, 0
+        self._first = buyers.number
+
+    def step(self) -> bool:
+        if not self.deck:
+            return False
+        options = self.stage.options
+        share = SHARES[self.name] * options.faults / options.receipts
+        if options.faults and self._done >= share * (self.buyers.number - self._first):
+            self.idle()
+            return True
+        self._done += self.strike_once()
+        return True
+
+    def idle(self) -> None:
+        """While no fault is due."""
+        self.over.wait(0.05)
+
+    def strike_once(self) -> bool:
+        """The next fault of the deck; whether it came to pass."""
+        raise NotImplementedError
 
 
 class Buyers(Lane):
@@ -161,37 +190,41 @@ class Clerks(Lane):
         return True
 
 
-class Strikes(Lane):
+class Strikes(FaultLane):
     """Something happens to one register after another; each is mended after a moment."""
 
-    def __init__(self, stage: Stage, log: Log, deck: Deck, seed: str) -> None:
-        super().__init__(stage, log, "strikes", seed)
-        self.deck = deck
+    def __init__(self, stage: Stage, log: Log, deck: Deck, seed: str, buyers: Buyers) -> None:
+        super().__init__(stage, log, "strikes", seed, deck, buyers)
         #: Register -> what it suffers, when it began, when it is mended.
         self.suffering: dict[int, tuple[dict[str, Any], float, float]] = {}
         self.lock = threading.Lock()
         self.hits: dict[str, float] = {}
 
-    def step(self) -> bool:
-        if not self.deck:
-            return False
+    def idle(self) -> None:
         self._mend()
+        super().idle()
+
+    def strike_once(self) -> bool:
+        self._mend()
+        did = False
         free = [one for one in self.stage.registers if one.id not in self.suffering]
         if free:
             kind = self.deck.deal()
             able = [one for one in free if kind in one.it.faults]
             if able:
-                self.strike(self.chance.choice(able), kind)
+                did = self.strike(self.chance.choice(able), kind)
         self.pause(*EVERY)
-        return True
+        return did
 
-    def strike(self, register: Placed, kind: str) -> None:
-        """Does one fault to one register."""
+    def strike(self, register: Placed, kind: str) -> bool:
+        """Does one fault to one register; whether it takes it."""
         fault = self.log.new(kind, register=register.id)
         with self.lock, contextlib.suppress(OSError, RuntimeError):
             if register.it.strike(kind, fault["id"], self.chance):
                 now = time.monotonic()
                 self.suffering[register.id] = (fault, now, now + self.chance.uniform(*BROKEN))
+                return True
+        return False
 
     def _mend(self, everything: bool = False) -> None:
         now = time.monotonic()
@@ -218,24 +251,22 @@ class Strikes(Lane):
                 one.it.mend()
 
 
-class Deaths(Lane):
+class Deaths(FaultLane):
     """Workers die: at each named step, and at moments between them."""
 
-    def __init__(self, stage: Stage, log: Log, deck: Deck, quiet: threading.Lock, seed: str) -> None:
-        super().__init__(stage, log, "deaths", seed)
-        self.deck, self.quiet, self.seldom = deck, quiet, () if stage.options.broken else SELDOM
+    def __init__(self, stage: Stage, log: Log, deck: Deck, quiet: threading.Lock, seed: str, buyers: Buyers) -> None:
+        super().__init__(stage, log, "deaths", seed, deck, buyers)
+        self.quiet, self.seldom = quiet, () if stage.options.broken else SELDOM
         #: Step -> how often a process died there.
         self.died: dict[str, int] = {}
         self._card: str | None = None
 
-    def step(self) -> bool:
-        if not self.deck:
-            return False
+    def strike_once(self) -> bool:
         self.pause(0.1, 0.4)
         with self.quiet:
             worker = self._ready()
             if worker is None:
-                return True
+                return False
             if self._card is None:
                 self._card = str(self.deck.deal())
             if not self._card:
@@ -243,7 +274,7 @@ class Deaths(Lane):
                 self._kill(worker)
             elif self._at(self._card):
                 self._card = None
-        return True
+        return self._card is None
 
     def _kill(self, worker: Child) -> None:
         self.pause(0.0, 0.5)
@@ -292,16 +323,15 @@ class Deaths(Lane):
         return self.chance.choice(ready) if ready else None
 
 
-class Disasters(Lane):
+class Disasters(FaultLane):
     """Everything else: the web, Redis, the database, the disk, the clock, sources, a second host."""
 
-    def __init__(self, stage: Stage, log: Log, deck: Deck, strikes: Strikes, quiet: threading.Lock, seed: str) -> None:
-        super().__init__(stage, log, "disasters", seed)
-        self.deck, self.strikes, self.quiet = deck, strikes, quiet
+    def __init__(self, stage: Stage, log: Log, deck: Deck, strikes: Strikes, quiet: threading.Lock, seed: str,
+                 buyers: Buyers) -> None:
+        super().__init__(stage, log, "disasters", seed, deck, buyers)
+        self.strikes, self.quiet = strikes, quiet
 
-    def step(self) -> bool:
-        if not self.deck:
-            return False
+    def strike_once(self) -> bool:
         self.pause(0.3, 1.2)
         kind = self.deck.deal()
         getattr(self, kind)(self.log.new(kind))

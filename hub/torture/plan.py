@@ -52,6 +52,10 @@ FATES = tuple((what, when) for what in ("edited", "deleted") for when in ("enter
 AMONG = 40
 
 
+#: A lane's part of the faults of a run that is asked for so many.
+SHARES: Mapping[str, float] = {"strikes": 0.58, "deaths": 0.27, "disasters": 0.15}
+
+
 class Deck:
     """Cards dealt in an order that the seed decides; each comes up before any comes up again."""
 

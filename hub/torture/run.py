@@ -88,14 +88,15 @@ class Run:
         count = min(options.round, options.receipts - self.paid)
         faults = frozenset().union(*(one.it.faults for one in stage.registers))
         source_faults = frozenset().union(*(one.it.faults for one in stage.sources))
-        strikes = Strikes(stage, self.log, plan.strikes(faults, options.broken, stage.chance), f"strikes/{number}")
-        deaths = Deaths(stage, self.log, plan.deaths(tuple(steps.STEPS), options.broken, stage.chance), quiet,
-                        f"deaths/{number}")
-        disasters = Disasters(stage, self.log, plan.disasters(
-            stage.store.faults, stage.hub.has_redis, source_faults, options.broken, stage.chance), strikes, quiet,
-            f"disasters/{number}")
         rate = min(RATE, count / SHORTEST) if not options.broken else RATE_BROKEN
         buyers = Buyers(stage, self.log, count, self.paid, rate, f"buyers/{number}")
+        strikes = Strikes(stage, self.log, plan.strikes(faults, options.broken, stage.chance), f"strikes/{number}",
+                          buyers)
+        deaths = Deaths(stage, self.log, plan.deaths(tuple(steps.STEPS), options.broken, stage.chance), quiet,
+                        f"deaths/{number}", buyers)
+        disasters = Disasters(stage, self.log, plan.disasters(
+            stage.store.faults, stage.hub.has_redis, source_faults, options.broken, stage.chance), strikes, quiet,
+            f"disasters/{number}", buyers)
         fates = plan.fates(options.broken, random.Random(f"{options.seed}/fates/{number}"))
         clerks = Clerks(stage, self.log, fates, buyers, f"clerks/{number}")
         running: list[Lane] = [buyers, clerks, strikes, deaths, disasters]

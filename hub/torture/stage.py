@@ -44,6 +44,8 @@ class Options:
     minutes: float = 0.0
     broken: str = ""
     round: int = 1000
+    #: So many faults, spread evenly over what is paid; 0 is one after the other without a pause.
+    faults: int = 0
 
 
 @dataclass(slots=True)

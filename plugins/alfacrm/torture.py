@@ -26,7 +26,7 @@ SALE, REFUND = 1, 5
 #: Requests that a fault of the API hits; seconds without an API; events that are lost at once.
 MOST_HIT, AWAY, MOST_LOST = 12, (3.0, 8.0), 5
 #: Requests that it answers in a second, and milliseconds between two of the hub's.
-RATE, PAUSE_MS = 40, 30
+RATE, PAUSE_MS = 200, 6
 _TOLD = re.compile(r"ФД (\d+), ФН (\d+), ФП (\d+)")
 _UPDATE = r"/pay/update"
 _FAULTS: Mapping[str, tuple[tuple[str, str], ...]] = {
@@ -118,7 +118,8 @@ class TorturedSchool(TortureSource):
             self.running.do("lose_webhooks", n=chance.randint(1, MOST_LOST))
             return True
         words, path = chance.choice(_FAULTS[kind])
-        self.running.faults(Fault(words, path, chance.randint(2, MOST_HIT)))  # type: ignore[arg-type]
+        self.running.faults(Fault(words, path, chance.randint(2, MOST_HIT),  # type: ignore[arg-type]
+                                  lasts=chance.uniform(*AWAY)))
         return True
 
     def mend(self) -> None:

@@ -87,7 +87,7 @@ def test_what_needs_a_person_does_not_stop_the_other_reports(recorded: Shop) -> 
     shop.other.report_problem = NeedsAttention(Text("No right.", "Нет прав."))
     shop.deliveries.drain(shop.source_id)
     assert len(shop.other.told) == 2 and {one.state for one in rows(shop)} == {"pending"}
-    assert all(one.due_at - utcnow() > timedelta(minutes=29) for one in rows(shop))
+    assert all(one.due_at - utcnow() > timedelta(minutes=29) and one.attention for one in rows(shop))
 
 
 def test_a_report_is_given_up_in_the_end_and_stays_visible(recorded: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ from hub.store import (
     table,
     utcnow,
 )
+from hub.store.forward import put_forward
 from hub.store.receipts import DELIVERY, tell
 from hub.store.vault import KeyMissing, Vault
 from tests.conftest import Cluster
@@ -652,6 +653,27 @@ def test_one_that_failed_often_and_can_be_read_now_speaks_for_the_others(shop: S
     shop.other.orders.update({"deal:1": order("1"), "deal:2": order("2")})
     shop.drains.drain(shop.source_id)
     assert shop.states() == {"1": "queued", "2": "queued"}
+
+
+def test_what_waits_for_a_person_is_not_tried_with_each_word_of_its_system(shop: Shop) -> None:
+    """A report to a payment that is gone, an order that nobody can read: each try costs calls that others wait for."""
+    shop.other.orders.update({"deal:1": NeedsAttention(Text("What is it?", "Что это?")),
+                              "deal:2": TryLater(Text("It is down.", "Не отвечает."))})
+    shop.post("deal:1")
+    shop.post("deal:2")
+    shop.drains.drain(shop.source_id)
+    for number in ("7", "8"):
+        shop.accept(order(number))
+        shop.db.submit(lambda connection, number=number: tell(
+            connection, shop.organisation_id, int(shop.receipt(number)["id"]), shop.source_id, "recorded"))
+    gone = int(shop.receipt("7")["id"])
+    later = utcnow() + timedelta(hours=0.5)
+    shop.db.submit(lambda connection: connection.execute(update(INBOX).values(tries=6, due_at=later)))
+    shop.db.submit(lambda connection: connection.execute(update(DELIVERY).values(
+        tries=5, due_at=later, attention=DELIVERY.c.receipt_id == gone)))
+    shop.db.submit(lambda connection: put_forward(connection, shop.source_id, utcnow()))
+    assert shop.read(select(INBOX.c.subject).where(INBOX.c.due_at <= utcnow())) == [("deal:2",)]
+    assert shop.read(select(DELIVERY.c.receipt_id).where(DELIVERY.c.due_at > utcnow())) == [(gone,)]
 
 
 def test_what_a_poll_has_read_does_not_outweigh_a_webhook_that_waits_beside_it(shop: Shop) -> None:
