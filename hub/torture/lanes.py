@@ -331,6 +331,12 @@ class Disasters(FaultLane):
         super().__init__(stage, log, "disasters", seed, deck, buyers)
         self.strikes, self.quiet = strikes, quiet
 
+    def step(self) -> bool:
+        for one in self.stage.hub.workers:
+            if one.held:  # it read its order in the very moment in which that was taken back
+                one.signal(signal.SIGCONT)
+        return super().step()
+
     def strike_once(self) -> bool:
         self.pause(0.3, 1.2)
         kind = self.deck.deal()

@@ -136,6 +136,8 @@ class Run:
             one.join(60.0)
             if one.problem is not None:
                 raise RuntimeError(f"the torture itself failed in {one.name}: {one.problem!r}") from one.problem
+        for worker in stage.hub.workers:
+            worker.signal(signal.SIGCONT)
         stage.hub.fill_disk(None)
         stage.set_clock(0.0)
         stage.hub.start_redis()
