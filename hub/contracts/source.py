@@ -25,13 +25,16 @@ class Event:
     together are fetched once, with the data of the latest. ``data`` is JSON, handed back to ``fetch``.
     ``again`` True asks to try anew a receipt that a register refused (somebody pressed "print again"). ``tried`` is
     set by the hub: what was read before may be out of date, because ``fetch`` was called for it and failed, or because
-    what a poll has found waited beside an event that came otherwise."""
+    what a poll has found waited beside an event that came otherwise. ``known_at`` is set by the hub, too: a moment of
+    this process's ``time.monotonic`` by which the event had happened, so that what is read over there after it is no
+    older than the event, whatever anybody's clock says. None: nobody knows, read anew."""
 
     subject: str
     kind: str
     data: Mapping[str, Any] = field(default_factory=dict)
     again: bool = False
     tried: bool = False
+    known_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

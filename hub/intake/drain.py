@@ -8,6 +8,7 @@ mark "done" of its event are one transaction: it dies before, and the event is f
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +16,7 @@ from functools import cache, partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, and_, bindparam, literal_column, null, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, literal_column, null, or_, select, update
 
 from hub import retry, steps
 from hub.bell import Bell
@@ -43,11 +44,40 @@ assert MOST_SECONDS < LEASE_SECONDS < CLAIM_SECONDS, "a drain must end before it
 #: A source that does not poll is looked at again after so long: a newer version of its plugin may.
 NO_POLL_SECONDS = 3600.0
 
+#: Claims of which is remembered what had happened by then.
+NOTES = 100
+
 #: How an event came that a person sent from the page of payments, and one that a poll found.
 HAND, POLL = "hand", "poll"
 
 _inbox, _source = table(Inbox), table(SourceRow)
 log = structlog.get_logger("hub.intake")
+
+
+class Happened:
+    """By when, on this process's clock that never jumps, events of the inbox had happened. A number is given to an
+    event after it happened: so whatever has no higher one than the highest at a moment had happened by then, also what
+    is claimed much later, and what was not committed yet. Wall clocks cannot say it: they jump, and hosts differ."""
+
+    def __init__(self) -> None:
+        self._notes: deque[tuple[int, float]] = deque(maxlen=NOTES)
+
+    def note(self, db: Database) -> None:
+        """The highest number now."""
+        with db.read() as connection:
+            highest = int(_HIGHEST.run(connection, {}).fetchone()[0] or 0)
+        notes = self._notes
+        if notes and highest < notes[-1][0]:
+            notes.clear()  # the database was replaced by an older one: its numbers come again
+        notes.append((highest, time.monotonic()))
+
+    def by(self, rows: Sequence[Mapping[str, Any]]) -> float | None:
+        """The earliest moment that is known for all of them, None when none is. What was counted on a row that waited
+        came later than its number says."""
+        notes, number = list(self._notes), max(row["id"] for row in rows)
+        if any(row["deliveries"] > 1 for row in rows):
+            notes = notes[-1:]
+        return next((moment for highest, moment in notes if highest >= number), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +86,8 @@ class Claimed:
     system says meanwhile: only that one event carries it."""
 
     rows: tuple[Mapping[str, Any], ...]
+    #: By when all of them had happened (see :class:`Event`).
+    known_at: float | None = None
 
     @property
     def row(self) -> Mapping[str, Any]:
@@ -73,7 +105,7 @@ class Claimed:
         # A poll read what it tells before it was kept: what came beside it may be newer than that.
         late = row["via"] == POLL and any(one["via"] != POLL for one in self.rows)
         return Event(row["subject"], row["kind"], row["data"], any(one["again"] for one in self.rows),
-                     late or any(one["tries"] for one in self.rows))
+                     late or any(one["tries"] for one in self.rows), self.known_at)
 
 
 class Drains:
@@ -83,6 +115,7 @@ class Drains:
         self.sources, self.bell = sources, bell
         self.db: Database = sources.db
         self.holder = leases.process()
+        self._happened = Happened()
 
     # -- draining ------------------------------------------------------------------------------------------------
 
@@ -144,7 +177,9 @@ class Drains:
         groups: dict[str, list[Mapping[str, Any]]] = {}
         for row in sorted(self.db.submit(work), key=lambda one: one["id"]):
             groups.setdefault(row["subject"], []).append(row)
-        return [Claimed(tuple(rows)) for rows in groups.values()]
+        if groups:
+            self._happened.note(self.db)
+        return [Claimed(tuple(rows), self._happened.by(rows)) for rows in groups.values()]
 
     def _release(self, groups: Sequence[Claimed]) -> None:
         """Gives claims back that were not worked on."""
@@ -414,8 +449,9 @@ def _claiming() -> Any:
         .returning(*(_inbox.c[name] for name in _CLAIMED))
 
 
-_CLAIMED = ("data", "id", "subject", "kind", "again", "raw_id", "tries", "via")
+_CLAIMED = ("data", "id", "subject", "kind", "again", "raw_id", "tries", "via", "deliveries")
 _CLAIM = Hot(_claiming())
+_HIGHEST = Hot(select(func.max(_inbox.c.id)))
 _CAME = Hot(update(_source).where(_source.c.id == bindparam("source")).values(last_event_at=bindparam("now")))
 _QUIET = Hot(select(_source.c.id).where(_source.c.id == bindparam("source"), _source.c.retry_at > bindparam("now")))
 

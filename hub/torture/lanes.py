@@ -26,7 +26,7 @@ AWAY, LOCKED, JUMPED = (1.0, 2.5), (4.5, 5.5), (2.5, 4.0)
 #: Records that a restored database must not know.
 LOST_RECORDS = 8
 #: Orders that may wait before buyers wait, too.
-MOST_BEHIND = 150
+MOST_BEHIND = 400
 #: Steps of shifts and of orders from the page: some register must be told to print a Z.
 ORDERED = ("shift_attempt", "shift_done", "shift_kept", "order_taken")
 #: Steps that only a bad moment brings.

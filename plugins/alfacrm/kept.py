@@ -39,36 +39,36 @@ Row = Mapping[str, Any]
 
 
 class Shelf:
-    """Rows of one entity. Times are seconds since 1970, of the hub's clock; how long a row has stood here is counted by
-    one that never jumps."""
+    """Rows of one entity. Times are moments of ``time.monotonic``: wall clocks jump, and then what was read before a
+    payment was deleted would be taken for newer than that."""
 
     def __init__(self) -> None:
-        self.rows: OrderedDict[int, tuple[float, int, Row, float]] = OrderedDict()
+        self.rows: OrderedDict[int, tuple[float, int, Row]] = OrderedDict()
         self._guard = threading.Lock()
         self.reads: deque[float] = deque(maxlen=CROWD)
         self.pages: dict[str, int] = {}
         self.last_page, self.vain, self.vain_at = 0.0, 0, 0.0
 
     def put(self, branch: int, rows: Iterable[Row], now: float) -> None:
-        """Keeps rows that were read from a branch just now; the longest kept make room."""
+        """Keeps rows of a branch that were asked for at ``now``; the longest kept make room."""
         with self._guard:
             for row in rows:
                 number = values.whole(row.get("id"))
-                if number is not None:
-                    self.rows[number] = (now, branch, row, time.monotonic())
+                if number is not None and self.rows.get(number, (now,))[0] <= now:
+                    self.rows[number] = (now, branch, row)
                     self.rows.move_to_end(number)
             while len(self.rows) > MOST_ROWS:
                 self.rows.popitem(last=False)
 
     def sweep(self, before: float) -> bool:
-        """Takes out what was put here before that moment of ``time.monotonic``; whether anything is left."""
+        """Takes out what was asked for before that moment; whether anything is left."""
         with self._guard:
-            while self.rows and next(iter(self.rows.values()))[3] <= before:
-                self.rows.popitem(last=False)
+            for number in [number for number, row in self.rows.items() if row[0] <= before]:
+                self.rows.pop(number)
             return bool(self.rows)
 
     def get(self, number: int, since: float) -> tuple[Row, int] | None:
-        """The row and its branch, if it was read at or after ``since``."""
+        """The row and its branch, if it was asked for at or after ``since``."""
         found = self.rows.get(number)
         return None if found is None or found[0] < since else (found[2], found[1])
 
@@ -139,8 +139,8 @@ class Account:
             return self._shelves.setdefault(entity, Shelf())
 
     def sweep(self, before: float, now: float) -> bool:
-        """Takes out rows as old as :meth:`Shelf.sweep` says, and names that are good no more (``now``: seconds since
-        1970); whether anything is left."""
+        """Takes out rows as old as :meth:`Shelf.sweep` says, and names that are good no more (by ``now``);
+        whether anything is left."""
         with self._guard:
             shelves = list(self._shelves.values())
             for name in [name for name, (until, _) in self.names.items() if until <= now]:
@@ -174,8 +174,8 @@ def _sweep() -> None:
 
 def sweep(accounts: Iterable[Account]) -> bool:
     """Takes out of these accounts what has stood there for too long; whether anything is left in any."""
-    before, now = time.monotonic() - KEPT_SECONDS, time.time()
-    left = [one.sweep(before, now) for one in accounts]
+    now = time.monotonic()
+    left = [one.sweep(now - KEPT_SECONDS, now) for one in accounts]
     return any(left)
 
 

@@ -10,6 +10,7 @@ One payment is one look-up; a crowd of them is read in pages (``kept``).
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any, TypeVar
@@ -29,8 +30,7 @@ T = TypeVar("T")
 NAMES_SECONDS, NEAR_SECONDS = 3600.0, 60.0
 #: How long a card, a subscription and the name of who added a payment are good for the next payments.
 CARD_SECONDS = kept.KEPT_SECONDS
-#: A row serves the event of a webhook only if it was read so long after it: the CRM may send before it has written, and
-#: two machines' clocks differ.
+#: A row serves the event of a webhook only if it was read so long after it: the CRM may send before it has written.
 AFTER_EVENT = 1.0
 #: Seconds between two pages of payments for a crowd: each page then holds all that came in between.
 PAGE_EVERY = 1.0
@@ -57,7 +57,8 @@ class Reader:
         self.rules: Rules = client.rules
 
     def _now(self) -> float:
-        return self.context.now().timestamp()
+        """Of the clock that never jumps: only what was read after something happened is good for it."""
+        return time.monotonic()
 
     def _shelf(self, entity: str) -> kept.Shelf:
         return self.client.account.shelf(entity)
@@ -84,7 +85,7 @@ class Reader:
                 since: float | None = None) -> Pay | None:
         """The payment of that id: in the branch that was named, then in the others; by id, then by id and type.
 
-        ``since`` (seconds since 1970): a row that was read then or later is good enough; None reads anew. ``thorough``
+        ``since`` (of ``time.monotonic``): a row asked for then or later is good enough; None reads anew. ``thorough``
         False looks by id and the type that is known only. None means that every branch answered and none has it.
         """
         known = self._known_payment(number, branch, kind, since) if since is not None else None
@@ -114,8 +115,8 @@ class Reader:
         today = self.context.now().astimezone(self.rules.zone).date()
         filters = _window(kind, today - CROWD_DAYS, today + CROWD_DAYS)
         for page in range(PAGES_BACK):
-            items, total = self.client.page(branch, "pay", filters, page)
             shelf.last_page = self._now()
+            items, total = self.client.page(branch, "pay", filters, page)
             shelf.put(branch, items, shelf.last_page)
             numbers = [values.whole(one.get("id")) or 0 for one in items]
             if number in numbers or not items or number > max(numbers) or (total or 0) <= (page + 1) * len(items):
@@ -135,8 +136,9 @@ class Reader:
         there are. Rows outside the window are among them when the server ignores the dates. ``confirmed``: only those
         that are."""
         filters = {**_window(kind, since, until), **(_CONFIRMED if confirmed else {})}
+        asked_at = self._now()
         items, total = self.client.page(branch, "pay", filters, page)
-        self._shelf("pay").put(branch, items, self._now())
+        self._shelf("pay").put(branch, items, asked_at)
         return [one for one in (Pay.read(row, self.rules, branch) for row in items) if one.id], total
 
     def payments(self, branch: int, kind: int, since: date, until: date, confirmed: bool = False) -> Iterator[Pay]:
@@ -245,8 +247,9 @@ class Reader:
         """Reads on in the list of all, page by page and round again: after a few, most of a crowd are known."""
         shelf, which = self._shelf(entity), f"{branch}"
         page = shelf.next_page(which)
+        asked_at = self._now()
         items, total = self.client.page(branch, entity, filters, page)
-        shelf.put(branch, items, self._now())
+        shelf.put(branch, items, asked_at)
         if not items or (total is not None and (page + 1) * max(1, len(items)) >= total):
             shelf.next_page(which, ended=True)
 

@@ -132,7 +132,7 @@ class AlfaCrmSource(Source):
             branch = None
         anew = event.tried or self._overtaken(number, data)
         pay = self.reader.payment(number, branch, values.whole(data.get("type")), thorough=not deleted,
-                                  since=None if anew else self._good_since(data))
+                                  since=None if anew else self._good_since(event))
         if pay is not None and data.get("mark") not in (None, pay.fingerprint):
             pay = self.reader.payment(number, pay.branch, pay.type)  # changed since the poll saw it
         if pay is None:
@@ -162,15 +162,20 @@ class AlfaCrmSource(Source):
             return False
         return self.context.recall(f"seen.{number}") not in (None, data["mark"])
 
-    def _good_since(self, data: Mapping[str, Any]) -> float | None:
-        """From when on a row that was read already serves this event; None: it is read anew."""
-        at = data.get("at")
+    def _good_since(self, event: Event) -> float | None:
+        """From which moment of ``time.monotonic`` on a row that was read already serves this event; None: it is read
+        anew."""
+        data, at = event.data, event.data.get("at")
         if not isinstance(at, (int, float)):
             return None
         if data.get("event") == "poll" and data.get("mark"):
-            # The page that it was seen on, or a later one: another process may have read an older one.
-            return max(float(at), self.context.now().timestamp() - POLLED_SECONDS)
-        return float(at) + AFTER_EVENT
+            # The page that it was seen on, or a later one: another process may have read an older one. Whatever a clock
+            # that jumps makes of it, a row that says something else than the page is read anew.
+            return time.monotonic() - min(POLLED_SECONDS, max(0.0, self.context.now().timestamp() - at))
+        if event.known_at is None:
+            return None
+        waited = self.context.now().timestamp() - at - (time.monotonic() - event.known_at)
+        return event.known_at + AFTER_EVENT - min(AFTER_EVENT, max(0.0, waited))
 
     def _order(self, pay: orders.Pay, event: Event) -> Order | NoOrder | Withdrawn:
         number = pay.id

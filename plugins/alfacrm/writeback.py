@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,7 +73,7 @@ def _write(client: AlfaClient, reader: Reader, receipt: ReceiptView, again: bool
     known = _known(client)
     pay: Pay | None = None
     if again or branch is None or not all(known.get(name, True) for name in fields) or not fields:
-        pay = _read(reader, number, branch, kind, None if again else client.context.now().timestamp() - NOTE_SECONDS)
+        pay = _read(reader, number, branch, kind, None if again else time.monotonic() - NOTE_SECONDS)
         branch = pay.branch or 0
     taken = frozenset(fields)
     if pay is None or not fields or not _holds(pay.row, fields):

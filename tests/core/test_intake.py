@@ -20,6 +20,7 @@ from hub.contracts.source import Event
 from hub.dispatch.actions import settle_contradiction
 from hub.dispatch.workshop import Workshop, due_targets
 from hub.fiscal import Invalid, Problem, Text
+from hub.intake import drain
 from hub.intake.doors import Doors
 from hub.intake.orders import prepare, store
 from hub.intake.spool import Spool
@@ -674,6 +675,37 @@ def test_what_waits_for_a_person_is_not_tried_with_each_word_of_its_system(shop:
     shop.db.submit(lambda connection: put_forward(connection, shop.source_id, utcnow()))
     assert shop.read(select(INBOX.c.subject).where(INBOX.c.due_at <= utcnow())) == [("deal:2",)]
     assert shop.read(select(DELIVERY.c.receipt_id).where(DELIVERY.c.due_at > utcnow())) == [(gone,)]
+
+
+def test_the_hub_says_by_when_an_event_had_happened_whatever_the_clocks_say(
+        shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read over there after that moment is no older than the event."""
+    monkeypatch.setattr(drain, "CLAIM", 1)
+    monkeypatch.setattr(drain, "_CLAIM", drain.Hot(drain._claiming()))
+    for number in range(1, 4):
+        shop.other.orders[f"deal:{number}"] = order(str(number))
+        shop.post(f"deal:{number}")
+    before = time.monotonic()
+    shop.drains.drain(shop.source_id)
+    between = time.monotonic()
+    moments = [one.known_at for one in shop.other.fetched]
+    assert len(moments) == 3 and len(set(moments)) == 1 and before < moments[0] < between, "the first claim saw all"
+    shop.post("deal:1")
+    shop.drains.drain(shop.source_id)
+    assert shop.other.fetched[-1].known_at > between
+    shop.post("deal:2")
+    shop.post("deal:3")
+    shop.drains._happened.note(shop.db)
+    noted = time.monotonic()
+    shop.post("deal:3")  # counted on the row that waits, and newer than its number
+    shop.drains.drain(shop.source_id)
+    second, third = shop.other.fetched[-2:]
+    assert second.known_at < noted < third.known_at
+    shop.drains._happened._notes.append((10 ** 9, time.monotonic()))
+    put_back = time.monotonic()
+    shop.post("deal:1")  # of a database that was put back: its numbers come again
+    shop.drains.drain(shop.source_id)
+    assert shop.other.fetched[-1].known_at > put_back
 
 
 def test_what_a_poll_has_read_does_not_outweigh_a_webhook_that_waits_beside_it(shop: Shop) -> None:

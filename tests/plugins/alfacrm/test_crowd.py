@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -11,12 +12,15 @@ from typing import Any
 import pytest
 from hub_plugins.alfacrm import kept
 from hub_plugins.alfacrm.kept import CROWD, Shelf
+from hub_plugins.alfacrm.reader import NEAR_SECONDS
 
 from hub.contracts import Event, NoOrder
 from hub.fiscal import Order
 from tests.plugins.alfacrm.conftest import NOW, Desk, post
 
 COUNT = 60
+#: By then all events of a crowd had happened.
+BEGAN = time.monotonic()
 
 
 def arrived(desk: Desk, number: int, seconds_ago: float = 60.0) -> Event:
@@ -24,7 +28,8 @@ def arrived(desk: Desk, number: int, seconds_ago: float = 60.0) -> Event:
     body = {"branch_id": 1, "event": "create", "entity": "Pay", "entity_id": number, "fields_old": [],
             "fields_new": {"pay_type_id": "1"}, "user_id": 2}
     (one,) = desk.source().receive(post(body)).events
-    return Event(one.subject, one.kind, {**one.data, "at": NOW.timestamp() - seconds_ago})
+    return Event(one.subject, one.kind, {**one.data, "at": NOW.timestamp() - seconds_ago},
+                 known_at=BEGAN if seconds_ago else time.monotonic())
 
 
 def asked(desk: Desk) -> Counter[str]:
@@ -94,6 +99,19 @@ def test_what_another_process_has_heard_since_outweighs_the_page_that_this_one_k
         assert isinstance(heard, NoOrder) and isinstance(made, NoOrder)
 
 
+def test_a_clock_that_is_set_back_makes_nothing_old_look_new(desk: Desk, crowd: list[int]) -> None:
+    """Pages were read, the clock went back by half an hour, and then a payment was deleted."""
+    for number in crowd[:10]:
+        desk.source().fetch(arrived(desk, number))
+    desk.school.do("delete_pay", id=crowd[20])
+    desk.context.clock = lambda: NOW - timedelta(minutes=30)
+    body = {"branch_id": 1, "event": "delete", "entity": "Pay", "entity_id": crowd[20], "fields_old": [],
+            "fields_new": [], "user_id": 2}
+    [event] = desk.source().receive(post(body)).events
+    desk.context.clock = lambda: NOW - timedelta(minutes=29)
+    assert not isinstance(desk.source().fetch(replace(event, known_at=time.monotonic())), Order)
+
+
 def test_a_poll_s_event_is_not_served_by_an_older_page(desk: Desk) -> None:
     """Another process may have read one."""
     desk.pay()
@@ -122,13 +140,13 @@ def test_a_mended_contact_is_seen_at_once(desk: Desk) -> None:
     assert isinstance(again, Order) and again.customer.email == "mother@example.org"
 
 
-def test_cards_grow_old(desk: Desk) -> None:
+def test_cards_grow_old(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     number = desk.pay()
     desk.source().fetch(arrived(desk, number))
     desk.school.do("put", entity="customer", id=145, name="Орлов Павел")
     near = desk.source().fetch(arrived(desk, number))
     assert isinstance(near, Order) and near.tags["customer"] == "Орлов Пётр"
-    desk.context.clock = lambda: NOW + timedelta(minutes=11)
+    monkeypatch.setattr("hub_plugins.alfacrm.reader.CARD_SECONDS", 0.0)
     fresh = desk.source().fetch(arrived(desk, number))
     assert isinstance(fresh, Order) and fresh.tags["customer"] == "Орлов Павел"
 
@@ -170,4 +188,5 @@ def test_nothing_of_anybody_stays_in_the_process_when_nobody_asks_any_more(
             break
         swept.wait(0.01)
     assert not any(shelf.rows for shelf in shelves)
-    assert not kept.sweep([account]) and not account.names
+    now = time.monotonic()
+    assert account.sweep(now, now) and not account.sweep(now, now + NEAR_SECONDS) and not account.names
