@@ -267,6 +267,12 @@ class AlfaSimulator(HttpSimulator):
             self._tell()
         return {}
 
+    def do_look(self, entity: str, id: int) -> dict[str, Any] | None:
+        """A row of any table as it stands; None when there is none."""
+        with self.lock:
+            kept = self.school.tables[entity].get(id)
+            return None if kept is None else {name: kept[name] for name in kept if not name.startswith("_")}
+
     def do_put(self, entity: str, id: int, **row: Any) -> dict[str, Any]:
         """Adds or changes a row of any table, quietly (``_removed`` archives a customer)."""
         with self.lock:

@@ -94,7 +94,8 @@ class TorturedSchool(TortureSource):
         return True
 
     def _row(self, number: str) -> dict[str, Any] | None:
-        return next((one for one in self.running.state()["payments"] if str(one["id"]) == number), None)
+        row: dict[str, Any] | None = self.running.do("look", entity="pay", id=int(number))
+        return row
 
     def stop(self) -> None:
         if self._running is None:
