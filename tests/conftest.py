@@ -51,6 +51,8 @@ LONGEST = ("test_no_schedule_loses_or_doubles", "test_a_short_run_agrees_and_a_s
            "test_everything_is_printed_and_told_or_refused",
            "test_the_cable_is_cut_at_every_byte_of_a_sale", "test_one_module_prints_on_three_registers",
            "test_a_new_plugin_prints_a_receipt")
+#: What goes on beside them all from the beginning: it is asked for at last.
+LAST = "test_two_thousand_receipts"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     rank = {id(one): next((place for place, name in enumerate(LONGEST) if name in one.nodeid), len(LONGEST))
             for one in items}
     longest = sorted((one for one in items if rank[id(one)] < len(LONGEST)), key=lambda one: rank[id(one)])
-    others = [one for one in items if rank[id(one)] == len(LONGEST)]
+    others = sorted((one for one in items if rank[id(one)] == len(LONGEST)), key=lambda one: LAST in one.nodeid)
     ordered: list[pytest.Item] = []
     for number in range(workers):
         first = longest[number::workers]
