@@ -67,7 +67,7 @@ def _torture(options: argparse.Namespace) -> int:
         receipts=options.receipts, seed=0, registers=options.registers, sources=options.sources,
         database=options.database, drivers=tuple(options.drivers.split(",")), source=options.source,
         minutes=options.minutes, broken=options.broken, round=options.round,
-        faults=options.faults),
+        faults=options.faults, rate=options.rate),
         tuple(range(int(first), int(last or first) + 1)), options.json, options.keep)
 
 
@@ -369,6 +369,7 @@ def parser() -> argparse.ArgumentParser:
     torture.add_argument("--round", type=int, default=1000, help="receipts between two times of rest")
     torture.add_argument("--faults", type=int, default=0, metavar="N",
                          help="about so many, spread evenly over the receipts; 0: as many as find time")
+    torture.add_argument("--rate", type=float, default=30.0, metavar="N", help="orders a second at most")
     torture.add_argument("--break", dest="broken", default="",
                          choices=("", "attempt", "find", "dedupe", "fence", "bell"),
                          help="switch one safety off: then the judge must find a miss")

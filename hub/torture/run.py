@@ -29,8 +29,8 @@ from hub.torture.lanes import Buyers, Clerks, Deaths, Disasters, Lane, Log, Stri
 from hub.torture.stage import Options, Stage
 from hub.torture.stores import store
 
-#: Orders a second that buyers make.
-RATE, RATE_BROKEN = 30.0, 4.0
+#: Orders a second that buyers make where a safety is switched off.
+RATE_BROKEN = 4.0
 #: Seconds that the system is given to come to rest: judged at a minute, looked at for longer to say how long it took.
 REST, REST_BROKEN = 90.0, 12.0
 #: Seconds that a receipt may be uncertain after everything was mended: a register is opened anew and looks again.
@@ -88,7 +88,7 @@ class Run:
         count = min(options.round, options.receipts - self.paid)
         faults = frozenset().union(*(one.it.faults for one in stage.registers))
         source_faults = frozenset().union(*(one.it.faults for one in stage.sources))
-        rate = min(RATE, count / SHORTEST) if not options.broken else RATE_BROKEN
+        rate = min(options.rate, count / SHORTEST) if not options.broken else RATE_BROKEN
         buyers = Buyers(stage, self.log, count, self.paid, rate, f"buyers/{number}")
         strikes = Strikes(stage, self.log, plan.strikes(faults, options.broken, stage.chance), f"strikes/{number}",
                           buyers)

@@ -46,6 +46,8 @@ class Options:
     round: int = 1000
     #: So many faults, spread evenly over what is paid; 0 is one after the other without a pause.
     faults: int = 0
+    #: Orders a second that buyers make at most.
+    rate: float = 30.0
 
 
 @dataclass(slots=True)
