@@ -23,6 +23,8 @@ from hub.store.hot import Hot
 from hub.store.organisation import Lease
 from hub.store.register import Register
 
+#: So long ago a lease may have ended whose holder is still asked after.
+ENDED = timedelta(days=1)
 _lease = table(Lease)
 _register = table(Register)
 
@@ -83,15 +85,18 @@ def acquire(db: Database, name: str, holder: str, seconds: float,
         free = _FREE.run(connection, wanted).fetchone()
         if free is not None:
             return int(free[0])
-        held = connection.execute(select(_lease.c.holder, _lease.c.fence).where(_lease.c.name == name)).first()
+        held = connection.execute(select(_lease.c.holder, _lease.c.fence, _lease.c.until).where(
+            _lease.c.name == name)).first()
         if held is not None:
-            if not dead(held.holder):
+            # One that ended may have ended by a clock that was set right, with its holder alive, or dead since.
+            died = dead(held.holder)
+            if not died and held.until > now:
                 return None
             taken = connection.execute(
                 update(_lease).where(_lease.c.name == name, _lease.c.holder == held.holder,
                                      _lease.c.fence == held.fence)
                 .values(holder=holder, until=until, fence=_lease.c.fence + 1).returning(_lease.c.fence)).scalar()
-            if taken is not None and orphaned is not None:
+            if taken is not None and (died or held.holder == holder) and orphaned is not None:
                 orphaned(connection)
             return None if taken is None else int(taken)
         connection.execute(insert(_lease).values(name=name, holder=holder, fence=1, until=until))
@@ -104,10 +109,11 @@ def acquire(db: Database, name: str, holder: str, seconds: float,
 
 
 def orphans(db: Database) -> list[str]:
-    """Names of the leases whose holder is certainly dead: their work need not wait until they end."""
+    """Names of the leases whose holder is certainly dead: their work need not wait until they end. Also of those that
+    have ended: one that was taken while a clock was behind ends long before what was claimed under it."""
     with db.read() as connection:
         rows = connection.execute(select(_lease.c.name, _lease.c.holder).where(
-            _lease.c.holder != "", _lease.c.until > db.now(connection))).all()
+            _lease.c.holder != "", _lease.c.until > db.now(connection) - ENDED)).all()
     return [row.name for row in rows if dead(row.holder)]
 
 
@@ -165,7 +171,7 @@ def release(db: Database, name: str, holder: str) -> None:
 _NAMED = _lease.c.name == bindparam("name")
 _AGAIN = Hot(update(_lease).where(_NAMED, _lease.c.holder == bindparam("who"), _lease.c.until > bindparam("now"))
              .values(until=bindparam("end", type_=Moment)).returning(_lease.c.fence))
-_FREE = Hot(update(_lease).where(_NAMED, or_(_lease.c.until <= bindparam("now"), _lease.c.holder == ""))
+_FREE = Hot(update(_lease).where(_NAMED, _lease.c.holder == literal_column("''"))
             .values(holder=bindparam("who"), until=bindparam("end", type_=Moment), fence=_lease.c.fence + 1)
             .returning(_lease.c.fence))
 _GIVE_BACK = Hot(update(_lease).where(_NAMED, _lease.c.holder == bindparam("who"))

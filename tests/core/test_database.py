@@ -318,6 +318,24 @@ def test_what_a_killed_process_held_here_is_free_at_once(shop: Shop) -> None:
     assert freed == [1] and leases.orphans(db) == []
 
 
+def test_a_lease_that_a_clock_set_right_ended_leaves_nothing_claimed_behind(db: Database) -> None:
+    """It was taken while the clock was behind; what was claimed under it after that runs for a minute and a half."""
+    me = leases.process()
+    host, machine, number = me.split("|")
+    gone = f"{host}|{machine}|{number.partition('.')[0]}.1"
+    freed: list[str] = []
+
+    for name, holder in (("source:1", gone), ("source:2", "elsewhere|x|1.2"), ("source:3", me)):
+        assert leases.acquire(db, name, holder, 60.0) == 1
+    with db.read() as connection:
+        past = db.now(connection) - timedelta(minutes=12)
+    db.submit(lambda connection: connection.execute(update(LEASE).values(until=past)))
+    assert leases.orphans(db) == ["source:1"]
+    for name in ("source:1", "source:2", "source:3"):
+        assert leases.acquire(db, name, me, 60.0, lambda connection, name=name: freed.append(name)) == 2
+    assert freed == ["source:1", "source:3"], "whoever may live works on it; an earlier turn of ours does not"
+
+
 def _holder(db: Database, name: str) -> str:
     with db.read() as connection:
         return str(connection.execute(select(LEASE.c.holder).where(LEASE.c.name == name)).scalar())
