@@ -152,6 +152,9 @@ class Clerks(Lane):
         self._seen = 0
         #: What is to be done, when, to what of which source.
         self._waiting: list[tuple[str, str, int, str]] = []
+        #: Ids of the hub's receipts by source and number, and the highest that was seen.
+        self._ids: dict[tuple[int, str], int] = {}
+        self._newest = 0
 
     def step(self) -> bool:
         if not self.deck:
@@ -161,7 +164,8 @@ class Clerks(Lane):
             card = self.deck.deal()
             if card and self.stage.sources[place].it.edits:
                 self._waiting.append((*card, place, number))
-        self._waiting = [one for one in self._waiting if not self._done(*one)]
+        states = self._states()
+        self._waiting = [one for one in self._waiting if not self._done(*one, states)]
         self.over.wait(0.1)
         return True
 
@@ -172,13 +176,29 @@ class Clerks(Lane):
                 self._waiting or self._seen < len(self.buyers.paid)):
             self.over.wait(0.1)
 
-    def _done(self, what: str, when: str, place: int, number: str) -> bool:
+    def _states(self) -> dict[tuple[int, str], str]:
+        """What the hub knows of those whose moment has not come, by source and number. Looked up by the ids, which
+        are learnt as they come: the table grows to tens of thousands of receipts."""
+        rows = self.stage.store.rows
+        for id_, source, number in rows(
+                "SELECT id, source_id, order_number FROM receipt WHERE id > ? ORDER BY id", self._newest):
+            self._newest, self._ids[int(source), str(number)] = int(id_), int(id_)
+        wanted = {(self.stage.sources[place].id, number) for _, when, place, number in self._waiting
+                  if when != "entered"}
+        ids = sorted(self._ids[one] for one in wanted if one in self._ids)
+        marks = ", ".join("?" * len(ids))
+        found = {(int(source), str(number)): str(state) for source, number, state in rows(
+            f"SELECT source_id, order_number, state FROM receipt WHERE id IN ({marks})", *ids)} if ids else {}
+        if len(found.keys() & wanted) < len(ids):  # an older database was put back, and gives its ids again
+            self._newest, self._ids = 0, {}
+        return found
+
+    def _done(self, what: str, when: str, place: int, number: str, states: dict[tuple[int, str], str]) -> bool:
         """Does it, if its moment has come."""
         source = self.stage.sources[place]
         if when != "entered":
-            found = self.stage.store.rows(
-                "SELECT state FROM receipt WHERE source_id = ? AND order_number = ?", source.id, number)
-            if not found or (when == "printed" and found[0][0] not in ("recorded", "confirmed")):
+            state = states.get((source.id, number))
+            if state is None or (when == "printed" and state not in ("recorded", "confirmed")):
                 return False
         fault = self.log.new(what, source=source.id, number=number, when=when)
         did = source.it.edit(number, self.chance.randint(100, 900_000)) if what == "edited" \
