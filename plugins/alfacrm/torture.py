@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hub_plugins.alfacrm.school import API_USER
 from hub_plugins.alfacrm.simulator import API_KEY, EMAIL
 
 from hub.contracts import TortureSource
@@ -148,7 +149,9 @@ class TorturedSchool(TortureSource):
         return found
 
     def events(self) -> list[dict[str, Any]]:
-        return [{"at": one.get("at", 0.0), "number": str(one["body"]["entity_id"]), "what": one["body"]["event"],
+        # What the hub itself wrote comes back as an update, too: that tells nobody of a person's change.
+        return [{"at": one.get("at", 0.0), "number": str(one["body"]["entity_id"]),
+                 "what": "written" if one["body"]["user_id"] == API_USER else one["body"]["event"],
                  "arrived": one["status"] == 200, "lost": one["status"] == "lost"}
                 for one in self.running.state()["webhooks"]]
 
