@@ -150,7 +150,8 @@ class TortureSource(Tortured):
     @abstractmethod
     def events(self) -> list[dict[str, Any]]:
         """Every event that was sent to the hub: ``{"at", "number", "what", "arrived"}``; ``what`` is "create", "update"
-        or "delete". One that was lost on purpose has not arrived and is ``"lost"``."""
+        or "delete"; "written" for what the hub wrote itself. One that was lost on purpose
+        has not arrived and is ``"lost"``."""
 
     @abstractmethod
     def told(self) -> list[dict[str, Any]]:
