@@ -2,8 +2,7 @@
 
 The hub is whole (`hub up`, which starts the worker again) on eight emulators on wires that take a tenth of a second
 for a receipt, with more receipts waiting than the run can print. Timed is from the kill to the first record after it.
-At the end every receipt that was printed must stand in the database once: what the registers' storages hold is
-counted against the records.
+At the end no receipt may have two records; what the storages hold is the torture's business (hub.torture.judge).
 
     python -m benchmarks.recovery [--kills 50]
 """

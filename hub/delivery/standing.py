@@ -210,11 +210,22 @@ def _storage(one: _Watched, status: Status) -> Iterator[Standing]:
 
 
 def _contradictions(connection: Connection) -> Iterator[Standing]:
-    """Evidence that nobody has settled: a Z whose total does not follow, two documents for one receipt."""
-    for row in connection.execute(
-            select(_evidence.c.organisation_id, _evidence.c.public_id, _evidence.c.what, _register.c.title)
-            .join(_register, _register.c.id == _evidence.c.register_id, isouter=True)
-            .where(_evidence.c.settled_at.is_(None)).order_by(_evidence.c.id.desc()).limit(EACH)).all():
+    """Evidence that nobody has settled: a Z whose total does not follow, two documents for one receipt. What people
+    were told of stays; with new ones up to ``EACH`` of an organisation."""
+    told = select(_alarm.c.id).where(
+        _alarm.c.organisation_id == _evidence.c.organisation_id, _alarm.c.kind == "register_alarm",
+        _alarm.c.subject == _evidence.c.public_id, _alarm.c.cleared_at.is_(None)).exists()
+    found: list[Any] = []
+    for organisation_id in connection.execute(select(_organisation.c.id)).scalars().all():
+        mine = select(_evidence.c.organisation_id, _evidence.c.public_id, _evidence.c.what, _register.c.title) \
+            .join(_register, _register.c.id == _evidence.c.register_id, isouter=True) \
+            .where(_evidence.c.organisation_id == organisation_id, _evidence.c.settled_at.is_(None))
+        stand = connection.execute(mine.where(told)).all()
+        found += stand
+        if len(stand) < EACH:
+            found += connection.execute(mine.where(~told).order_by(_evidence.c.id.desc())
+                                        .limit(EACH - len(stand))).all()
+    for row in found:
         z = row.what == "cumulative_differs"
         yield Standing(row.organisation_id, "register_alarm", row.public_id, "red", Text(
             "The Z report of register “{title}” does not follow from the one before. Compare them."

@@ -517,7 +517,7 @@ def judge(folder: Path, database: str = "") -> Row:
         done[fault["kind"]] += 1
         changed[fault["kind"]] += effects.changed(fault)
     states = Counter(one["state"] for one in world.receipts)
-    rests = [one["seconds"] for one in world.run["rests"] if one["seconds"] is not None]
+    rests = [one["seconds"] for one in world.run["rests"]]
     return {
         "agree": not verdict.misses, "seed": world.run["seed"], "broken": world.run["broken"],
         "database": world.run["database"].partition(":")[0], "seconds": world.run["seconds"],
@@ -530,7 +530,7 @@ def judge(folder: Path, database: str = "") -> Row:
         "faults": {kind: {"done": done[kind], "changed": changed[kind]} for kind in sorted(done)},
         "faults_done": sum(done.values()), "faults_changed": sum(changed.values()),
         "kinds_without_effect": sorted(kind for kind in done if not changed[kind]),
-        "worst_rest": max(rests, default=None), "misses": verdict.misses}
+        "worst_rest": None if None in rests else max(rests, default=None), "misses": verdict.misses}
 
 
 def main(argv: list[str]) -> int:

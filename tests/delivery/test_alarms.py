@@ -23,7 +23,7 @@ from hub.dispatch import claims, clocks
 from hub.dispatch.workshop import due_targets
 from hub.fiscal import Text
 from hub.registers.health import status_json, status_of
-from hub.store import Database, Organisation, Register, new_public_id, table, utcnow
+from hub.store import Database, Evidence, Organisation, Register, new_public_id, table, utcnow
 from hub.testing.simulator import Running, running
 from tests.core.support import RECEIPT, Shop, device, order
 
@@ -230,6 +230,33 @@ def test_a_crowd_of_refusals_neither_clears_nor_hides_a_doubt(
     becomes(watched, "cancelled", "1")
     watched.look()
     assert len([1 for _, text in watched.letters() if "Снова в порядке" in text]) == 1
+
+
+def test_a_crowd_of_contradictions_neither_clears_nor_hides_another(
+        watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of registers as of receipts: what was told stays until somebody has settled it."""
+    monkeypatch.setattr("hub.delivery.standing.EACH", 2)
+    watched.person()
+
+    def contradict(*whats: str) -> None:
+        with watched.db.write() as session:
+            for what in whats:
+                session.add(Evidence(organisation_id=watched.shop.organisation_id, what=what, details={}))
+
+    def told(words: str) -> int:
+        return len([1 for _, text in watched.letters() if words in text])
+
+    contradict("cumulative_differs")
+    watched.look()
+    assert told("не сходится с прошлым") == 1
+    contradict("two_documents", "two_documents", "two_documents")
+    watched.look()
+    watched.look()
+    assert told("Снова в порядке") == 0 and told("расходятся с нашими") == 1
+    with watched.db.write() as session:
+        session.execute(update(Evidence).where(Evidence.what == "cumulative_differs").values(settled_at=utcnow()))
+    watched.look()
+    assert told("Снова в порядке") == 1
 
 
 def becomes(watched: Watched, state: str, *numbers: str) -> None:
