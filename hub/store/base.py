@@ -132,6 +132,9 @@ class Row:
     """Primary key, opaque public id, creation time and row version of every table."""
 
     PREFIX = "row"
+    #: Whether a row is looked up by its public id. The id is drawn so that two are never the same; an index that nobody
+    #: looks into costs a page of every write.
+    FOUND = True
 
     id: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=True)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
@@ -139,7 +142,7 @@ class Row:
 
     @declared_attr
     def public_id(cls) -> Mapped[str]:
-        return mapped_column(String(40), unique=True, default=lambda: new_public_id(cls.PREFIX))
+        return mapped_column(String(40), unique=cls.FOUND, default=lambda: new_public_id(cls.PREFIX))
 
 
 class OrgRow(Row):
@@ -148,13 +151,13 @@ class OrgRow(Row):
     organisation_id: Mapped[int] = mapped_column(Id)
 
 
-def org_args(*references: tuple[str, str], extra: tuple[Any, ...] = ()) -> tuple[Any, ...]:
+def org_args(*references: tuple[str, str], extra: tuple[Any, ...] = (), pointed: bool = True) -> tuple[Any, ...]:
     """``__table_args__`` of an :class:`OrgRow`: its unique pair, and composite foreign keys.
 
     Each reference is (column, table): the pair (organisation_id, column) points at (organisation_id, id) there, so
-    no row can ever point into another organisation.
+    no row can ever point into another organisation. A table that is not ``pointed`` at needs no such pair.
     """
-    return (UniqueConstraint("organisation_id", "id"),
+    return (*([UniqueConstraint("organisation_id", "id")] if pointed else []),
             ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
             *(ForeignKeyConstraint(["organisation_id", column], [f"{table}.organisation_id", f"{table}.id"])
               for column, table in references), *extra)

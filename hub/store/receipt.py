@@ -96,6 +96,7 @@ class Buyer(OrgRow, Base):
 
     __tablename__ = "buyer"
     PREFIX = "buy"
+    FOUND = False
 
     receipt_id: Mapped[int] = mapped_column(Id, unique=True)
     name: Mapped[str] = mapped_column(String(256), default="")
@@ -107,7 +108,8 @@ class Buyer(OrgRow, Base):
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     erase_after: Mapped[datetime]
 
-    __table_args__ = org_args(("receipt_id", "receipt"), extra=(Index("ix_buyer_erase_after", "erase_after"),))
+    __table_args__ = org_args(("receipt_id", "receipt"), extra=(Index("ix_buyer_erase_after", "erase_after"),),
+                              pointed=False)
 
 
 class ReceiptEvent(OrgRow, Base):
@@ -115,6 +117,7 @@ class ReceiptEvent(OrgRow, Base):
 
     __tablename__ = "receipt_event"
     PREFIX = "rev"
+    FOUND = False
 
     receipt_id: Mapped[int] = mapped_column(Id, index=True)
     at: Mapped[datetime] = mapped_column(default=utcnow)
@@ -124,7 +127,7 @@ class ReceiptEvent(OrgRow, Base):
     cause: Mapped[str] = mapped_column(String(48))
     details: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
-    __table_args__ = org_args(("receipt_id", "receipt"))
+    __table_args__ = org_args(("receipt_id", "receipt"), pointed=False)
 
 
 class Attempt(OrgRow, Base):

@@ -67,6 +67,15 @@ from tests.core.support import Shop, at_once, order
 _SERIAL = itertools.count(1)
 
 
+def _migrate(db: Database, step: Callable[[Config, str], None], revision: str) -> None:
+    """Alembic's ``command.upgrade`` or ``command.downgrade`` to a revision."""
+    settings = Config()
+    settings.set_main_option("script_location", str(files("hub.store") / "migrations"))
+    with db.engine.connect().execution_options(hub_write=True) as connection, connection.begin():
+        settings.attributes["connection"] = connection
+        step(settings, revision)
+
+
 def _empty(db_url: str, request: pytest.FixtureRequest, folder: Path) -> Database:
     """A database without any table, of the same dialect as ``db_url``."""
     if db_url.startswith("sqlite"):
@@ -125,19 +134,12 @@ def test_rows_from_before_the_levels_say_nothing(
         db_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """0003 gives rows that are there already an empty answer, and takes it back again."""
     db = _empty(db_url, request, tmp_path)
-    settings = Config()
-    settings.set_main_option("script_location", str(files("hub.store") / "migrations"))
-
-    def migrate(step: Callable[[Config, str], None], revision: str) -> None:
-        with db.engine.connect().execution_options(hub_write=True) as connection, connection.begin():
-            settings.attributes["connection"] = connection
-            step(settings, revision)
 
     def columns() -> set[str]:
         with db.engine.connect() as connection:
             return {one["name"] for one in inspect(connection).get_columns("organisation")}
 
-    migrate(command.upgrade, "0002")
+    _migrate(db, command.upgrade, "0002")
     before = columns()
     with db.write() as session:
         session.execute(text(
@@ -145,13 +147,13 @@ def test_rows_from_before_the_levels_say_nothing(
             "settlement_place, sender_email, internet, electronic_only, ffd, created_at, row_version) VALUES ('Old', "
             "'RU', '7707083893', 'OSN', 'none', 'RUB', 'Europe/Moscow', 'org_1', '', '', true, false, '1.05', "
             "'2026-01-01 00:00:00', 1)"))
-    migrate(command.upgrade, "0003")
+    _migrate(db, command.upgrade, "0003")
     then = [column for column in table(Organisation).columns if column.name in {*before, "fiscal"}]
     with db.read() as connection:
         row = connection.execute(select(*then)).mappings().one()
         assert row["fiscal"] == {} and fiscal.of_organisation(dict(row)).said() == {
             "tax_system", "vat", "internet", "electronic_only"}
-    migrate(command.downgrade, "0002")
+    _migrate(db, command.downgrade, "0002")
     assert columns() == before
     db.close()
 
@@ -244,6 +246,28 @@ class Rows:
 @pytest.fixture
 def rows(shop: Shop) -> Rows:
     return Rows(shop)
+
+
+def test_history_and_buyers_outlive_the_loss_of_their_indexes(rows: Rows) -> None:
+    """0018 copies both tables on SQLite; what stands in them stays as it was, there and back."""
+    receipt = rows.receipt(source_key="order 5")
+    for cause in ("received", "built"):
+        rows.add(ReceiptEvent, receipt_id=receipt, state_to="queued", cause=cause, actor="hub", details={"о": [1]})
+    rows.add(Buyer, receipt_id=receipt, name="Анна", email="a@example.ru", tags={"note": "б"})
+
+    def stored() -> list[Any]:
+        with rows.db.read() as connection:
+            return [connection.execute(select(table(one)).order_by(table(one).c.id)).all()
+                    for one in (ReceiptEvent, Buyer)]
+
+    before = stored()
+    assert [len(one) for one in before] == [2, 1]
+    _migrate(rows.db, command.downgrade, "0017")
+    assert stored() == before
+    assert schema.upgrade(rows.db) is True
+    assert stored() == before
+    with pytest.raises(IntegrityError):
+        rows.add(Buyer, receipt_id=receipt)
 
 
 def test_one_receipt_for_a_source_key(rows: Rows) -> None:
