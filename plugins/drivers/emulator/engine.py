@@ -362,8 +362,10 @@ class Engine(Hands):
 
     def replace_storage(self, force: bool = False) -> str:
         """Puts a new storage in: its number. Documents are counted from 1 again, history stays in the journal.
-        ``force`` does it with a shift open, which real registers refuse."""
+        ``force`` does it with a shift or a receipt open, which real registers refuse: the receipt is gone."""
         with self.lock:
+            if force:
+                self.document, self.interrupted = None, False
             self.idle()
             if self.books.shift is not None and not force:
                 raise DeviceError(errors.SHIFT_IS_OPEN)

@@ -140,8 +140,8 @@ class TorturedShtrih(TortureRegister):
         running = self.running
         self._keep_hits()
         running.do("heal")
-        if self._replace and not running.do("condition")["powered"]:
-            self._replace = False
+        replace, self._replace = self._replace, False
+        if replace and not running.do("condition")["powered"]:
             running.do("replace_storage", force=True)
         running.do("power_on")
         last = running.do("last_at")
