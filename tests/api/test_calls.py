@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from hub.store import ApiKey, RegisterOrder, Shift, table, utcnow
 from hub.web.api.calls import Rates
 from tests.api.live import served
 from tests.api.support import Shop, body
+from tests.api.test_conformance import OPERATIONS
 from tests.web.world import STORAGE
 
 KEY = table(ApiKey)
@@ -144,6 +147,30 @@ def test_a_body_that_is_no_receipt_is_a_problem(shop: Shop, data: bytes, status:
     assert shop.call("POST", "/receipts", data=b"a=1", content_type="text/plain").status_code == 415
     assert shop.call("PUT", "/receipts").headers["Allow"] == "GET, HEAD, OPTIONS, POST"
     assert shop.get("/nothing").json["code"] == "not_found"
+
+
+def test_what_no_database_holds_is_nobodys_id_and_no_value(any_shop: Shop) -> None:
+    """A zero byte, which PostgreSQL takes nowhere, and half a character, which no text holds: in ids, filters, cursors,
+    keys, names of fields and values."""
+    hook = any_shop.post("/webhooks", {"url": "https://shop.example/hub"}).json["id"]
+    for method, path in OPERATIONS:
+        for first in ("%00", hook):
+            address = re.sub(r"{\w+}", "a%00b", path.replace("{webhook_id}", first)).removeprefix("/api/v1")
+            if "%00" in address and method in ("GET", "DELETE"):
+                assert any_shop.call(method, address).json["code"] == "not_found", address
+            elif "%00" in address:
+                assert any_shop.call(method, address, json={}).status_code in (404, 422), address
+    for path in ("/receipts?state=", "/receipts?key=", "/receipts?cursor=", "/shifts?register=", "/reports/day?day=",
+                 f"/webhooks/{hook}/deliveries?state="):
+        for bad in ("%00", "%ED%A0%80"):
+            assert any_shop.get(f"{path}{bad}").status_code in (200, 422), path
+    for text in (b'"\\ud800": 1', b'"\\u0000": 1', b'"key": "\\ud800"', b'"metadata": {"\\ud800": "x"}',
+                 b'"tags": {"\\u0000": "x"}', b'"metadata": {"x": "\\u0000"}'):
+        data = json.dumps(body()).encode()[:-1] + b", " + text + b"}"
+        refused = any_shop.call("POST", "/receipts", data=data, content_type="application/json")
+        assert refused.status_code == 422 and refused.json["errors"], text
+    assert any_shop.post("/receipts", body(), once="a\0b").json["errors"][0]["field"] == "Idempotency-Key"
+    assert any_shop.get("/receipts").json["items"] == []
 
 
 # -- registers -------------------------------------------------------------------------------------------------------

@@ -60,6 +60,8 @@ NO_SCOPE = Text("The key lacks the scope “{scope}”. Make a key that has it o
                 "У ключа нет разрешения «{scope}». Создайте на странице магазина ключ с ним.")
 OFF = Text("The shop is paused in the hub: nothing of it is taken now. Let it go on on its page.",
            "Магазин в хабе на паузе, от него ничего не принимают. Продолжите его работу на его странице.")
+NO_ID = Text("No id holds such a character. Copy the id from an answer of the hub.",
+             "Такого знака нет ни в одном id. Скопируйте id из ответа хаба.")
 TOO_FAST = Text("More than {most} calls a minute with this key. Wait {seconds} s and send it again.",
                 "Больше {most} вызовов в минуту с этим ключом. Подождите {seconds} с и повторите.")
 
@@ -96,6 +98,9 @@ def admit() -> None:
         raise Trouble("forbidden", NO_SCOPE.with_(scope=scope))
     if not source.enabled:
         raise Trouble("forbidden", OFF)
+    if any("\0" in str(value) for value in (request.view_args or {}).values()):
+        # PostgreSQL takes no zero byte even to look for: here, for every address, such an id is nobody's.
+        raise Trouble("not_found", NO_ID)
 
 
 def the_key() -> KeyFacts:

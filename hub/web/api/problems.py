@@ -65,9 +65,9 @@ def problem_json(trouble: Trouble, speech: str) -> dict[str, Any]:
 
 
 def answer(trouble: Trouble) -> Response:
-    """The problem as a response."""
-    return Response(json.dumps(problem_json(trouble, language()), ensure_ascii=False), KINDS[trouble.code][0],
-                    content_type=MEDIA, headers=trouble.headers)
+    """The problem as a response. A field may have been named with half a character, which no text can hold."""
+    body = json.dumps(problem_json(trouble, language()), ensure_ascii=False).encode("utf-8", "replace")
+    return Response(body, KINDS[trouble.code][0], content_type=MEDIA, headers=trouble.headers)
 
 
 FIELDS = Text("Correct the fields named in “errors” and send it again.",
