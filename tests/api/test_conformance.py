@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,8 +71,8 @@ def test_every_call_ends_as_the_document_says(method: str, path: str, lived_in: 
     operation = schema[path][method]
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
         @given(case=operation.as_strategy(generation_mode=mode))
-        @settings(max_examples=lived_in.more["examples"], derandomize=True, deadline=None, database=None, phases=[Phase.generate],
-                  suppress_health_check=list(HealthCheck))
+        @settings(max_examples=lived_in.more["examples"], derandomize=True, deadline=None, database=None,
+                  phases=[Phase.generate], suppress_health_check=list(HealthCheck))
         def try_one(case: Any) -> None:
             for name in case.path_parameters or {}:
                 # Two of three go to what exists; the rest keep what was made up.
