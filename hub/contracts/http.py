@@ -65,11 +65,12 @@ class Answer:
 
     @classmethod
     def text(cls, words: str, status: int = 200) -> Answer:
-        return cls(status, words.encode())
+        return cls(status, words.encode("utf-8", "replace"))
 
     @classmethod
     def json(cls, value: Any, status: int = 200) -> Answer:
-        return cls(status, _written(value).encode(), "application/json")
+        # What is wrong is often named as it came, and that may hold half a character.
+        return cls(status, _written(value).encode("utf-8", "replace"), "application/json")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ import structlog
 from sqlalchemy import Connection, String, and_, cast, delete, or_, select, update
 from sqlalchemy.engine import make_url
 
+from hub.intake import strangers
 from hub.intake.doors import KEEP_RAW
 from hub.store import (
     Database,
@@ -94,6 +95,7 @@ def erase(db: Database) -> int:
     db.submit(shelves.erase)
     db.submit(lambda connection: paces.forget(db, connection))
     db.submit(partial(accounts.forget, now))
+    db.submit(partial(strangers.forget, now))
     if gone and db.is_sqlite:
         _shorten(db)
     return gone

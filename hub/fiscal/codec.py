@@ -30,15 +30,16 @@ T = TypeVar("T")
 Pair = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
 
-def writer(*, sort_keys: bool = False, separators: tuple[str, str] = (", ", ": ")) -> Callable[[Any], str]:
+def writer(*, sort_keys: bool = False, separators: tuple[str, str] = (", ", ": "),
+           allow_nan: bool = True) -> Callable[[Any], str]:
     """``json.dumps`` with these options, letters as they are. The library makes an encoder for each value, which costs
     more than writing a small one: this one is made once. No value may contain itself."""
-    plain = json.JSONEncoder(ensure_ascii=False, sort_keys=sort_keys, separators=separators)
+    plain = json.JSONEncoder(ensure_ascii=False, sort_keys=sort_keys, separators=separators, allow_nan=allow_nan)
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return plain.encode
     write = make(None, plain.default, json.encoder.encode_basestring, None, plain.key_separator, plain.item_separator,
-                 sort_keys, False, True)
+                 sort_keys, False, allow_nan)
     return lambda value: "".join(write(value, 0))
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 from hub import steps
 from hub.bell import Bell
@@ -40,11 +41,13 @@ from hub.contracts import (
     Unauthorised,
 )
 from hub.fiscal import Order, Text
+from hub.fiscal.plain import keepable
 from hub.intake.context import PATIENCE, SourceFacts
 from hub.intake.orders import Prepared, Stored, prepare, store
 from hub.intake.sources import Sources
 from hub.intake.spool import Spool
 from hub.intake.standby import Standby
+from hub.intake.strangers import Strangers
 from hub.store import Database, DatabaseAway, Inbox, RawRequest, SourceRow, new_public_id, table, utcnow
 from hub.store.hot import Hot
 from hub.store.receipts import CANCELLABLE, RECEIPT, change, view
@@ -69,6 +72,14 @@ TOO_LARGE = Text(
     "Пришёл запрос больше 10 МБ. Он отклонён и не сохранён: отправитель должен присылать меньше за раз.")
 assert LARGEST_BODY == 10 * 1024 * 1024, "the sentence above says it"
 
+UNKEPT = Text("It holds a character, a number or a text that cannot be stored.",
+              "В нём есть символ, число или строка, которые нельзя сохранить.")
+BROKE = Text("The plugin could not read this request: {error}", "Плагин не смог прочитать этот запрос: {error}")
+
+#: The same request that is refused again within this time is counted on the row that it has: a shop that repeats
+#: itself all night fills no disk and no page.
+COUNTED = timedelta(hours=1)
+
 #: A gateway's source is marked as heard so often.
 HEARD_SECONDS = 60.0
 
@@ -82,6 +93,7 @@ class Doors:
     def __init__(self, sources: Sources, bell: Bell, spool: Spool, standby: Standby | None = None) -> None:
         self.sources, self.bell, self.spool, self.standby = sources, bell, spool, standby
         self.db: Database = sources.db
+        self.strangers = Strangers(sources.db)
         self.counts: Counter[tuple[str, str]] = Counter()
         self._lock = threading.Lock()
         #: Source -> when it was last marked as heard, on the monotonic clock.
@@ -91,7 +103,7 @@ class Doors:
 
     def answer(self, plugin: str, public_id: str, token: str, request: Request) -> Answer | None:
         """The answer to a request at ``/in/<plugin>/<public id>/<token>``; None when there never was such a plugin."""
-        kind = self.sources.catalogue.connector(plugin)
+        kind, public_id, token = self.sources.catalogue.connector(plugin), keepable(public_id), keepable(token)
         if kind is None:
             self._count(plugin, "set_aside")
             return None if self.standby is None else self.standby.answer(plugin, request)
@@ -108,7 +120,7 @@ class Doors:
             return self._spooled(kind, plugin, public_id, token, request)
         if source is None or source.plugin != plugin or not hmac.compare_digest(
                 source.token.encode(), token.encode()):
-            self._unauthorised(plugin, source)
+            self._unauthorised(plugin, source, public_id)
             return self._instead(kind, "unauthorised", request)
         if not source.enabled:
             self._count(plugin, "disabled")
@@ -134,7 +146,8 @@ class Doors:
             return self._too_large(
                 plugin, kind, request, lambda: self.sources.of_account(plugin, kind.account(request)))
         try:
-            named = self.sources.of_account(plugin, kind.account(request))
+            account = keepable(kind.account(request))
+            named = self.sources.of_account(plugin, account)
         except (DatabaseAway, KeyMissing):
             return self._instead(kind, "unavailable", request)
         paused = [one for one in named if not one.enabled]
@@ -145,7 +158,7 @@ class Doors:
         if named and len(paused) == len(named):
             self._count(plugin, "disabled")
             return self._instead(kind, "disabled", request)
-        self._unauthorised(plugin, next((one for one in named if one.enabled), None))
+        self._unauthorised(plugin, next((one for one in named if one.enabled), None), account)
         return self._instead(kind, "unauthorised", request)
 
     def _too_large(self, plugin: str, kind: Any, request: Request,
@@ -186,9 +199,8 @@ class Doors:
             # A plugin's own fault loses nothing: the request is kept, shown, and received again after the repair.
             log.error("receive_failed", source=source.public_id, plugin=source.plugin, error=repr(problem))
             self._count(source.plugin, "failed")
-            if not self._keep(source, request, Event(subject="", kind="failed"), "failed", Text(
-                    "The plugin could not read this request: {error}", "Плагин не смог прочитать этот запрос: {error}",
-                    params={"error": repr(problem)[:200]})):
+            if not self._keep(source, request, Event(subject="", kind="failed"), "failed",
+                              BROKE.with_(error=repr(problem)[:200])):
                 return self._spooled(kind, source.plugin, source.public_id, token, request)
             return self._instead(kind, "failed", request)
         if not reception.events and not (reception.keep and reception.ignored):
@@ -220,15 +232,16 @@ class Doors:
         self.db.submit(work, within=ACCEPT_SECONDS)
 
     def _keep(self, source: SourceFacts, request: Request, event: Event, state: str, reason: Text) -> bool:
-        """Stores a request that made no event, for the owner. False while the database is away."""
+        """Stores a request that made no event, for the owner; one that is there already is counted. False while the
+        database is away. Nothing that a request may hold makes it fail."""
         raw, digest = self._sealed(source, request), request_digest(request)
         # It may have to be received again after the repair, with all it came with: secrets too, so they are sealed.
         sealed, key_id = self.sources.vault.seal(dict(request.headers))
         raw["headers"] = {**raw["headers"], SEALED: f"{key_id} {sealed}"}
 
         def work(connection: Connection) -> None:
-            raw_id = put_raw(connection, raw)
-            put(connection, source, event, "webhook", raw_id, digest, state, reason)
+            if not counted(connection, source, digest, state, reason):
+                put(connection, source, event, "webhook", put_raw(connection, raw), digest, state, reason)
 
         try:
             self.db.submit(work, within=ACCEPT_SECONDS)
@@ -304,9 +317,11 @@ class Doors:
         answer: Answer = kind.answer_instead(why, request)
         return answer
 
-    def _unauthorised(self, plugin: str, source: SourceFacts | None) -> None:
+    def _unauthorised(self, plugin: str, source: SourceFacts | None, account: str = "") -> None:
+        """A request that nobody's secret fits: noted at its connection, or under the name that it gave."""
         self._count(plugin, "unauthorised")
         if source is None:
+            self.strangers.note(plugin, account)
             return
         try:
             self.db.submit(lambda connection: connection.execute(
@@ -342,8 +357,11 @@ class Doors:
             # Synchronous: the shop is told to repeat. Nothing was accepted, so nothing needs keeping.
             return self._instead(kind, "unavailable", request)
         except Exception as problem:
+            # A plugin's own fault: the shop repeats, and the owner sees that it does.
             log.error("gateway_failed", source=source.public_id, plugin=source.plugin, error=repr(problem))
             self._count(source.plugin, "failed")
+            self._keep(source, request, Event(subject="", kind="failed"), "failed",
+                       BROKE.with_(error=repr(problem)[:200]))
             return self._instead(kind, "failed", request)
 
     # -- the spool -----------------------------------------------------------------------------------------------
@@ -418,6 +436,16 @@ class SourceIntake:
             self._doors.bell.ring("registers", f"queue:{self._source.queue_id}")
 
     def submit(self, order: Order, raw: Request) -> Submission:
+        try:
+            return self._submit(order, raw)
+        except UnicodeError as problem:
+            raise Malformed(UNKEPT) from problem
+        except DBAPIError as problem:
+            if type(problem.orig).__name__ != "DataError":
+                raise
+            raise Malformed(UNKEPT) from problem
+
+    def _submit(self, order: Order, raw: Request) -> Submission:
         ready = self.ready(order, raw)
 
         def work(connection: Connection) -> tuple[Stored, ReceiptView]:
@@ -478,7 +506,8 @@ _INBOX_COLUMNS = ("organisation_id", "source_id", "subject", "kind", "data", "ag
 
 def request_digest(request: Request) -> str:
     """What makes two deliveries the same request: path, query and body."""
-    digest = hashlib.sha256(request.path.encode() + b"\0" + request.query.encode() + b"\0")
+    digest = hashlib.sha256(request.path.encode("utf-8", "surrogatepass") + b"\0"
+                            + request.query.encode("utf-8", "surrogatepass") + b"\0")
     digest.update(request.body)
     return digest.hexdigest()
 
@@ -486,10 +515,10 @@ def request_digest(request: Request) -> str:
 def raw_values(source: SourceFacts, request: Request) -> dict[str, Any]:
     """Columns of a raw request."""
     now = utcnow()
-    return {"organisation_id": source.organisation_id, "source_id": source.id, "method": request.method[:8],
-            "path": request.path[:256], "query": request.query,
+    return {"organisation_id": source.organisation_id, "source_id": source.id, "method": keepable(request.method[:8]),
+            "path": keepable(request.path[:256]), "query": keepable(request.query),
             "headers": {name: request.headers[name] for name in KEPT_HEADERS if name in request.headers},
-            "body": request.body, "remote": request.remote[:64], "erase_after": now + KEEP_RAW,
+            "body": request.body, "remote": keepable(request.remote[:64]), "erase_after": now + KEEP_RAW,
             "public_id": new_public_id("raw"), "created_at": now, "row_version": 1}
 
 
@@ -507,10 +536,25 @@ def put_events(connection: Connection, source: SourceFacts, events: Sequence[Eve
         put(connection, source, event, via, raw_id, f"{digest[:56]}{index:08d}" if index else digest)
 
 
+def counted(connection: Connection, source: SourceFacts, digest: str, state: str, reason: Text) -> bool:
+    """Whether the very same request was refused a moment ago: then it is one more on that row. Two at the same moment
+    may be two rows."""
+    found = connection.execute(
+        select(_inbox.c.id).where(
+            _inbox.c.source_id == source.id, _inbox.c.created_at > utcnow() - COUNTED, _inbox.c.digest == digest,
+            _inbox.c.subject == "", _inbox.c.state == state)
+        .order_by(_inbox.c.id.desc()).limit(1)).scalar()
+    if found is None:
+        return False
+    connection.execute(update(_inbox).where(_inbox.c.id == found).values(
+        deliveries=_inbox.c.deliveries + 1, reason=reason.to_json()))
+    return True
+
+
 def event_digest(event: Event) -> str:
     """The digest of an event that came without a request (polls)."""
     return hashlib.sha256(json.dumps([event.subject, event.kind, dict(event.data)], sort_keys=True,
-                                     ensure_ascii=False).encode()).hexdigest()
+                                     ensure_ascii=False).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def put(connection: Connection, source: SourceFacts, event: Event, via: str, raw_id: int | None, digest: str,
@@ -518,9 +562,9 @@ def put(connection: Connection, source: SourceFacts, event: Event, via: str, raw
     """One inbox row in a state."""
     now = utcnow()
     values: Mapping[str, Any] = {
-        "organisation_id": source.organisation_id, "source_id": source.id, "subject": event.subject[:200],
-        "kind": event.kind[:80], "data": dict(event.data), "again": event.again, "digest": digest, "raw_id": raw_id,
-        "via": via, "state": state, "reason": reason.to_json() if reason else None, "deliveries": 1, "tries": 0,
+        "organisation_id": source.organisation_id, "source_id": source.id, "subject": keepable(event.subject[:200]),
+        "kind": keepable(event.kind[:80]), "data": dict(event.data), "again": event.again, "digest": digest,
+        "raw_id": raw_id, "via": via, "state": state, "reason": reason.to_json() if reason else None, "deliveries": 1, "tries": 0,
         "due_at": now, "public_id": new_public_id("evt"), "created_at": now, "row_version": 1}
     if state != "pending":
         connection.execute(insert(_inbox), values)

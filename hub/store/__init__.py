@@ -30,7 +30,7 @@ from hub.store.receipt import (
     Snapshot,
 )
 from hub.store.register import FiscalStorage, QueueRegister, Register, Shift, Slip, SlipNotice, StoragePeriod
-from hub.store.source import Inbox, KnownPayment, Memory, Queue, RawRequest, ShelfItem, SourceRow
+from hub.store.source import Inbox, KnownPayment, Memory, Queue, RawRequest, ShelfItem, SourceRow, Stranger
 from hub.store.wire import WirePart
 
 __all__ = [
@@ -39,5 +39,5 @@ __all__ = [
     "KeyConflict", "KnownPayment", "Lease", "Memory", "NotifierRow", "OnceAnswer", "Organisation", "PaceRow", "Picture",
     "PrintJob", "PrinterRow", "Queue", "QueueRegister", "RawRequest", "ReceiptEvent", "ReceiptRow", "Record",
     "Register", "RegisterOrder", "ShelfItem", "Shift", "Slip", "SlipNotice", "Snapshot", "SourceRow", "StoragePeriod",
-    "User", "Watcher", "Webhook", "WebhookDelivery", "WirePart", "new_public_id", "table", "utcnow",
+    "Stranger", "User", "Watcher", "Webhook", "WebhookDelivery", "WirePart", "new_public_id", "table", "utcnow",
 ]

@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 from sqlalchemy.orm import Session
 
 from hub.fiscal import codec
+from hub.fiscal.plain import plain
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -50,7 +51,20 @@ class DatabaseAway(Exception):
     """The database cannot be reached or written now; nothing of the transaction was kept."""
 
 
-_dumps = codec.writer(separators=(",", ":"))
+_written = codec.writer(separators=(",", ":"), allow_nan=False)
+
+
+def _dumps(value: Any) -> str:
+    """JSON for a column. What cannot be kept in one leaves a mark there and fails no write (hub.fiscal.plain)."""
+    try:
+        text = _written(value)
+        if not text.isascii():
+            text.encode()
+        if "\\u0000" not in text:
+            return text
+    except (ValueError, RecursionError):  # half a character, no number, deeper than can be written
+        pass
+    return _written(plain(value))
 
 
 class Database:

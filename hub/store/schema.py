@@ -17,7 +17,7 @@ from hub.store.base import Base
 from hub.store.database import Database, DatabaseAway
 
 #: The newest revision; a test holds it against the folder.
-HEAD = "0018"
+HEAD = "0019"
 #: Key of PostgreSQL's advisory lock: several machines may start at once, one migrates.
 LOCK = 0x6B617373
 

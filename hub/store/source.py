@@ -94,6 +94,19 @@ class ShelfItem(OrgRow, Base):
                Index("ix_shelf_item_erase_after", "erase_after")))
 
 
+class Stranger(Base):
+    """Requests to a plugin under a name that no connection has (a mistyped shop id): no organisation's. Only
+    hub.intake.strangers touches it, and keeps it small."""
+
+    __tablename__ = "stranger"
+
+    plugin: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    times: Mapped[int] = mapped_column(Id, default=0)
+    first_at: Mapped[datetime] = mapped_column(default=utcnow)
+    last_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
 class KnownPayment(OrgRow, Base):
     """A payment from before the hub: its orders make no receipt, unless a person has ``released`` it. No word of who
     paid what: only the key."""

@@ -76,7 +76,7 @@ class Vault:
 
     def seal(self, value: Mapping[str, Any]) -> tuple[str, str]:
         """(ciphertext, key id) of a JSON object."""
-        sealed = self._first.encrypt(json.dumps(dict(value), ensure_ascii=False).encode())
+        sealed = self._first.encrypt(json.dumps(dict(value), ensure_ascii=False).encode("utf-8", "surrogatepass"))
         return sealed.decode(), self.current
 
     def unseal(self, sealed: str, key_id: str) -> dict[str, Any]:

@@ -63,13 +63,25 @@ def listed() -> str:
     with hub.db.session() as session:
         rows = queries.sources(session, org.id)
         heard = queries.last_event_at(session, org.id)
+        strangers = queries.strangers(session)
     kinds: list[Kind] = sorted([*hub.catalogue.sources.values(), *hub.catalogue.gateways.values()],
                                key=lambda one: one.title.say(user().language))
     return render_template(
         "connectors.html", rows=[(one, hub.catalogue.connector(one.plugin), light(one)) for one in rows],
         kinds=kinds, drivers=sorted(hub.catalogue.drivers.values(), key=lambda one: one.title.say(user().language)),
         heard=heard, gateways=hub.catalogue.gateways, aside=_aside(hub.catalogue.plugins),
-        told=notifiers.cards())
+        strangers=[(one, hub.catalogue.connector(one.plugin)) for one in strangers], told=notifiers.cards())
+
+
+@page.post("/strangers")
+@owner_only
+def strangers_seen() -> Any:
+    """The owner has seen the names that no connection has: they are forgotten until they come again."""
+    with the_hub().db.write() as session:
+        for row in queries.strangers(session):
+            session.delete(row)
+        office.audit(session, actor(), "source.seen", "strangers", organisation().id)
+    return redirect(url_for("connectors.listed"))
 
 
 def _aside(plugins: list[PluginInfo]) -> list[PluginInfo]:

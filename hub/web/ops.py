@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from sqlalchemy import func, select
 
 from hub import __version__
-from hub.store import DatabaseAway, Delivery, Inbox, ReceiptRow, Register, SourceRow, utcnow
+from hub.store import DatabaseAway, Delivery, Inbox, ReceiptRow, Register, SourceRow, Stranger, utcnow
 from hub.web.state import Hub, the_hub
 
 page = Blueprint("ops", __name__)
@@ -133,6 +133,11 @@ def _read(session: Any) -> Iterator[Metric]:
             SourceRow.archived_at.is_(None))).all():
         wrong.add_metric((public_id,), count)
     yield wrong
+    unknown = GaugeMetricFamily("hub_unknown_senders", "Requests under a name that no connection has.",
+                                labels=("plugin",))
+    for plugin, times in session.execute(select(Stranger.plugin, func.sum(Stranger.times)).group_by(Stranger.plugin)):
+        unknown.add_metric((plugin,), int(times))
+    yield unknown
     yield from _registers(session)
 
 

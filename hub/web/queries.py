@@ -21,6 +21,7 @@ from hub.store import (
     Evidence,
     Inbox,
     KeyConflict,
+    Organisation,
     Queue,
     RawRequest,
     ReceiptEvent,
@@ -28,6 +29,7 @@ from hub.store import (
     Record,
     Register,
     SourceRow,
+    Stranger,
 )
 from hub.store.receipts import whole_order, whole_receipt
 
@@ -249,6 +251,14 @@ def event(session: Session, organisation_id: int, public_id: str) -> tuple[Inbox
     row = session.execute(select(Inbox, RawRequest).join(RawRequest, RawRequest.id == Inbox.raw_id, isouter=True)
                           .where(Inbox.organisation_id == organisation_id, Inbox.public_id == public_id)).first()
     return None if row is None else (row[0], row[1])
+
+
+def strangers(session: Session) -> list[Stranger]:
+    """Names that no connection has, the newest first. They belong to no organisation, so they are shown where there is
+    only one to whom they can belong."""
+    if session.scalar(select(func.count()).select_from(Organisation)) != 1:
+        return []
+    return list(session.scalars(select(Stranger).order_by(Stranger.last_at.desc(), Stranger.name).limit(MOST)))
 
 
 def last_event_at(session: Session, organisation_id: int) -> dict[int, datetime]:

@@ -139,7 +139,7 @@ def needs(session: Session, organisation_id: int) -> list[Need]:
     found = [*_receipts(session, organisation_id), *_approvals(session, organisation_id),
              *_evidence(session, organisation_id),
              *_registers(session, organisation_id), *_waiting(session, organisation_id),
-             *_sources(session, organisation_id), *_deliveries(session, organisation_id),
+             *_sources(session, organisation_id), *_strangers(session, organisation_id), *_deliveries(session, organisation_id),
              *_notifiers(session, organisation_id), *_conflicts(session, organisation_id)]
     return sorted(found, key=lambda one: one.rank)
 
@@ -279,6 +279,23 @@ def _sources(session: Session, organisation_id: int) -> Iterator[Need]:
             yield Need(4, "amber", ngettext("%(num)d event of “%(title)s” could not be read",
                                             "%(num)d events of “%(title)s” could not be read", stuck, title=row.title),
                        gettext("They are kept with the reason; repeat them after the cause is mended."), button, here)
+
+
+def _strangers(session: Session, organisation_id: int) -> Iterator[Need]:
+    """A mistyped shop id. Scanners knock at every door: only those of plugins that are at work are worth a line."""
+    if not is_owner():
+        return
+    mine = {row.plugin for row in queries.sources(session, organisation_id) if row.enabled}
+    rows = [one for one in queries.strangers(session)
+            if one.plugin in mine and one.last_at > utcnow() - timedelta(days=3)]
+    if rows:
+        names = ", ".join(one.name if len(one.name) > 1 else "…" for one in rows[:3])
+        times = sum(one.times for one in rows)
+        yield Need(5, "amber", ngettext(
+            "%(num)d request came for a shop that this hub does not know: %(names)s",
+            "%(num)d requests came for a shop that this hub does not know: %(names)s", times, names=names),
+            gettext("Either its id was copied wrongly over there, or somebody tries to guess it."),
+            gettext("Look at them"), url_for("connectors.listed") + "#strangers")
 
 
 def _deliveries(session: Session, organisation_id: int) -> Iterator[Need]:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
+from hub import office
 from hub.store import Audit, Inbox, SourceRow, utcnow
 from hub.web import forms
 from tests.web.toys import Toy, ToySettings
@@ -147,6 +148,24 @@ def test_a_new_address_closes_the_old_one_after_a_question(shop: World) -> None:
     assert "1 запрос пришёл с неверным секретом." in text
     post(client, f"/connectors/{row.public_id}/seen", f"/connectors/{row.public_id}")
     assert "неверным секретом" not in client.get(f"/connectors/{row.public_id}").text
+
+
+def test_a_shop_that_nobody_knows_is_seen_by_the_only_owner(shop: World) -> None:
+    """A mistyped address belongs to nobody; where there is one organisation, its owner hears of it."""
+    row, client = shop.source(), shop.client()
+    assert client.post(shop.address(row).replace("src_", "src_typo"), data=b"{}").status_code == 403
+    wrong = shop.address(row).split("/")[3].replace("src_", "src_typo")
+    assert f"1 запрос пришёл для магазина, которого этот хаб не знает: {wrong}" in client.get("/").text
+    text = client.get("/connectors").text
+    assert wrong in text and "Ни к одному подключению" in text
+    assert wrong not in shop.client("ivan").get("/").text, "a cashier cannot mend it"
+    post(client, "/connectors/strangers", "/connectors")
+    assert wrong not in client.get("/connectors").text and wrong not in client.get("/").text
+    shop.app.test_client().post(shop.address(row).replace("src_", "src_gone"), data=b"{}")
+    with shop.db.write() as session:
+        office.create_organisation(session, "test", name="ООО «Вторая»", country="RU", tax_id="500100732259",
+                                   tax_system="OSN", default_vat="vat22")
+    assert "src_gone" not in client.get("/connectors").text, "two owners: it may be the other's"
 
 
 def test_pausing_holds_from_the_next_request_on(shop: World) -> None:

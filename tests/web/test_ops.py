@@ -28,11 +28,13 @@ def test_figures_of_a_hub_at_work(shop: World, monkeypatch: pytest.MonkeyPatch) 
     client = shop.app.test_client()
     client.post(shop.address(row), data=b'{"order": {"number": "1"}}')
     client.post(shop.address(row) + "x", data=b"")
+    client.post("/in/toy/src_gone/x", data=b"")
     seen = figures(shop)
-    assert seen["hub_requests_total", "toy", "accepted"] == 1 and seen["hub_requests_total", "toy", "unauthorised"] == 1
+    assert seen["hub_requests_total", "toy", "accepted"] == 1 and seen["hub_requests_total", "toy", "unauthorised"] == 2
     assert seen["hub_receipts", "confirmed"] == 1 and seen["hub_receipts", "queued"] == 1
     assert seen["hub_receipts", "uncertain"] == 0
     assert seen[("hub_inbox_waiting",)] == 1 and seen["hub_wrong_secrets", row.public_id] == 1
+    assert seen["hub_unknown_senders", "toy"] == 1
     assert seen["hub_register_ofd_unsent", register.public_id] == 4 and seen["hub_register_up", register.public_id] == 1
     assert seen[("hub_oldest_waiting_seconds",)] >= 0 and seen[("hub_database_up",)] == 1
     shop.receipt(row, "queued")
