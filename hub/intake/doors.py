@@ -564,8 +564,8 @@ def put(connection: Connection, source: SourceFacts, event: Event, via: str, raw
     values: Mapping[str, Any] = {
         "organisation_id": source.organisation_id, "source_id": source.id, "subject": keepable(event.subject[:200]),
         "kind": keepable(event.kind[:80]), "data": dict(event.data), "again": event.again, "digest": digest,
-        "raw_id": raw_id, "via": via, "state": state, "reason": reason.to_json() if reason else None, "deliveries": 1, "tries": 0,
-        "due_at": now, "public_id": new_public_id("evt"), "created_at": now, "row_version": 1}
+        "raw_id": raw_id, "via": via, "state": state, "reason": reason.to_json() if reason else None, "deliveries": 1,
+        "tries": 0, "due_at": now, "public_id": new_public_id("evt"), "created_at": now, "row_version": 1}
     if state != "pending":
         connection.execute(insert(_inbox), values)
         return

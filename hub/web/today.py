@@ -139,8 +139,9 @@ def needs(session: Session, organisation_id: int) -> list[Need]:
     found = [*_receipts(session, organisation_id), *_approvals(session, organisation_id),
              *_evidence(session, organisation_id),
              *_registers(session, organisation_id), *_waiting(session, organisation_id),
-             *_sources(session, organisation_id), *_strangers(session, organisation_id), *_deliveries(session, organisation_id),
-             *_notifiers(session, organisation_id), *_conflicts(session, organisation_id)]
+             *_sources(session, organisation_id), *_strangers(session, organisation_id),
+             *_deliveries(session, organisation_id), *_notifiers(session, organisation_id),
+             *_conflicts(session, organisation_id)]
     return sorted(found, key=lambda one: one.rank)
 
 
