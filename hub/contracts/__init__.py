@@ -12,7 +12,7 @@ from hub.contracts.demo import (
     Till,
     Told,
 )
-from hub.contracts.driver import Driver, DriverContext, Guard, Heard, Job, NoGuard, RegisterGone
+from hub.contracts.driver import TURNED_AWAY, Driver, DriverContext, Guard, Heard, Job, NoGuard, RegisterGone
 from hub.contracts.errors import LeaseLost, Malformed, NeedsAttention, TryLater, Unauthorised
 from hub.contracts.exchange import LONGEST_CALL, Call, Exchanged
 from hub.contracts.gateway import Accepted, Conflict, Duplicate, Gateway, Intake, Problems, Submission
@@ -65,14 +65,15 @@ from hub.contracts.wire import Probing, Transport, mask
 from hub.fiscal import Text
 
 __all__ = [
-    "LONGEST_CALL", "Accepted", "AccountMemory", "Answer", "Bookmark", "Button", "Call", "Capabilities", "Check",
-    "Client", "Colour", "Conflict", "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged", "Expected",
-    "FieldSpec", "Finding", "Found", "Gateway", "Guard", "Heard", "Identity", "Instead", "Intake", "Item", "Job",
-    "LeaseLost", "Malformed", "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered", "Outcome",
-    "Outgoing", "Pace", "PlayedRegister", "PluginSettings", "Polled", "Printer", "Probing", "Problems", "ReceiptView",
-    "Reception", "Refused", "RegisterGone", "RegisterView", "Relay", "Reply", "Report", "Request", "RunningSimulator",
-    "Scenario", "SettingCheck", "Sheet", "Shelf", "ShiftReport", "Source", "SourceContext", "SourcePayment", "Stage",
-    "State", "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted", "Text", "Till", "Told",
-    "TortureRegister", "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable", "Uncertain", "Verdict",
-    "Withdrawn", "clock_check", "describe", "load", "mask", "masked", "php_form", "setting", "split_secrets",
+    "LONGEST_CALL", "TURNED_AWAY", "Accepted", "AccountMemory", "Answer", "Bookmark", "Button", "Call", "Capabilities",
+    "Check", "Client", "Colour", "Conflict", "Demo", "Driver", "DriverContext", "Duplicate", "Event", "Exchanged",
+    "Expected", "FieldSpec", "Finding", "Found", "Gateway", "Guard", "Heard", "Identity", "Instead", "Intake", "Item",
+    "Job", "LeaseLost", "Malformed", "NeedsAttention", "NoGuard", "NoOrder", "Notice", "Notifier", "Ordered",
+    "Outcome", "Outgoing", "Pace", "PlayedRegister", "PluginSettings", "Polled", "Printer", "Probing", "Problems",
+    "ReceiptView", "Reception", "Refused", "RegisterGone", "RegisterView", "Relay", "Reply", "Report", "Request",
+    "RunningSimulator", "Scenario", "SettingCheck", "Sheet", "Shelf", "ShiftReport", "Source", "SourceContext",
+    "SourcePayment", "Stage", "State", "Status", "Step", "StoredDocument", "StoredLine", "Submission", "Submitted",
+    "Text", "Till", "Told", "TortureRegister", "TortureSource", "Transport", "TryLater", "Unauthorised", "Unavailable",
+    "Uncertain", "Verdict", "Withdrawn", "clock_check", "describe", "load", "mask", "masked", "php_form", "setting",
+    "split_secrets",
 ]

@@ -26,6 +26,7 @@ from hub.contracts.outcomes import (
 )
 from hub.contracts.settings import PluginSettings
 from hub.contracts.shelf import Shelf
+from hub.contracts.source import Instead
 from hub.contracts.wire import Probing, Transport, mask
 from hub.fiscal import Cashier, Money, Receipt, Text
 
@@ -65,11 +66,18 @@ class Job:
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What a request to a register's address meant: the answer, and which submitted receipts (by their ``remote_id``)
-    have news, so that they are asked for at once. ``wake``: the register's thread should look, whatever it is about."""
+    have news, so that they are asked for at once. ``wake``: the register's thread should look, whatever it is about.
+    ``refused``: the caller was told an error, and this is what the owner reads of it on the register's page."""
 
     answer: Answer
     about: tuple[str, ...] = ()
     wake: bool = False
+    refused: Text | None = None
+
+
+#: The shelf on which the core keeps the last call to a register that it turned away, one item: ``at`` (ISO time) and
+#: ``why`` (an :data:`~hub.contracts.Instead`), with the words of ``Heard.refused`` as JSON in ``words``, else null.
+TURNED_AWAY = "turned_away"
 
 
 class DriverContext(Protocol):
@@ -265,14 +273,25 @@ class Driver(ABC):
     @classmethod
     def heard(cls, settings: Mapping[str, Any], context: DriverContext, request: Request) -> Heard:
         """Answers a request to the register's address, in whatever process it reached; the driver itself may be at work
-        in another, so what it must know goes to a shelf. Raises Unauthorised."""
+        in another, so what it must know goes to a shelf. Raises Unauthorised: whom the core tells by
+        :meth:`answer_instead`, and the owner through ``TURNED_AWAY``."""
         raise Unauthorised
+
+    @classmethod
+    def answer_instead(cls, why: Instead, request: Request) -> Answer:
+        """What a caller is told when ``heard`` could not be used: unauthorised, too_large, unavailable (the database is
+        away), failed (``heard`` raised). Nothing was taken. Override where the vendor's clients read another form."""
+        status, words = _INSTEAD[why]
+        return Answer.json({"description": words}, status)
 
     def submitted(self, remote_id: str) -> Outcome:
         """Clouds: the state of what ``fiscalise`` submitted; ``Submitted`` again while it waits."""
         raise NotImplementedError(f"{self.name} submits nothing")
 
 
+_INSTEAD: dict[str, tuple[int, str]] = {
+    "unauthorised": (403, "unknown register or wrong signature"), "too_large": (413, "the body is too large"),
+    "unavailable": (503, "try again later"), "failed": (500, "failed")}
 _UNABLE = Text("This register cannot do that.", "Эта касса так не умеет.")
 
 

@@ -88,15 +88,13 @@ class DoorsApp:
         request = Request(environ["REQUEST_METHOD"], whole if root else f"/{rest}" if rest else "",
                           environ.get("QUERY_STRING", ""), _headers(environ), b"", environ.get("REMOTE_ADDR", ""),
                           environ.get("REQUEST_URI", ""), environ.get("wsgi.url_scheme", ""))
+        driver = self._driver_roots.get(root, "")
         try:
             request = replace(request, body=_body(environ))
-            if len(request.body) > LARGEST_BODY:
-                return Answer.text("too large", 413)
-            return self._registers.at_root(self._driver_roots[root], request) if root \
-                else self._registers.answer(public_id, request)
+            return self._registers.at_root(driver, request) if root else self._registers.answer(public_id, request)
         except Exception as problem:
             log.error("register_door_failed", error=repr(problem))
-            return Answer.text("failed", 500)
+            return self._registers.failed(driver, request)
 
     def _failed(self, plugin: str, request: Request) -> Answer:
         kind = self.doors.sources.catalogue.connector(plugin)

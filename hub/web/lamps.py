@@ -10,17 +10,21 @@ from flask import has_request_context
 from flask_babel import gettext, ngettext
 from flask_login import current_user
 
-from hub.contracts import Status
+from hub.contracts import TURNED_AWAY, Status
 from hub.registers import health
 from hub.registers.storage import OF_LIFE, OFD_LIMIT, WARNINGS, ofd_step
 from hub.store import Register, utcnow
+from hub.store.shelves import StoredShelf
+from hub.store.vault import KeyMissing
 from hub.web.filters import day, moment, say, thousands
-from hub.web.state import organisation
+from hub.web.state import organisation, the_hub
 
 #: A status older than this says nothing about now.
 STALE = timedelta(minutes=3)
 #: A clock that differs by so much is told; at the limit a storage refuses receipts (fiscal-domain §8).
 CLOCK_WARN, CLOCK_LIMIT = timedelta(minutes=2), timedelta(minutes=5)
+#: For so long a call that was turned away is shown.
+NEWS = timedelta(days=7)
 _RANK = {"green": 0, "unknown": 1, "amber": 2, "red": 3}
 
 
@@ -59,6 +63,27 @@ def facts(row: Register) -> tuple[Lamp, ...]:
     except (TypeError, ValueError, KeyError):
         status = None
     return (_mode(status), _clock(row, status))
+
+
+def turned_away(row: Register) -> tuple[Lamp, ...]:
+    """The last call to the register that the hub did not let in, while it is news: a wrong key stands on one of the two
+    sides, and only a person can say on which."""
+    hub = the_hub()
+    try:
+        found, _ = StoredShelf(hub.db, hub.vault, row.organisation_id, ("register_id", row.id), TURNED_AWAY).page(0, 1)
+    except KeyMissing:
+        return ()  # the page of operations says so
+    if not found:
+        return ()
+    trace, at = found[0].value, datetime.fromisoformat(str(found[0].value["at"]))
+    if utcnow() - at > NEWS:
+        return ()
+    words = {"unauthorised": gettext("somebody called with a wrong key %(when)s: compare the keys on both sides",
+                                     when=moment(at)),
+             "too_large": gettext("a call that was too large was turned away %(when)s", when=moment(at)),
+             "malformed": gettext("a call was refused %(when)s: %(why)s", when=moment(at), why=say(trace["words"]))}
+    return (Lamp(gettext("calls to it"), "amber", words.get(trace["why"], gettext(
+        "a call failed %(when)s, the reason is in the hub's log", when=moment(at)))),)
 
 
 def _mode(status: Status | None) -> Lamp:

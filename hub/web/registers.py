@@ -33,7 +33,7 @@ from hub.store.vault import KeyMissing
 from hub.web import documents, forms, hands, levels, wire
 from hub.web.auth import owner_only
 from hub.web.filters import money, say
-from hub.web.lamps import facts, lamps
+from hub.web.lamps import facts, lamps, turned_away
 from hub.web.state import actor, found, is_owner, organisation, the_hub, user
 from hub.web.words import COMMANDS, ZONES
 
@@ -230,8 +230,8 @@ def _page(public_id: str, wrong: dict[str, Any] | None = None) -> str:
         section = levels.of_register(session, row, levels.form_values() if wrong else None, wrong)
     kind = the_hub().catalogue.drivers.get(row.driver)
     return render_template(
-        "register.html", row=row, kind=kind, lamps=lamps(row), facts=facts(row), shifts=shifts, storages=storages,
-        documents=held, alarms=[(one, evidence_words(one)) for one in alarms], queues=queues,
+        "register.html", row=row, kind=kind, lamps=lamps(row), facts=facts(row) + turned_away(row), shifts=shifts,
+        storages=storages, documents=held, alarms=[(one, evidence_words(one)) for one in alarms], queues=queues,
         buttons=hands.buttons(row, kind), confirmed=hands.CONFIRMED, orders_done=ordered, checks=hands.checked(row),
         wired=kind is not None and "address" in kind.settings().fields, wire_on=wire.is_on(row),
         currency=organisation().currency, section=section)
@@ -245,7 +245,7 @@ def lamp_row(public_id: str) -> Response:
     with the_hub().db.session() as session:
         row = _one(session, public_id)
     g.zone = ZoneInfo(row.zone)
-    answer = Response(render_template("_lamps.html", row=row, lamps=lamps(row), facts=facts(row)))
+    answer = Response(render_template("_lamps.html", row=row, lamps=lamps(row), facts=facts(row) + turned_away(row)))
     if (request.args.get("known") == "0" and row.identity) or (request.args.get("ordered") and not row.command):
         answer.headers["HX-Refresh"] = "true"
     return answer

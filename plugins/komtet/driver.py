@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from hub_plugins.komtet.client import TIMEOUT, Heard, NotSent, ShopApi
-from hub_plugins.komtet.errors import MEANING
+from hub_plugins.komtet.errors import MEANING, NO_WORD
 from hub_plugins.komtet.outgoing import check_of
 from hub_plugins.komtet.settings import DriverSettings
 from hub_plugins.komtet.signature import is_signed
@@ -67,8 +67,6 @@ NO_DATA = Text("KOMTET Kassa says that the receipt is printed, but gives no read
                "account there.",
                "КОМТЕТ Касса говорит, что чек пробит, но фискальных данных в ответе нет. Найдите чек в личном "
                "кабинете.")
-NO_WORD = Text("The receipt holds something that KOMTET Kassa has no word for: {words}",
-               "В чеке есть то, для чего у КОМТЕТ Кассы нет обозначения: {words}")
 
 
 class KomtetDriver(Driver):

@@ -48,6 +48,9 @@ def refusal(code: str, description: str, more: Mapping[str, Any] | None = None, 
     return Answer.json({"title": title, "code": code, "description": description, **(more or {})}, status or known)
 
 
+#: On our way out: :func:`~hub_plugins.komtet.outgoing.check_of` finds no word.
+NO_WORD = Text("The receipt holds something that KOMTET Kassa has no word for: {words}",
+               "В чеке есть то, для чего у КОМТЕТ Кассы нет обозначения: {words}")
 #: What an error of the cloud means to us as its client.
 MEANING: dict[str, Text] = {
     "AUT00": Text("KOMTET Kassa does not know the shop id, or the secret key does not fit it. Copy both anew from the "

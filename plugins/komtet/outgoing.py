@@ -15,6 +15,7 @@ from hub_plugins.komtet.words import (
     PAYMENT_OF,
     SNO_OF,
     SUBJECT_OF,
+    SUBJECT_OF_V1,
     UNIT_OF,
     VAT_OF,
 )
@@ -110,7 +111,7 @@ def _position(line: ReceiptLine, receipt: Receipt, version: int) -> dict[str, An
         "agent_info": _agent(line.agent or receipt.agent),
         "supplier_info": _supplier(line.supplier or receipt.supplier)}
     if version == 1:
-        return {**out, "calculation_method": METHOD_OF[line.method], "calculation_subject": SUBJECT_OF[line.subject],
+        return {**out, "calculation_method": METHOD_OF[line.method], "calculation_subject": SUBJECT_OF_V1[line.subject],
                 "measure_name": line.unit or UNIT_OF.get(line.measure, ""),
                 "nomenclature_code": {"code": parse(line.marking).code} if line.marking else None}
     return {**out, "payment_method": METHOD_OF[line.method], "payment_object": SUBJECT_OF[line.subject],

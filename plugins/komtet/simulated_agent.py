@@ -25,8 +25,11 @@ class Agent:
 
     def call(self, path: str, body: Any, signed_with: str) -> tuple[int, Any]:
         """One POST; (status, decoded answer)."""
+        return self.post(path, b"" if body is None else json.dumps(body).encode(), signed_with)
+
+    def post(self, path: str, data: bytes, signed_with: str) -> tuple[int, Any]:
+        """The same with bytes."""
         url = f"{self.base}/api/pos/v1{path}"
-        data = b"" if body is None else json.dumps(body).encode()
         signature = hmac.new(signed_with.encode(), b"POST" + url.encode() + data, hashlib.md5).hexdigest()
         request = urllib.request.Request(url, data, {
             "Authorization": self.key, "X-HMAC-Signature": signature, "Content-Type": "application/json"},

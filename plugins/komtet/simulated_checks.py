@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,18 @@ INTENTS = {one + two for one in ("sell", "sellReturn", "buy", "buyReturn") for t
 PAYMENTS = {"card", "cash", "prepayment", "credit", "counter_provisioning"}
 RATES = {"no", "0", "5", "7", "10", "20", "22", "105", "107", "110", "120", "122"}
 METHODS = {"pre_payment_full", "pre_payment_part", "advance", "full_payment", "credit_part", "credit_pay", "credit"}
+#: What both forms know of settlement subjects, and what only the second knows (§6); spelt as on the wire.
+SUBJECTS = {"v1": frozenset({"product", "product_practical", "work", "service", "gambling_bet", "gambling_win",
+                             "lottery_bet", "lottery_win", "rid", "payment", "commission", "composite", "pay", "other",
+                             "property_right", "non_operating", "insurance", "sales_tax", "resort_fee"})}
+SUBJECTS["v2"] = SUBJECTS["v1"] | {
+    "deposit", "consumption", "sole_proprietor_cpi_contributins", "cpi_contributins",
+    "sole_proprietor_cmi_contributins", "cmi_contributins", "csi_contributins", "casino_payment",
+    "payment_of_the_money", "atnm", "atm", "tnm", "tm"}
+MARKS = {"unknown", "ean8", "ean13", "itf14", "gs10", "gs1m", "short", "fur", "egais20", "egais30"}
+#: version -> where a correction's reason stands, its types, the field and the form of its date.
+REASONS = {"v1": ("correction", {"self", "forced"}, "date", r"\d{4}[-/]\d\d[-/]\d\d"),
+           "v2": ("correction_info", {"self", "instruction"}, "base_date", r"\d\d\.\d\d\.\d{4}")}
 #: Dust of floats.
 NEAR = Decimal("0.000000001")
 
@@ -30,7 +43,8 @@ def checked(check: Any, version: str) -> None:
             raise Bad(f"{name}: обязательное поле")
     if check["intent"] not in INTENTS:
         raise Bad(f"intent: неизвестное значение {check['intent']}")
-    method = "calculation_method" if version == "v1" else "payment_method"
+    method, subject = ("calculation_method", "calculation_subject") if version == "v1" else ("payment_method",
+                                                                                             "payment_object")
     for one in check["positions"]:
         needed = ("name", "price", "quantity", "total", "vat") + (
             () if version == "v1" else ("measure", "payment_object", "payment_method"))
@@ -41,14 +55,40 @@ def checked(check: Any, version: str) -> None:
             raise Bad(f"positions.vat: неизвестное значение {one['vat']}")
         if one.get(method, "full_payment") not in METHODS:
             raise Bad(f"positions.{method}: неизвестное значение")
+        if one.get(subject, "product") not in SUBJECTS[version]:
+            raise Bad(f"positions.{subject}: неизвестное значение {one[subject]}")
+        _marking(one, version)
     for one in check["payments"]:
         if one.get("type", "card") not in PAYMENTS:
             raise Bad("payments.type: неизвестное значение")
     _sums(check)
-    if check["intent"].endswith("Correction") and not (check.get("correction") or check.get("correction_info")):
-        raise Bad("correction: обязательное поле")
+    if check["intent"].endswith("Correction"):
+        _reason(check, version)
     if not check["intent"].endswith("Correction") and version == "v1" and not check.get("user"):
         raise Bad("user: обязательное поле")
+
+
+def _marking(one: dict[str, Any], version: str) -> None:
+    """Each form has a field of its own; one code for one unit."""
+    if version == "v1":
+        code = one.get("nomenclature_code")
+        if code is not None and not (isinstance(code, dict) and (code.get("code") or code.get("hex_code"))):
+            raise Bad("positions.nomenclature_code: нет ни code, ни hex_code")
+        return
+    code = one.get("mark_code")
+    if code is not None and not (isinstance(code, dict) and len(code) == 1 and set(code) <= MARKS):
+        raise Bad("positions.mark_code: нужен ровно один вид кода")
+
+
+def _reason(check: dict[str, Any], version: str) -> None:
+    name, types, day, form = REASONS[version]
+    reason = check.get(name)
+    if not isinstance(reason, dict):
+        raise Bad(f"{name}: обязательное поле")
+    if reason.get("type") not in types:
+        raise Bad(f"{name}.type: неизвестное значение {reason.get('type')}")
+    if not re.fullmatch(form, str(reason.get(day))):
+        raise Bad(f"{name}.{day}: не дата")
 
 
 def _sums(check: dict[str, Any]) -> None:

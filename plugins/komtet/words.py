@@ -48,6 +48,12 @@ SUBJECTS = {"product": Subject.COMMODITY, "product_practical": Subject.EXCISE, "
             "tm": Subject.COMMODITY_MARKED}
 SUBJECT_OF = {subject: name for name, subject in SUBJECTS.items()}
 
+#: v1 ends at the resort fee (18). Goods that FFD 1.2 tells apart by their marking are goods there, excisable or not;
+#: for what else came later v1 has no word.
+SUBJECT_OF_V1 = {subject: name for subject, name in SUBJECT_OF.items() if subject.value <= Subject.RESORT_FEE.value} | {
+    Subject.EXCISE_UNMARKED: "product_practical", Subject.EXCISE_MARKED: "product_practical",
+    Subject.COMMODITY_UNMARKED: "product", Subject.COMMODITY_MARKED: "product"}
+
 MEASURES = {int(one): one for one in Measure}
 #: v1 has words instead; what is not among them is a piece, as with the vendor ("шт." too).
 UNITS = {"шт": Measure.PIECE, "г": Measure.GRAM, "кг": Measure.KILOGRAM, "т": Measure.TONNE, "см": Measure.CENTIMETRE,

@@ -31,7 +31,12 @@ class Hub(Shop):
         """On a database of its own."""
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(template, folder / "hub.db")
-        hub = cls(Database(f"sqlite:///{folder / 'hub.db'}"), folder)
+        return cls.on(Database(f"sqlite:///{folder / 'hub.db'}"), folder)
+
+    @classmethod
+    def on(cls, db: Database, folder: Path) -> Hub:
+        """On an empty database."""
+        hub = cls(db, folder)
         hub.catalogue.gateways["komtet"] = KomtetGateway
         hub.catalogue.drivers["komtet"] = KomtetDriver
         hub.restart()

@@ -14,8 +14,13 @@ from hub_plugins.komtet.simulated_agent import Agent
 from sqlalchemy import select
 
 from hub import office
+from hub.contracts import TURNED_AWAY
 from hub.dispatch.claims import REGISTER
+from hub.fiscal import Text
+from hub.intake.doors import LARGEST_BODY
+from hub.store import Database
 from hub.store.receipts import RECORD
+from hub.store.shelves import StoredShelf
 from tests.core.support import order, wait_until
 from tests.plugins.komtet.hubs import Hub, hurried
 
@@ -25,18 +30,29 @@ POS, SECRET = "pos-key-1", "pos-s3cr3t"
 @pytest.fixture
 def hub(tmp_path: Path, sqlite_template: Path, monkeypatch: Any) -> Iterator[Hub]:
     hurried(monkeypatch)
-    one = Hub.started(tmp_path / "a", sqlite_template)
-    one.catalogue.drivers["komtet_agent"] = KomtetAgent
-    with one.db.write() as session:
-        office.add_register(session, one.vault, "test", one.organisation_id, "komtet_agent", "Касса",
-                            KomtetAgent.settings,
-                            {"pos_key": POS, "pos_secret": SECRET, "version": "1"})
+    one = with_agent(Hub.started(tmp_path / "a", sqlite_template))
     yield one
     one.db.close()
 
 
+def with_agent(hub: Hub, version: str = "1") -> Hub:
+    """The hub with a register behind an agent."""
+    hub.catalogue.drivers["komtet_agent"] = KomtetAgent
+    with hub.db.write() as session:
+        office.add_register(session, hub.vault, "test", hub.organisation_id, "komtet_agent", "Касса",
+                            KomtetAgent.settings, {"pos_key": POS, "pos_secret": SECRET, "version": version})
+    return hub
+
+
 def trouble(hub: Hub) -> str:
     return str(hub.read(select(REGISTER.c.trouble_code))[0][0])
+
+
+def traces(hub: Hub) -> list[dict[str, Any]]:
+    """What the core kept of calls that it turned away."""
+    row = hub.read(select(REGISTER))[0]
+    shelf = StoredShelf(hub.db, hub.vault, row.organisation_id, ("register_id", row.id), TURNED_AWAY)
+    return [dict(one.value) for one in shelf.page()[0]]
 
 
 def turns(hub: Hub, agent: Agent, *states: str) -> None:
@@ -113,6 +129,67 @@ def test_strangers_get_no_tasks(hub: Hub) -> None:
         assert agent.call("/pos/deactivate", None, SECRET)[0] == 200 and thief.activate()[0] == 200
         assert thief.call("/nothing", {}, SECRET + thief.serial)[0] == 422
         assert agent.call("/tasks?limit=0", {"printer": None}, SECRET)[0] == 403
+
+
+def test_a_wrong_key_is_told_to_the_caller_and_to_the_owner(hub: Hub, monkeypatch: Any) -> None:
+    with hub.served() as host, hub.at_work():
+        wait_until(lambda: trouble(hub) == "never", 20.0)
+        stranger = Agent(host, POS, "guess")
+        for call in range(5):
+            status, said = stranger.activate()
+            assert status == 403 and said["code"] == "AUT00" and {"title", "description"} <= set(said), call
+        wait_until(lambda: trouble(hub) == "wrong_key", 20.0)
+        told = hub.read(select(REGISTER.c.trouble))[0][0]
+        assert "неверным ключом" in Text.from_json(told).say("ru") and "wrong key at" in Text.from_json(told).say("en")
+        (trace,) = traces(hub)
+        assert trace["why"] == "unauthorised" and trace["at"], "one trace, however often it knocks"
+        agent = Agent(host, POS, SECRET)
+        assert agent.activate()[0] == agent.turn() == 200
+        wait_until(lambda: trouble(hub) == "", 20.0)
+        monkeypatch.setattr(module, "SILENCE", -1.0)
+        wait_until(lambda: trouble(hub) == "silent", 20.0)  # the key is right since then
+        assert len(traces(hub)) == 1
+
+
+def test_a_call_that_is_too_large_is_answered_in_the_vendors_form_and_leaves_a_trace(hub: Hub) -> None:
+    with hub.served() as host:
+        agent = Agent(host, POS, SECRET)
+        assert agent.activate()[0] == 200
+        status, said = agent.call("/tasks", {"printer": {"x": "0" * LARGEST_BODY}}, SECRET + agent.serial)
+        assert status == 413 and said["code"] == "VLD00" and said["description"]
+        assert [one["why"] for one in traces(hub)] == ["too_large"]
+        assert agent.turn() == 200, "the next one is taken"
+
+
+def test_what_no_database_holds_is_read_past_in_words_and_refused_in_numbers(
+        db: Database, tmp_path: Path, monkeypatch: Any) -> None:
+    """Half a character and a zero byte, on either database. A report is taken whatever else is wrong in its call."""
+    hurried(monkeypatch)
+    hub = with_agent(Hub.on(db, tmp_path / "a"))
+    with hub.served() as host, hub.at_work():
+        agent = Agent(host, POS, SECRET)
+        status, said = agent.call("/pos/activate", {"hwid": "1\ud800"}, SECRET)
+        assert status == 422 and said["code"] == "VLD00" and "заводской номер" in said["description"]
+        assert traces(hub)[0]["why"] == "malformed"
+        assert agent.activate()[0] == agent.turn() == 200
+        hub.accept(order("1", 5000), order("2", 6000))
+        agent.refuses = "Нет \ud800бумаги\0"
+        turns(hub, agent, "refused", "recorded")
+        assert "Нет \ufffdбумаги\ufffd" in str(hub.receipt("1")["reason"])
+        for storage in ("\ud800", "1\x002", ["1"], {"a": 1}, "9" * 33):
+            agent.storage = storage  # type: ignore[assignment]
+            assert agent.turn() == (200 if isinstance(storage, (list, dict)) else 422), storage
+        agent.storage = "9999078900012345"
+        hub.accept(order("3", 7000))
+        wait_until(lambda: agent.turn() == 200 and agent.task is not None, 20.0)
+        agent.report, agent.storage = agent._print(agent.task or {}), "\0"
+        assert agent.turn() == 422, "the number is refused"
+        wait_until(lambda: hub.state("3") == "recorded", 20.0)  # and the report beside it was taken
+        agent.storage, agent.unreachable = "9999078900012345", "Порт \udcffзанят\0"
+        agent.turn()
+        wait_until(lambda: trouble(hub) == "unreachable", 20.0)
+        for body in (b"[]", b"{", b"null", b"[" * 100_000):
+            assert agent.post("/tasks", body, SECRET + agent.serial)[0] == 422, body[:9]
 
 
 def test_an_agent_that_falls_silent_is_said_so(hub: Hub, monkeypatch: Any) -> None:

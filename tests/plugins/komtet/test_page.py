@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from hub_plugins.komtet.agent import KomtetAgent
 from hub_plugins.komtet.driver import KomtetDriver
 from hub_plugins.komtet.gateway import KomtetGateway
+from hub_plugins.komtet.simulated_agent import Agent
 from sqlalchemy import select
 
 from hub import office
@@ -53,6 +55,21 @@ def test_an_owner_adds_a_queue_of_the_cloud_and_a_register_of_the_agent(world: W
     with world.db.read() as connection:
         rows = {one.driver: one.settings for one in connection.execute(select(Register.driver, Register.settings))}
     assert rows["komtet"]["queue"] == 12 and set(rows) == {"komtet", "komtet_agent"}
+
+
+def test_the_page_says_that_an_agent_called_with_a_wrong_key(world: World) -> None:
+    client = world.client()
+    post(client, "/registers/new/komtet_agent", title="Касса", zone="Europe/Moscow", **{
+        "s.pos_key": "pos-1", "s.pos_secret": "secret", "s.version": "2"})
+    with world.db.read() as connection:
+        page = f"/registers/{connection.execute(select(Register.public_id)).scalar_one()}"
+    assert "неверным ключом" not in client.get(page).text
+    with serving(world.app) as host:
+        assert Agent(host, "pos-1", "guess").activate()[0] == 403
+        for address in (page, f"{page}/lamps"):
+            assert re.search(r"обратился кто-то с неверным ключом .*\d\d:\d\d", client.get(address).text), address
+        assert Agent(host, "pos-1", "secret").call("/pos/activate", {}, "secret")[0] == 422
+    assert "не указал заводской номер" in client.get(page).text
 
 
 @pytest.mark.parametrize("given", ["", "0", "-1", "7.5", "seven", "9" * 40])
