@@ -46,6 +46,8 @@ log = structlog.get_logger("hub.dispatch")
 Handler = Callable[[int], int]
 LOOK_SECONDS = 1.0
 TICK_SECONDS = 2.0
+#: Drains at a time at most in one process.
+MOST_THREADS = 32
 TICKER_LEASE = 15.0
 #: How often the ticker looks for what stands wrong.
 WATCH_SECONDS = 10.0
@@ -57,9 +59,13 @@ _printer, _sheet = table(PrinterRow), table(PrintJob)
 
 
 class Workshop:
-    """Threads that run drains. ``handlers`` maps a target's kind to what drains it."""
+    """Threads that run drains. ``handlers`` maps a target's kind to what drains it.
 
-    def __init__(self, db: Database, bell: Bell, handlers: Mapping[str, Handler], threads: int = 4) -> None:
+    A drain mostly waits, for another system or for the pause that it asks for; so there are as many threads as there
+    were drains at a time, up to ``threads``: what holds one up holds up no other.
+    """
+
+    def __init__(self, db: Database, bell: Bell, handlers: Mapping[str, Handler], threads: int = MOST_THREADS) -> None:
         self.db, self.bell, self.handlers = db, bell, handlers
         self._waiting: OrderedDict[str, None] = OrderedDict()
         self._running: set[str] = set()
@@ -67,17 +73,30 @@ class Workshop:
         #: Targets whose drains the database broke off: they may hold claims that nobody else sees.
         self._broken_off: set[str] = set()
         self._condition = threading.Condition()
-        self._stopping = False
+        self._started = self._stopping = False
         # The looker sleeps on its own: on the condition it would be woken for a target instead of one of the threads.
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._run, name=f"jobs-{number}", daemon=True)
-                         for number in range(threads)]
+        self._most, self._idle = threads, 0
+        self._threads: list[threading.Thread] = []
         self._looker = threading.Thread(target=self._look_around, name="jobs-look", daemon=True)
 
     def start(self) -> None:
-        """Starts the threads."""
-        for thread in [*self._threads, self._looker]:
+        """Begins to look around; threads come as they are needed."""
+        with self._condition:
+            self._started = True
+            self._man()
+        self._looker.start()
+
+    def _man(self) -> None:
+        """Sees to it that what waits has threads; under the condition."""
+        while self._started and not self._stopping and len(self._threads) < self._most \
+                and len(self._waiting) > self._idle:
+            thread = threading.Thread(target=self._run, name=f"jobs-{len(self._threads)}", daemon=True)
+            self._threads.append(thread)
+            # Counted as idle until it takes one: the next ring must not start another for the same target.
+            self._idle += 1
             thread.start()
+        self._condition.notify()
 
     def _is_work(self, target: str) -> bool:
         """Leases have names, too, that are nobody's work ("source:7:api" is a lock)."""
@@ -93,7 +112,7 @@ class Workshop:
                 self._again.add(target)
             else:
                 self._waiting[target] = None
-                self._condition.notify()
+                self._man()
 
     def stop(self, seconds: float) -> bool:
         """No new target; False when one is still being drained after ``seconds``."""
@@ -107,12 +126,14 @@ class Workshop:
         return not any(thread.is_alive() for thread in self._threads)
 
     def _run(self) -> None:
+        # A thread is counted as idle from its start, and from the end of each drain.
         while True:
             with self._condition:
                 while not self._waiting and not self._stopping:
                     self._condition.wait()
                 if self._stopping:
                     return
+                self._idle -= 1
                 target, _ = self._waiting.popitem(last=False)
                 self._running.add(target)
             try:
@@ -126,11 +147,12 @@ class Workshop:
                 log.exception("drain_failed", target=target)
             finally:
                 with self._condition:
+                    self._idle += 1
                     self._running.discard(target)
                     if target in self._again:
                         self._again.discard(target)
                         self._waiting[target] = None
-                        self._condition.notify()
+                        self._man()
 
     def _look_around(self) -> None:
         """Finds due work without any bell."""

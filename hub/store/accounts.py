@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select
@@ -21,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hub.store import leases
 from hub.store.base import table, utcnow
-from hub.store.database import Database
+from hub.store.database import Database, DatabaseAway
 from hub.store.hot import Hot
 from hub.store.organisation import AccountValue
 from hub.store.vault import Vault
@@ -31,6 +32,8 @@ _RECALLED = Hot(select(_value.c.value).where(_value.c.name == bindparam("name"),
                                              _value.c.expires_at > bindparam("now")))
 #: Seconds that a lock is waited for, and between two looks.
 LOCK_WAIT, LOCK_LOOK = 5.0, 0.1
+#: Seconds between two tries to give back a lock that the database took no word of.
+GIVE_BACK_LOOK = 0.5
 
 
 class StoredAccount:
@@ -82,7 +85,8 @@ class StoredAccount:
 
 @contextmanager
 def locked(db: Database, name: str, seconds: float) -> Iterator[bool]:
-    """Whether the lease of that name was got within a few seconds; it is given back at the end."""
+    """Whether the lease of that name was got within a few seconds; it is given back at the end, or as soon as the
+    database is there again: nobody else could tell that what its living holder did under it is over."""
     full, holder = name[:96], f"{leases.process()}:{uuid.uuid4().hex[:8]}"
     deadline = time.monotonic() + LOCK_WAIT
     while not (got := leases.acquire(db, full, holder, seconds) is not None):
@@ -93,7 +97,21 @@ def locked(db: Database, name: str, seconds: float) -> Iterator[bool]:
         yield got
     finally:
         if got:
-            leases.release(db, full, holder)
+            try:
+                leases.release(db, full, holder)
+            except DatabaseAway:
+                threading.Thread(target=_give_back, args=(db, full, holder, time.monotonic() + seconds),
+                                 name="give-back", daemon=True).start()
+                raise
+
+
+def _give_back(db: Database, name: str, holder: str, until: float) -> None:
+    """Until it succeeds or the lease has ended by itself. The process dies: then it is a dead one's lease."""
+    while time.monotonic() < until:
+        time.sleep(GIVE_BACK_LOOK)
+        with suppress(DatabaseAway):
+            leases.release(db, name, holder)
+            return
 
 
 def forget(now: datetime, connection: Connection) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from hub.fiscal import codec
 from hub.fiscal.plain import plain
+from hub.store.turn import Turn
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -88,12 +89,14 @@ class Database:
             options["pool_pre_ping"] = True
         self.engine: Engine = create_engine(url, **options)
         self._writer: _Writer | None = None
+        self._turn = Turn("")
         self._late = ThreadPoolExecutor(32, thread_name_prefix="database")
         self._quiet_until = 0.0
         if self.is_sqlite:
             watch = _File(make_url(url).database or "")
+            self._turn = Turn(watch.path)
             _sqlite_manners(self.engine, watch)
-            self._writer = _Writer(self.engine, watch)
+            self._writer = _Writer(self.engine, watch, self._turn)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -183,7 +186,7 @@ class Database:
     def write(self) -> Iterator[Session]:
         """An ORM session in a write transaction of its own, committed at the end (pages, CLI). Raises DatabaseAway."""
         with _translated(), self.engine.connect().execution_options(hub_write=True) as connection, \
-                connection.begin(), Session(connection, expire_on_commit=False) as session:
+                self._turn.taken(), connection.begin(), Session(connection, expire_on_commit=False) as session:
             yield session
             session.flush()
 
@@ -210,15 +213,15 @@ class _File:
     away or replaced (a backup put in its place): what they commit then is lost to everybody else."""
 
     def __init__(self, path: str) -> None:
-        self._path = "" if path == ":memory:" else path
+        self.path = "" if path == ":memory:" else path
         self._inode = 0
 
     def replaced(self) -> bool:
         """Whether another file stands under the name than at the last look. DatabaseAway when none does any more."""
-        if not self._path:
+        if not self.path:
             return False
         try:
-            inode = os.stat(self._path).st_ino  # noqa: PTH116 - on every commit
+            inode = os.stat(self.path).st_ino  # noqa: PTH116 - on every commit
         except OSError as problem:
             if not self._inode:
                 return False  # the first connection makes it
@@ -333,8 +336,8 @@ class _Writer:
     dies with the process, and nobody was told "accepted".
     """
 
-    def __init__(self, engine: Engine, file: _File) -> None:
-        self._engine, self._file = engine, file
+    def __init__(self, engine: Engine, file: _File, turn: Turn) -> None:
+        self._engine, self._file, self._turn = engine, file, turn
         self._connection: Connection | None = None
         self._waiting: list[_Ticket[Any]] = []
         #: The writer sleeps until so many wait: one wake-up for a group, not one for each that joins it.
@@ -431,7 +434,7 @@ class _Writer:
             if self._file.replaced():
                 self._close()
                 self._engine.dispose()
-            with _translated(), self._own() as connection, connection.begin():
+            with _translated(), self._own() as connection, self._turn.taken(), connection.begin():
                 # Savepoints straight on the driver: SQLAlchemy's own bookkeeping for them costs more than they do.
                 driver = connection.connection.driver_connection
                 assert driver is not None

@@ -296,3 +296,49 @@ def test_each_ring_wakes_a_thread_that_drains_and_never_the_one_that_only_looks(
         workshop.ring(f"source:{number}")
         wait_until(lambda number=number: drained[-1:] == [number], words=lambda: drained)
     assert workshop.stop(15)
+
+
+def test_a_drain_that_waits_holds_up_no_other(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The torture found it: a dozen schools' drains, each pausing for its account, held the few threads, and reports
+    stood still as long as payments came."""
+    monkeypatch.setattr(workshop_module, "LOOK_SECONDS", 3600.0)
+    go_on, begun = threading.Event(), list[int]()
+
+    def slow(number: int) -> int:
+        begun.append(number)
+        go_on.wait(30)
+        return 0
+
+    workshop = Workshop(shop.db, Bell(), {"source": slow, "delivery": slow}, threads=13)
+    workshop.ring("source:1")
+    workshop.start()
+    try:
+        for number in range(2, 13):
+            workshop.ring(f"source:{number}")
+        workshop.ring("delivery:20")
+        wait_until(lambda: sorted(begun) == [*range(1, 13), 20], words=lambda: begun)
+        workshop.ring("delivery:21")
+        workshop.ring("delivery:22")
+        assert len(workshop._threads) == 13, "as many as there are drains at a time, but no more than the most"
+    finally:
+        go_on.set()
+    wait_until(lambda: len(begun) == 15, words=lambda: begun)
+    for number in range(30, 40):
+        workshop.ring(f"source:{number}")
+        wait_until(lambda number=number: begun[-1] == number, words=lambda: begun)
+    assert workshop.stop(15) and len(workshop._threads) == 13
+
+
+def test_threads_come_as_they_are_needed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shop with one source has no use for thirty."""
+    monkeypatch.setattr(workshop_module, "LOOK_SECONDS", 3600.0)
+    drained: list[int] = []
+    workshop = Workshop(shop.db, Bell(), {"source": lambda number: drained.append(number) or 0})
+    workshop.start()
+    assert not workshop._threads
+    for number in range(1, 6):
+        wait_until(lambda: workshop._idle == len(workshop._threads))
+        workshop.ring(f"source:{number}")
+        wait_until(lambda number=number: drained[-1:] == [number], words=lambda: drained)
+    assert len(workshop._threads) == 1
+    assert workshop.stop(15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from sqlalchemy import Connection, bindparam, event, insert, select, text, updat
 from hub.bell import Bell
 from hub.dispatch import workshop
 from hub.dispatch.workshop import Workshop
-from hub.store import Audit, Database, DatabaseAway, Lease, leases, table, utcnow
+from hub.store import Audit, Database, DatabaseAway, Lease, accounts, leases, table, turn, utcnow
 from hub.store.hot import Hot
+from hub.store.turn import Turn
 from tests.conftest import Cluster
 from tests.core.support import Shop, at_once, wait_until
 
@@ -359,6 +361,87 @@ def test_a_lock_of_a_process_that_died_here_is_given_back_for_those_who_cannot_k
         shop.stop(5.0)
     assert set(rung) == {7} and leases.held(db, "source:7:") == {"source:7:api"}
     assert leases.orphans(db) == ["source:7"], "its drain frees what was claimed under it"
+
+
+def test_a_lock_is_given_back_when_the_database_is_there_again(
+        db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The torture found it: the disk was full while an account's lock was given back, and for the 45 seconds that it
+    may be held nobody spoke to that account."""
+    monkeypatch.setattr(accounts, "GIVE_BACK_LOOK", 0.01)
+    release, away = leases.release, threading.Event()
+
+    def at_times(*args: Any) -> None:
+        if away.is_set():
+            raise DatabaseAway("the disk is full")
+        release(*args)
+
+    monkeypatch.setattr(leases, "release", at_times)
+    away.set()
+    with pytest.raises(DatabaseAway), accounts.locked(db, "account:x:api", 600.0) as got:
+        assert got
+    assert _holder(db, "account:x:api")
+    away.clear()
+    wait_until(lambda: not _holder(db, "account:x:api"))
+    with accounts.locked(db, "account:x:api", 600.0) as got:
+        assert got
+
+
+def test_whoever_has_just_written_lets_the_next_one_go_first(tmp_path: Path) -> None:
+    """SQLite's own waiting overtakes: a process that commits group after group left the others asleep."""
+    path, order, asked = str(tmp_path / "hub.db"), list[str](), threading.Event()
+
+    def another() -> None:
+        asked.set()
+        with Turn(path).taken() as got:
+            order.append(f"another {got}")
+
+    waiter = threading.Thread(target=another)
+    with Turn(path).taken():
+        waiter.start()
+        asked.wait(10)
+        wait_until(lambda: _is_held(f"{path}.next"))
+        order.append("first")
+    with Turn(path).taken() as got:
+        order.append(f"again {got}")
+    waiter.join(10)
+    assert order == ["first", "another True", "again True"]
+
+
+def _is_held(path: str) -> bool:
+    with Path(path).open("r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+def test_a_turn_is_a_courtesy_and_no_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that sleeps with the turn in hand, and a folder that takes no file, keep nobody from writing; a dead
+    process's turn is free."""
+    monkeypatch.setattr(turn, "PATIENCE", 0.05)
+    path = str(tmp_path / "hub.db")
+    database = Database(f"sqlite:///{path}")
+    held = subprocess.Popen([sys.executable, "-c", f"""
+import time
+from hub.store.turn import Turn
+with Turn({path!r}).taken():
+    print("mine", flush=True)
+    time.sleep(600)
+"""], stdout=subprocess.PIPE, text=True)
+    try:
+        assert held.stdout is not None and held.stdout.readline() == "mine\n"
+        with Turn(path).taken() as got:
+            assert not got
+        assert database.submit(lambda connection: connection.scalar(text("SELECT 7"))) == 7
+    finally:
+        held.kill()
+        held.wait()
+    with Turn(path).taken() as got:
+        assert got
+    with Turn(str(tmp_path / "nowhere" / "hub.db")).taken() as got:
+        assert not got
+    database.close()
 
 
 def test_nobody_is_called_dead_on_a_guess() -> None:
