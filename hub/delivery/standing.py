@@ -53,6 +53,8 @@ FAILURES = 3
 SOON, SOON_SHARE = timedelta(minutes=2), 0.4
 #: Refused receipts of an organisation of which each is told; the page shows all.
 EACH = 200
+#: Rows that are read at a time where they may be many.
+PIECE = 200
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -278,20 +280,22 @@ def _wrong(connection: Connection) -> Iterator[Any]:
 
 
 def _soon(connection: Connection, now: datetime) -> Iterator[Standing]:
-    """Receipts that will be late in a moment: the time in which a person may still mend it."""
-    near: dict[int, list[datetime]] = {}
+    """Receipts that will be late in a moment: the time in which a person may still mend it. Read piece by piece: after
+    an outage they may be thousands."""
+    near: dict[int, tuple[int, datetime]] = {}
     for row in connection.execute(
             select(_receipt.c.organisation_id, _receipt.c.deadline, _receipt.c.queued_at, _receipt.c.created_at)
             .where(_receipt.c.state.in_(WAITING), _receipt.c.deadline > now, _receipt.c.deadline <= now + SOON)
-            .order_by(_receipt.c.deadline)).all():
+            .execution_options(yield_per=PIECE)):
         if row.deadline - now <= SOON_SHARE * (row.deadline - (row.queued_at or row.created_at)):
-            near.setdefault(row.organisation_id, []).append(row.deadline)
-    for organisation_id, deadlines in near.items():
+            count, first = near.get(row.organisation_id, (0, row.deadline))
+            near[row.organisation_id] = count + 1, min(first, row.deadline)
+    for organisation_id, (count, first) in near.items():
         yield Standing(organisation_id, "late", "receipts:soon", "amber", Text(
             "Receipts that will be late in a moment: {n}, the first in {seconds} s. There is still time: look whether "
             "the registers answer and have paper.",
             "Вот-вот опоздают чеки: {n}, первый через {seconds} с. Время ещё есть: проверьте, отвечают ли кассы и есть "
-            "ли бумага.", params={"n": len(deadlines), "seconds": int((deadlines[0] - now).total_seconds())}))
+            "ли бумага.", params={"n": count, "seconds": int((first - now).total_seconds())}))
 
 
 def _sources(connection: Connection) -> Iterator[Standing]:

@@ -42,6 +42,9 @@ QUICK = 0.001
 #: Pages of SQLite's log before they go into the file. Random keys touch the same pages again and again: the longer the
 #: log, the less is written twice. 4 KB each, so 32 MB on disk.
 CHECKPOINT_PAGES = 8000
+#: KB of pages that a connection keeps at most. A reader's are stale after each commit of anybody, so many would only
+#: be memory that grows with what a page once had to look through; the writer's stay good as long as nobody else writes.
+READER_CACHE, WRITER_CACHE = 2000, 16000
 #: Seconds for which calls with a bound fail at once after one of them had no answer.
 QUIET = 3.0
 
@@ -243,7 +246,7 @@ def _sqlite_manners(engine: Engine, file: _File) -> None:
         cursor = connection.cursor()
         _switch_to_wal(cursor)
         for pragma in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}",
-                       "temp_store=MEMORY", "cache_size=-16000", "secure_delete=FAST",
+                       "temp_store=MEMORY", f"cache_size=-{READER_CACHE}", "secure_delete=FAST",
                        f"wal_autocheckpoint={CHECKPOINT_PAGES}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
@@ -414,6 +417,9 @@ class _Writer:
         A new one after any failure."""
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(hub_write=True)
+            driver = self._connection.connection.driver_connection
+            assert driver is not None
+            driver.execute(f"PRAGMA cache_size=-{WRITER_CACHE}").close()
         try:
             yield self._connection
         except BaseException:
