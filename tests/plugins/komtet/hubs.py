@@ -27,16 +27,17 @@ class Hub(Shop):
     """A hub with a KOMTET shop (queue 7, the tests' key) whose pages and doors can be served."""
 
     @classmethod
-    def started(cls, folder: Path, template: Path) -> Hub:
+    def started(cls, folder: Path, template: Path, **organisation: Any) -> Hub:
         """On a database of its own."""
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(template, folder / "hub.db")
-        return cls.on(Database(f"sqlite:///{folder / 'hub.db'}"), folder)
+        return cls.on(Database(f"sqlite:///{folder / 'hub.db'}"), folder, **organisation)
 
     @classmethod
-    def on(cls, db: Database, folder: Path) -> Hub:
+    def on(cls, db: Database, folder: Path, **organisation: Any) -> Hub:
         """On an empty database."""
-        hub = cls(db, folder)
+        hub = cls(db, folder, existing=True)
+        hub.set_up(**organisation)
         hub.catalogue.gateways["komtet"] = KomtetGateway
         hub.catalogue.drivers["komtet"] = KomtetDriver
         hub.restart()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from sqlalchemy import select
 from hub import office
 from hub.contracts import TURNED_AWAY
 from hub.dispatch.claims import REGISTER
-from hub.fiscal import Text
+from hub.fiscal import FiscalRecord, Text, codec
+from hub.fiscal.codes import Subject
 from hub.intake.doors import LARGEST_BODY
 from hub.store import Database
 from hub.store.receipts import RECORD
 from hub.store.shelves import StoredShelf
-from tests.core.support import order, wait_until
+from tests.core.support import INN, order, wait_until
+from tests.plugins.komtet import kinds
 from tests.plugins.komtet.hubs import Hub, hurried
 
 POS, SECRET = "pos-key-1", "pos-s3cr3t"
@@ -80,6 +83,53 @@ def test_an_agent_prints_the_hubs_receipts(hub: Hub) -> None:
     records = hub.read(select(RECORD.c.document_number, RECORD.c.storage_number, RECORD.c.total))
     assert sorted((one["n"], agent.storage, one["total"]) for one in agent.journal) == sorted(map(tuple, records))
     assert hub.read(select(REGISTER.c.serial))[0][0] == agent.serial
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_agent_gets_every_kind_of_receipt_in_the_form_of_its_register(
+        tmp_path: Path, sqlite_template: Path, monkeypatch: Any, version: int) -> None:
+    """Returns, purchases, corrections, marked goods; what the reference adds for agents (§11); records of each kind."""
+    hurried(monkeypatch)
+    hub = with_agent(Hub.started(tmp_path / "a", sqlite_template, ffd="1.2" if version == 2 else "1.05"), str(version))
+    wanted = kinds.orders(version)
+    hub.accept(*wanted.values())
+    tasks: dict[str, Any] = {}
+    with hub.served() as host, hub.at_work():
+        agent = Agent(host, POS, SECRET)
+        agent.activate()
+
+        def turn() -> bool:
+            agent.turn()
+            if agent.task is not None:
+                tasks[agent.task["intent"]] = agent.task
+            return set(hub.states().values()) == {"recorded"}
+
+        wait_until(turn, 40.0, hub.states)
+    assert set(tasks) == set(wanted) and len(agent.journal) == len(wanted)
+    for intent, task in tasks.items():
+        kinds.agrees(task, intent, version, at_agent=True)
+        assert task["version"] == f"v{version}"
+        if version == 2:
+            assert set(task["company"]) == {"inn", "name", "sno", "payment_address", "place_address"}
+            assert set(task["cashier"]) == {"name", "inn"} and task["company"]["inn"] == INN
+        else:
+            assert task["inn"] == INN and isinstance(task["cashier"], str) and isinstance(task["cashier_inn"], str)
+            assert {"org_name", "org_address"} <= set(task)
+    records = [codec.opened(FiscalRecord, one.document) for one in hub.read(select(RECORD))]
+    assert sorted(one.kind.name for one in records) == sorted(one.kind.name for one in wanted.values())
+    assert {one.total.amount for one in records} == {420_50}
+    hub.db.close()
+
+
+def test_what_the_form_has_no_word_for_is_refused_in_words(hub: Hub) -> None:
+    with hub.served() as host, hub.at_work():
+        agent = Agent(host, POS, SECRET)
+        agent.activate()
+        agent.turn()
+        whole = order("1", 5000)
+        hub.accept(replace(whole, lines=(replace(whole.lines[0], subject=Subject.CASINO_PAYMENT),)))
+        turns(hub, agent, "refused")
+    assert "нет обозначения" in str(hub.receipt("1")["reason"]) and agent.journal == []
 
 
 def test_a_lost_answer_prints_nothing_twice(hub: Hub) -> None:

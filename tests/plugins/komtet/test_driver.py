@@ -12,17 +12,19 @@ from hub_plugins.komtet import driver as module
 from hub_plugins.komtet.checks import order_of
 from hub_plugins.komtet.driver import KomtetDriver, record_of
 from hub_plugins.komtet.outgoing import check_of
+from hub_plugins.komtet.simulated_checks import Bad, checked
 from hub_plugins.komtet.simulator import KomtetCloud
 from sqlalchemy import select
 
 from hub.contracts import Job, NoGuard, Refused, RegisterGone, Request, Submitted, Unavailable, Uncertain, load
 from hub.dispatch.claims import REGISTER
-from hub.fiscal import Ffd, Receipt, TaxSystem, Terms, build
+from hub.fiscal import Ffd, FiscalRecord, Receipt, TaxSystem, Terms, build, codec
 from hub.testing.context import RegisterContext
 from hub.testing.simulator import Fault
 from tests.core.support import device, order, printed, wait_until
+from tests.plugins.komtet import kinds
 from tests.plugins.komtet.hubs import Hub, hurried, put, task
-from tests.plugins.komtet.support import KEY, v2
+from tests.plugins.komtet.support import KEY, v1, v2
 from tests.plugins.komtet.test_gateway import NOW
 from tests.plugins.komtet.test_recorded import CASES, STRICTER
 
@@ -72,6 +74,29 @@ def test_many_receipts_are_in_flight_at_once(hub: Hub, cloud: KomtetCloud) -> No
     with hub.at_work():
         all_in(hub, "recorded")
     agrees(hub, cloud)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_kind_of_receipt_stands_in_the_cloud_as_it_was_sold(
+        cloud: KomtetCloud, tmp_path: Path, sqlite_template: Path, monkeypatch: Any, version: int) -> None:
+    """Sales, returns, purchases, corrections and marked goods, in both forms: lines, rates, codes, reasons; and back as
+    records of the right kind."""
+    hurried(monkeypatch)
+    hub = Hub.started(tmp_path / "a", sqlite_template, ffd="1.2" if version == 2 else "1.05")
+    hub.add_cloud(cloud.url, version=str(version))
+    wanted = kinds.orders(version)
+    hub.accept(*wanted.values())
+    with hub.at_work():
+        all_in(hub, "recorded")
+    tasks = {one["check"]["intent"]: one for one in cloud.state()["tasks"]}
+    assert set(tasks) == set(wanted) and len(cloud.tasks) == len(wanted)
+    records = {str(row.document_number): row for row in hub.read(select(hub_record()))}
+    for intent, one in tasks.items():
+        kinds.agrees(one["check"], intent, version)
+        record = records.pop(one["fiscal_data"]["i"])
+        assert (codec.opened(FiscalRecord, record.document).kind, record.total) == (wanted[intent].kind, 420_50), intent
+    assert not records
+    hub.db.close()
 
 
 @pytest.mark.parametrize("fault", [
@@ -188,6 +213,42 @@ def made(host: str, **settings: Any) -> KomtetDriver:
 def receipt(check: Any = None, version: int = 2, ffd: Ffd = Ffd.V1_2) -> Receipt:
     given = order_of(check or v2(), version, today=NOW.date(), zone="Europe/Moscow")
     return build(given, Terms(tax_system=TaxSystem.OSN, ffd=ffd), "k" * 16, NOW)
+
+
+def test_v1_has_a_word_of_its_own_for_marked_goods_and_none_for_what_came_later(cloud: KomtetCloud) -> None:
+    """Its list of subjects ends at the resort fee (§6): the cloud refuses what stands in it of the other one."""
+    position = {**v2()["positions"][0], "vat": "no"}
+    for number, (subject, word) in enumerate({"tm": "product", "tnm": "product", "atm": "product_practical",
+                                              "atnm": "product_practical", "sales_tax": "sales_tax"}.items()):
+        code = {"mark_code": {"gs1m": kinds.CODE}} if subject in ("tm", "atm") else {}
+        given = receipt(v2(positions=[{**position, **code, "payment_object": subject}]))
+        outcome = made(cloud.url, version="1").fiscalise(Job(given, f"k-{number}"), NoGuard())
+        assert isinstance(outcome, Submitted), subject
+        assert cloud.state()["tasks"][number]["check"]["positions"][0]["calculation_subject"] == word
+    later = made(cloud.url, version="1").fiscalise(
+        Job(receipt(v2(positions=[{**position, "payment_object": "casino_payment"}])), "k-9"), NoGuard())
+    assert isinstance(later, Refused) and "нет обозначения" in later.reason.say("ru")
+
+
+@pytest.mark.parametrize(("version", "name", "value"), [
+    ("v1", "calculation_subject", "tm"), ("v1", "calculation_subject", "casino_payment"),
+    ("v2", "payment_object", "goods"), ("v2", "mark_code", {"gs1m": "1", "short": "1"}),
+    ("v1", "nomenclature_code", {}), ("v1", "nomenclature_code", "01")])
+def test_the_cloud_refuses_what_its_form_does_not_know(version: str, name: str, value: Any) -> None:
+    check = v1() if version == "v1" else v2()
+    checked(check, version)
+    check["positions"][0][name] = value
+    with pytest.raises(Bad, match=name):
+        checked(check, version)
+
+
+@pytest.mark.parametrize("reason", [None, {}, {"type": "forced", "base_date": "02.11.2026"},
+                                    {"type": "self", "base_date": "2026-11-02"}])
+def test_the_cloud_refuses_a_correction_without_a_reason_in_its_form(reason: Any) -> None:
+    check = v2(intent="sellCorrection", correction_info={"type": "self", "base_date": "02.11.2026"})
+    checked(check, "v2")
+    with pytest.raises(Bad, match="correction_info"):
+        checked({**check, "correction_info": reason}, "v2")
 
 
 @pytest.mark.parametrize(("code", "again", "end"), [
