@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,15 +50,15 @@ class Live:
             connection, id, state, self.register, receipt_of(connection, id)))
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Live]:
-    """One for all tests of a module: each takes numbers of its own."""
-    folder = tmp_path_factory.mktemp("komtet")
-    shutil.copy(sqlite_template, folder / "hub.db")
-    world = make(folder, "https://hub.example.ru").with_owner(ffd="1.2")
-    world.catalogue.gateways["komtet"] = KomtetGateway
+@contextmanager
+def opened(folder: Path, template: Path, **organisation: Any) -> Iterator[Live]:
+    """A hub on a database of its own, served."""
     from hub.web.app import create_app
 
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(template, folder / "hub.db")
+    world = make(folder, "https://hub.example.ru").with_owner(**organisation)
+    world.catalogue.gateways["komtet"] = KomtetGateway
     world.app = create_app(world.config, world.db, world.vault, world.catalogue, world.bell)
     with world.db.write() as session:
         row = office.add_source(session, world.vault, "test", world.org.id, "komtet", "Магазин",
@@ -65,3 +66,10 @@ def live(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Ite
     with serving(world.app) as host:
         yield Live(world, host, row, world.register())
     world.db.close()
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Live]:
+    """One for all tests of a module: each takes numbers of its own."""
+    with opened(tmp_path_factory.mktemp("komtet"), sqlite_template, ffd="1.2") as made:
+        yield made
