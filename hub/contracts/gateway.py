@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 from hub.contracts.http import Answer, Request
 from hub.contracts.settings import PluginSettings
-from hub.contracts.source import Instead, ReceiptView, Report, Source, SourceContext, Step
+from hub.contracts.source import Instead, PaymentDesk, ReceiptView, Report, Source, SourceContext, Step
 from hub.fiscal import Order, Problem, Text
 
 
@@ -81,6 +81,9 @@ class Gateway(ABC):
     #: Paths at the root of the hub that are this vendor's too (``/api/shop/v1/``): for clients that can be pointed at
     #: another host, but not at another path. ``account`` then says whose a request is.
     roots: ClassVar[tuple[str, ...]] = ()
+    #: What the shop leaves to a person (a courier's orders): listed on the page of payments, where a button makes the
+    #: receipt, through the inbox. It gets the gateway's settings and context.
+    desk: ClassVar[type[PaymentDesk] | None] = None
 
     def __init__(self, settings: Mapping[str, Any], context: SourceContext, intake: Intake) -> None:
         self.config, self.context, self.intake = settings, context, intake

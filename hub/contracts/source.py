@@ -60,10 +60,15 @@ class Withdrawn:
     """What an event was about is paid no more over there: deleted, cancelled, moved back. ``keys`` are the source keys
     of its orders. Receipts of them that wait are cancelled; one that is being printed gets no second try; one that is
     printed stays, and the page says that it has no payment any more. Paid again, the same key is printed after all.
+
+    ``order`` is given when a person took it back here, so that the source hears of it as it does of every receipt that
+    is cancelled: one that has no receipt yet gets one that is cancelled, and "cancelled" is reported. Its key is the
+    only one.
     """
 
     keys: tuple[str, ...]
     reason: Text
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +271,59 @@ class SourceContext(Protocol):
 Instead = Literal["unauthorised", "malformed", "unavailable", "failed", "lost", "too_large", "disabled"]
 
 
-class Source(ABC):
+class PaymentDesk(ABC):
+    """What is asked of whoever may list payments and take one at a person's word: of every source, and of the part of a
+    gateway that does (:attr:`hub.contracts.Gateway.desk`)."""
+
+    #: Whether every receipt of the source stands behind a payment of the list. If so, one that does not is shown as a
+    #: difference; if not, it is nobody's worry (a gateway's receipts come by its API).
+    lists_all: ClassVar[bool] = True
+
+    def __init__(self, settings: Mapping[str, Any], context: SourceContext) -> None:
+        self.config, self.context = settings, context
+
+    @abstractmethod
+    def fetch(self, event: Event) -> Order | tuple[Order | Withdrawn, ...] | NoOrder | Withdrawn:
+        """Asks the other system for what the event did not carry and makes orders of it. A tuple may hold orders and
+        what was taken back, when one event tells of both.
+
+        Raises TryLater, NeedsAttention, or hub.fiscal.Invalid when what it read cannot become a receipt.
+        """
+
+    # -- payments as a list (optional) ---------------------------------------------------------------------------
+
+    def lists_payments(self) -> bool:
+        """Whether :meth:`payments` can be asked with these settings. Asks nobody."""
+        return type(self).payments is not PaymentDesk.payments
+
+    def no_list(self) -> Text | None:
+        """Why there is no list with these settings, and what would give one, in words for the owner; None when there is
+        nothing to say. Asks nobody."""
+        return None
+
+    def payments(self, since: datetime, until: datetime) -> Iterable[SourcePayment]:
+        """The payments made at or after ``since`` and before ``until`` (both with a zone), each with what the owner's
+        rule makes of it; those without a receipt too, and those that only a person may send.
+
+        For the page of payments beside receipts, the dry run and the import of history: it stores nothing, and an
+        error is raised, never an empty list. May be a generator: it is read no further than the page shows. Raises
+        TryLater or NeedsAttention.
+        """
+        raise NotImplementedError(f"{type(self).__name__} lists no payments")
+
+    def rule(self) -> tuple[Text, ...]:
+        """The owner's rule in words, a sentence for each part of it: which payments become receipts. Shown above those
+        that it sorts; may ask the other side for names. Raises TryLater or NeedsAttention."""
+        return ()
+
+    def event_of(self, subject: str, button: str = "") -> Event:
+        """The event that takes a payment now, as :meth:`payments` named it; with ``button``, one of its buttons, as a
+        person's word: then it makes an order whatever the rule says of who sends it. Asks nobody. LookupError when
+        ``subject`` or ``button`` never was."""
+        raise LookupError(subject)
+
+
+class Source(PaymentDesk):
     """An order source. One instance serves one enabled source in one thread at a time."""
 
     #: Lower-case name, the same as the plugin's folder; part of the source's address.
@@ -299,23 +356,12 @@ class Source(ABC):
     #: systems that take every error for success. Other paths are answered "later" (503).
     standby: ClassVar[Mapping[str, Answer]] = {}
 
-    def __init__(self, settings: Mapping[str, Any], context: SourceContext) -> None:
-        self.config, self.context = settings, context
-
     @abstractmethod
     def receive(self, request: Request) -> Reception:
         """Authenticates and reads one request. Fast and local: no call to the other system from here.
 
         Raises Unauthorised or Malformed; anything else it raises is answered by ``answer_instead("failed")`` after
         the raw request was kept.
-        """
-
-    @abstractmethod
-    def fetch(self, event: Event) -> Order | tuple[Order | Withdrawn, ...] | NoOrder | Withdrawn:
-        """Asks the other system for what the event did not carry and makes orders of it. A tuple may hold orders and
-        what was taken back, when one event tells of both.
-
-        Raises TryLater, NeedsAttention, or hub.fiscal.Invalid when what it read cannot become a receipt.
         """
 
     def poll(self, cursor: str) -> Polled:
@@ -340,38 +386,6 @@ class Source(ABC):
         TryLater or NeedsAttention; LookupError for an action that never was.
         """
         raise LookupError(action)
-
-    # -- payments as a list (optional) ---------------------------------------------------------------------------
-
-    def lists_payments(self) -> bool:
-        """Whether :meth:`payments` can be asked with these settings. Asks nobody."""
-        return type(self).payments is not Source.payments
-
-    def no_list(self) -> Text | None:
-        """Why there is no list with these settings, and what would give one, in words for the owner; None when there is
-        nothing to say. Asks nobody."""
-        return None
-
-    def payments(self, since: datetime, until: datetime) -> Iterable[SourcePayment]:
-        """The payments made at or after ``since`` and before ``until`` (both with a zone), each with what the owner's
-        rule makes of it; those without a receipt too, and those that only a person may send.
-
-        For the page of payments beside receipts, the dry run and the import of history: it stores nothing, and an
-        error is raised, never an empty list. May be a generator: it is read no further than the page shows. Raises
-        TryLater or NeedsAttention.
-        """
-        raise NotImplementedError(f"{self.name} lists no payments")
-
-    def rule(self) -> tuple[Text, ...]:
-        """The owner's rule in words, a sentence for each part of it: which payments become receipts. Shown above those
-        that it sorts; may ask the other side for names. Raises TryLater or NeedsAttention."""
-        return ()
-
-    def event_of(self, subject: str, button: str = "") -> Event:
-        """The event that takes a payment now, as :meth:`payments` named it; with ``button``, one of its buttons, as a
-        person's word: then it makes an order whatever the rule says of who sends it. Asks nobody. LookupError when
-        ``subject`` or ``button`` never was."""
-        raise LookupError(subject)
 
     # -- a person in the other system (optional) -----------------------------------------------------------------
 

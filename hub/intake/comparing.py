@@ -159,8 +159,9 @@ def _unprinted(payment: SourcePayment, cancelled: bool, event: Heard | None) -> 
 
 
 def compare(connection: Connection, source: SourceFacts, payments: Iterable[SourcePayment], since: datetime,
-            until: datetime) -> Comparison:
-    """The pairs of a period, from what the source listed and what is stored."""
+            until: datetime, alone: bool = True) -> Comparison:
+    """The pairs of a period, from what the source listed and what is stored. ``alone``: receipts that no payment of the
+    list stands behind are pairs, too."""
     listed = list(islice(payments, MOST + 1))
     more = len(listed) > MOST
     listed = listed[:MOST]
@@ -174,7 +175,7 @@ def compare(connection: Connection, source: SourceFacts, payments: Iterable[Sour
         event = events.get(one.subject)
         before = any(history.is_known(source, known.get(key), one.at) for key in one.keys)
         pairs.append(Pair(status_of(one, mine, event, before), one, mine, event))
-    if not more:
+    if alone and not more:
         pairs += _alone(connection, source.id, seen, since, until)
     pairs.sort(key=lambda one: (STATUSES.index(one.status), one.at))
     counts: dict[str, int] = {}

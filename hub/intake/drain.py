@@ -20,7 +20,7 @@ from sqlalchemy import Connection, and_, bindparam, func, literal_column, null, 
 
 from hub import retry, steps
 from hub.bell import Bell
-from hub.contracts import Event, NeedsAttention, NoOrder, Source, TryLater, Withdrawn
+from hub.contracts import Event, NeedsAttention, NoOrder, PaymentDesk, Source, TryLater, Withdrawn
 from hub.fiscal import Invalid, Order, Text
 from hub.intake import history
 from hub.intake.batch import Batch, Piece, Ring, gathering
@@ -33,6 +33,7 @@ from hub.store import Database, DatabaseAway, Inbox, SourceRow, leases, table, u
 from hub.store.base import Moment
 from hub.store.forward import ATTENTION, OUTAGE, put_forward
 from hub.store.hot import Hot, unjson
+from hub.store.receipts import RECEIPT, tell
 from hub.store.vault import KeyMissing
 
 #: One turn of a drain: rows claimed at once, rows and seconds in all.
@@ -192,7 +193,7 @@ class Drains:
     def _work_all(self, source: SourceFacts, groups: Sequence[Claimed], until: float) -> tuple[int, bool]:
         """Works off what was claimed, until a moment of the monotonic clock; how many events were settled, and False
         when the source should be left in peace for now."""
-        done, plugin = 0, cache(lambda: self.sources.instance(source))
+        done, plugin = 0, cache(lambda: self.sources.desk(source))
         with gathering(Batch(self.db, self.bell, partial(_all_well, source_id=source.id))) as batch:
             for group in groups:
                 batch.begun()
@@ -209,7 +210,7 @@ class Drains:
             batch.settle()
         return done, True
 
-    def _work(self, source: SourceFacts, plugin: Callable[[], Source], group: Claimed) -> tuple[Piece, bool]:
+    def _work(self, source: SourceFacts, plugin: Callable[[], PaymentDesk], group: Claimed) -> tuple[Piece, bool]:
         """Fetches one subject: what is to be stored, and False when the source should be left in peace for now."""
         try:
             fetched = plugin().fetch(group.newest)
@@ -291,17 +292,27 @@ class Drains:
 
     def _withdrawn(self, source: SourceFacts, group: Claimed, back: Sequence[Withdrawn]) -> Piece:
         """Marks, cancels and settles in one transaction."""
-        keys = [key for one in back for key in one.keys]
+        keys, actor = [key for one in back for key in one.keys], f"source:{source.plugin}"
+        kept = {id(one): prepare(source, one.order, self.sources.catalogue, utcnow())
+                for one in back if one.order is not None}
 
         def work(connection: Connection) -> int:
-            cancelled = sum(withdraw(connection, source, one.keys, one.reason, f"source:{source.plugin}")
-                            for one in back)
+            cancelled = 0
+            for one in back:
+                order = kept.get(id(one))
+                if order is not None and _under(connection, source, order.order.key) is None:
+                    # Made and cancelled in one transaction: no register ever sees it wait.
+                    store(connection, source, order, actor=actor, inbox_id=group.row["id"])
+                cancelled += withdraw(connection, source, one.keys, one.reason, actor)
+                receipt = None if order is None else _under(connection, source, order.order.key)
+                if receipt is not None and receipt.state == "cancelled":
+                    tell(connection, source.organisation_id, receipt.id, source.id, "cancelled")
             _mark(connection, group, "ignored", back[0].reason if back else None)
             return cancelled
 
         def after(cancelled: int) -> Iterable[Ring]:
             log.info("order_withdrawn", source=source.public_id, keys=keys, cancelled=cancelled)
-            return ()
+            return [("jobs", f"delivery:{source.id}")] if kept else ()
 
         return self._piece(source, group, work, after, keys)
 
@@ -431,6 +442,12 @@ class Drains:
 
         log.warning("poll_later", source=source.public_id, reason=str(reason))
         self.db.submit(work)
+
+
+def _under(connection: Connection, source: SourceFacts, key: str) -> Any:
+    """Id and state of the receipt under a source key, or None."""
+    return connection.execute(select(RECEIPT.c.id, RECEIPT.c.state).where(
+        RECEIPT.c.source_id == source.id, RECEIPT.c.source_key == key)).first()
 
 
 def _claiming() -> Any:

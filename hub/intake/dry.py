@@ -20,8 +20,8 @@ from hub.contracts import (
     Item,
     NeedsAttention,
     NoOrder,
+    PaymentDesk,
     Shelf,
-    Source,
     SourcePayment,
     TryLater,
     Withdrawn,
@@ -110,12 +110,12 @@ class Dry:
     later: bool = False
 
 
-def plugin_of(sources: Sources, source: SourceFacts, rehearsing: bool = False) -> Source:
-    """The source's plugin over a context that keeps nothing. Raises NeedsAttention as Sources.instance does."""
-    return type(sources.instance(source))(sources.settings(source), DryContext(sources, source, rehearsing))
+def plugin_of(sources: Sources, source: SourceFacts, rehearsing: bool = False) -> PaymentDesk:
+    """The source's plugin over a context that keeps nothing. Raises NeedsAttention as Sources.desk does."""
+    return type(sources.desk(source))(sources.settings(source), DryContext(sources, source, rehearsing))
 
 
-def run(sources: Sources, source: SourceFacts, plugin: Source, payment: SourcePayment) -> Dry:
+def run(sources: Sources, source: SourceFacts, plugin: PaymentDesk, payment: SourcePayment) -> Dry:
     """What the payment would become now; one that waits for a person, as if sent by its first button."""
     button = payment.buttons[0].name if payment.verdict == "by_hand" and payment.buttons else ""
     try:
@@ -134,7 +134,7 @@ def run(sources: Sources, source: SourceFacts, plugin: Source, payment: SourcePa
     return Dry(tuple(prepare(source, one, sources.catalogue, utcnow()) for one in orders))
 
 
-def latest(plugin: Source, now: datetime, most: int = LAST) -> list[SourcePayment]:
+def latest(plugin: PaymentDesk, now: datetime, most: int = LAST) -> list[SourcePayment]:
     """The newest payments, newest first, looked for further and further back."""
     found: dict[str, SourcePayment] = {}
     until, started = now + timedelta(days=1), time.monotonic()

@@ -11,7 +11,7 @@ from typing import Any
 from marshmallow import ValidationError
 from sqlalchemy import bindparam, select
 
-from hub.contracts import Gateway, Intake, NeedsAttention, Outgoing, ReceiptView, Source, load
+from hub.contracts import Gateway, Intake, NeedsAttention, Outgoing, PaymentDesk, ReceiptView, Source, load
 from hub.contracts.settings import errors
 from hub.fiscal import Text, verbatim
 from hub.intake.context import PATIENCE, CoreContext, SourceFacts, facts, named, serving
@@ -133,6 +133,17 @@ class Sources:
             raise NeedsAttention(Text("“{name}” is a gateway: it sends by itself.",
                                       "«{name}» — шлюз: он присылает сам.", params={"name": source.plugin}))
         return kind(settings, self.context(source))
+
+    def desk(self, source: SourceFacts) -> PaymentDesk:
+        """What makes orders of the source's events: the source itself, or a gateway's desk. Raises as
+        :meth:`instance` does."""
+        kind = self.desk_of(source.plugin)
+        return self.instance(source) if kind is None else kind(self.settings(source), self.context(source))
+
+    def desk_of(self, plugin: str) -> type[PaymentDesk] | None:
+        """The class of a source, or of a gateway's desk."""
+        gateway = self.catalogue.gateways.get(plugin)
+        return self.catalogue.sources.get(plugin) if gateway is None else gateway.desk
 
     def receiver(self, source: SourceFacts) -> Source:
         """:meth:`instance`, kept by each thread as long as the row was read only once: requests come in crowds."""

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from sqlalchemy import Connection, update
 from werkzeug.exceptions import HTTPException
 
-from hub.contracts import NeedsAttention, Source, SourcePayment, TryLater
+from hub.contracts import NeedsAttention, PaymentDesk, SourcePayment, TryLater
 from hub.fiscal import Problem, Text
 from hub.fiscal import paper as papers
 from hub.intake import comparing, dry, history
@@ -57,7 +57,7 @@ class Desk:
 
     row: SourceRow
     facts: SourceFacts
-    plugin: Source
+    plugin: PaymentDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Shown:
 @page.app_template_global("lists_payments")
 def lists(row: SourceRow) -> bool:
     """Whether a source lists its payments with its settings."""
-    if row.plugin not in the_hub().catalogue.sources:
+    if the_hub().sources.desk_of(row.plugin) is None:
         return False
     try:
         return _desk(row).plugin.lists_payments()
@@ -95,7 +95,7 @@ def lists(row: SourceRow) -> bool:
 @page.app_template_global("no_list")
 def no_list(row: SourceRow) -> Text | None:
     """Why a source lists no payments with its settings, where its plugin says so."""
-    if row.plugin not in the_hub().catalogue.sources:
+    if the_hub().sources.desk_of(row.plugin) is None:
         return None
     try:
         return _desk(row).plugin.no_list()
@@ -178,7 +178,7 @@ def beside(public_id: str) -> str:
     with _asking(said):
         listed = _patiently(lambda: list(desk.plugin.payments(since, until)))
         with the_hub().db.read() as connection:
-            result = comparing.compare(connection, desk.facts, listed, since, until)
+            result = comparing.compare(connection, desk.facts, listed, since, until, desk.plugin.lists_all)
     today = utcnow().astimezone(zone()).date()
     lines = [_shown(pair, day) for pair in result.pairs]
     colour, sentence = ("amber", "") if said else _sentence(result, day == today)
@@ -233,11 +233,14 @@ def _shown(pair: comparing.Pair, day: date) -> Shown:
     href = url_for("receipts.one", public_id=first.public_id) if first is not None else ""
     if status == "disputed":
         href += "#conflicts"
-    if payment is None or first is not None:
+    # Taken back before it was printed: pressed again, the same receipt is printed after all.
+    back = bool(pair.papers) and all(one.state == "cancelled" and one.withdrawn is not None for one in pair.papers)
+    if payment is None or (first is not None and not back):
         return Shown(pair, look, why, (), href, str(look.button))
     buttons = tuple((one.name, say(one.words)) for one in payment.buttons)
     take = {"untold": (("", gettext("Take it now")),), "by_hand": buttons}
     take["left"] = take["failed"] = take["untold"]
+    take["cancelled"] = buttons
     # What another system prints is nobody's to print here, whatever the button says.
     anyway = buttons if status == "skipped" and payment.elsewhere is None else ()
     after_all: tuple[tuple[str, str], ...] = ()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from hub_plugins.komtet.deliveries import Deliveries
 from hub_plugins.komtet.signature import sign
 from hub_plugins.komtet.tasks import task
 
@@ -48,6 +49,17 @@ def tell(config: Mapping[str, Any], context: SourceContext, key: str, report: Re
     post(context, key, url, body, config["sign_as"], config["as_form"], report.attempt)
 
 
+def tell_order(orders: Deliveries, config: Mapping[str, Any], key: str, report: Report) -> None:
+    """One try for a courier order that ended: the body is the order, signed over its own ``callback_url`` (§9), and
+    nobody is told of one without. What is no end (a receipt that a register refused) is not told."""
+    item = orders.shelf.get(int(report.receipt.origin["order"]))
+    if item is None:
+        return  # the shop took it away, or its time is over
+    body = orders.shown(item)
+    if body["state"] in ("done", "canceled") and body["callback_url"]:
+        post(orders.context, key, str(body["callback_url"]), body, "", config["as_form"], report.attempt)
+
+
 def post(context: SourceContext, key: str, url: str, body: Mapping[str, Any], sign_as: str, as_form: bool,
          attempt: int) -> None:
     """Posts a signed body. The same body gives the same bytes on every try."""
@@ -74,5 +86,7 @@ def flat(value: Any, name: str = "") -> Any:
     if isinstance(value, Mapping):
         for key, below in value.items():
             yield from flat(below, f"{name}[{key}]" if name else str(key))
+    elif isinstance(value, (list, tuple)):
+        yield from flat(dict(enumerate(value)), name)
     elif value is not None:
         yield name, str(value)

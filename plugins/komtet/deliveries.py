@@ -1,31 +1,45 @@
 """Courier orders and employees (komtet-kassa.md §10): what a shop puts there it gets back, in either version's form.
 
-They are no receipts: the hub keeps them on shelves for the shop's module and the owner.
+They are kept on shelves. An order becomes a receipt when a person says that it was handed over (``handover``); its
+state here is that receipt's, so the two can never disagree.
 """
 
 from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from hub_plugins.komtet import fields as read
 from hub_plugins.komtet.errors import Fault
-from hub_plugins.komtet.lines import position
-from hub_plugins.komtet.words import EMPLOYEES, FORMS, TAX_SYSTEMS
+from hub_plugins.komtet.placed import check_of, placed
+from hub_plugins.komtet.words import EMPLOYEES
 
-from hub.contracts import Item, SourceContext, Text
-from hub.fiscal import Money, total
+from hub.contracts import Intake, Item, ReceiptView, SourceContext, Text
 
 #: Most rows of one page.
 MOST_ROWS = 100
 
 NOT_THERE = Text("this shop has no {what} {id}", "у магазина нет {what} {id}")
 NO_OBJECT = Text("the body must be an object", "тело запроса должно быть объектом")
+BUSY = Text("the order is being worked on; try again", "с заказом сейчас работают; повторите")
 TAKEN = Text("the login “{login}” is taken", "логин «{login}» уже занят")
-NO_ITEMS = Text("the order has no items", "в заказе нет товаров")
-CLOSED = Text("the order is {state} and cannot be changed", "заказ уже {state}, изменить его нельзя")
+HANDED = Text("the order was handed over: its receipt is printed or about to be. It cannot be changed any more",
+              "заказ уже вручён: его чек пробит или вот-вот будет. Изменить заказ больше нельзя")
+
+#: Where a person's word stands beside the order on the shelf: never shown to the shop.
+OWN = "hub"
+#: States of a receipt in which nothing of it was printed and nothing will be by itself.
+IDLE = frozenset({"invalid", "refused", "cancelled"})
+PRINTED = frozenset({"recorded", "confirmed"})
+
+
+def key_of(number: int) -> str:
+    """The key of an order's only receipt, and the subject of its events. No check has such a key: theirs end in intent
+    and methods."""
+    return f"order:{number}"
 
 
 class Kept(ABC):
@@ -116,91 +130,103 @@ class Employees(Kept):
 
 
 class Deliveries(Kept):
-    """Orders that a courier brings. Both versions are kept as they came; the answer has the fields of both."""
+    """Orders that a courier brings. Both versions are kept as they came; the answer has the fields of both.
+
+    Changes by the shop and a person's word exclude each other: both hold the order's lock, and an order of which an
+    event waits, or a receipt is on its way or printed, is not changed any more.
+    """
 
     shelf_name, listed, word = "orders", "orders", Text("order", "заказа")
-    STATES = ("new", "canceled")
+
+    def __init__(self, context: SourceContext, intake: Intake | None = None) -> None:
+        super().__init__(context)
+        self.intake = intake
 
     def page(self, args: Mapping[str, str]) -> dict[str, Any]:
         return self.rows(args, args.get("courier_id") or None, args.get("date_start", "")[:32])
 
     def add(self, body: Any, version: int) -> dict[str, Any]:
         read_ = self._read(body, version)
-        number = self.shelf.add(read_, self._courier(read_), read_["date_start"])
+        number = self.shelf.add(read_, *self._labels(read_))
         return self.shown(Item(number, read_))
 
     def change(self, number: str, body: Any, version: int) -> dict[str, Any]:
-        item, read_ = self.one(number), self._read(body, version)
-        if item.value.get("state") not in self.STATES:
-            raise Fault(CLOSED.with_(state=item.value.get("state")), place="state")
-        self.shelf.put(item.id, read_, self._courier(read_), read_["date_start"])
+        """The order anew; what a person said of it before is over."""
+        item = self.one(number)
+        with self.held(item.id):
+            self._check_untouched(item.id)
+            read_ = self._read(body, version)
+            read_[OWN]["changed"] = self.context.now().isoformat()
+            self.shelf.put(item.id, read_, *self._labels(read_))
         return self.shown(Item(item.id, read_))
 
-    @staticmethod
-    def _courier(order: Mapping[str, Any]) -> str:
-        return str(order.get("courier_id") or "")
+    def drop(self, number: str) -> None:
+        """Takes it away; its receipt, if it still waits, is cancelled. It dies in between: the order is cancelled, and
+        the shop, which has no answer, takes it away once more."""
+        item = self.one(number)
+        with self.held(item.id):
+            if self.intake is not None and not self.context.waits(key_of(item.id)):
+                self.intake.cancel(key_of(item.id))
+            self._check_untouched(item.id)
+            self.shelf.drop(item.id)
 
-    def shown(self, item: Item) -> dict[str, Any]:
-        value = dict(item.value)
-        courier = None
+    @contextmanager
+    def held(self, number: int) -> Iterator[None]:
+        """Alone with one order. Raises Fault when somebody else has it for long."""
+        with self.context.lock(key_of(number)) as got:
+            if not got:
+                raise Fault(BUSY, "SYS00")
+            yield
+
+    def _check_untouched(self, number: int) -> None:
+        """Raises Fault when the order was handed over. The event is asked for first: it ends as its receipt begins."""
+        if not self.context.waits(key_of(number)):
+            receipt = self.receipt(number)
+            if receipt is None or receipt.state in IDLE:
+                return
+        raise Fault(HANDED, place="state")
+
+    def keep(self, item: Item, value: Mapping[str, Any]) -> None:
+        """Writes an order back."""
+        self.shelf.put(item.id, value, *self._labels(value))
+
+    def receipt(self, number: int) -> ReceiptView | None:
+        """The order's receipt."""
+        key = key_of(number)
+        return self.context.receipt(key) if self.intake is None else self.intake.status(key)
+
+    def courier(self, value: Mapping[str, Any]) -> Item | None:
+        """Who brings it, if the shop has told."""
         with contextlib.suppress(Fault):
             if value.get("courier_id"):
-                found = Employees(self.context).one(str(value["courier_id"]))
-                courier = {"id": found.id, "name": found.value.get("name")}
-        return {"id": item.id, "task_id": None, **value, "courier": courier}
+                return Employees(self.context).one(str(value["courier_id"]))
+        return None
+
+    def shown(self, item: Item) -> dict[str, Any]:
+        receipt, courier = self.receipt(item.id), self.courier(item.value)
+        value = {name: one for name, one in item.value.items() if name != OWN}
+        return {"id": item.id, **value, "task_id": receipt.id if receipt is not None else None,
+                "state": state_of(item.value, receipt),
+                "courier": {"id": courier.id, "name": courier.value.get("name")} if courier else None}
 
     @staticmethod
-    def _read(body: Any, version: int) -> dict[str, Any]:
-        """The order's fields under the names of the answer; an unknown key is kept out."""
+    def _labels(order: Mapping[str, Any]) -> tuple[str, str]:
+        return str(order.get("courier_id") or ""), str(order.get("date_start") or "")
+
+    def _read(self, body: Any, version: int) -> dict[str, Any]:
+        """What could not be printed is refused now, not at the buyer's door."""
         if not isinstance(body, Mapping):
             raise Fault(NO_OBJECT)
-        body = read.plain(body)
-        client = body if version == 1 else read.thing(body, "client")
-        prefix = "client_" if version == 1 else ""
-        company = body if version == 1 else read.thing(body, "company")
-        items = read.objects(body, "items")
-        if not items:
-            raise Fault(NO_ITEMS, place="items")
-        sums: list[Money] = []
-        for index, one in enumerate(items):
-            try:
-                # The lines of a later check: what could not be printed is refused now, not at the buyer's door.
-                line = position({"payment_method": "full_payment", "payment_object": one.get("type") or "product",
-                                 **one, "mark_code": None, "nomenclature_code": None}, version)
-                sums.append(line.amount or Money(0))
-            except Fault as fault:
-                raise fault.at(f"items[{index}]") from fault
-        external = "order_id" if version == 1 else "external_id"
-        if body.get(external) is None:
-            external = "external_id" if version == 1 else "order_id"
-        if company.get("sno") is not None:
-            read.choice(company, "sno", TAX_SYSTEMS)
-        read.choice(body, "payment_type", FORMS, "card")
-        prepaid = read.money(body, "prepayment") if body.get("prepayment") is not None else Money(0)
-        amount = total(sums, "RUB")
-        coordinate = read.thing(client, f"{prefix}coordinate")
-        return {
-            "external_id": read.text(body, external, required=True, longest=120),
-            "order_id": read.text(body, external, longest=120),
-            "state": read.choice(body, "state", {one: one for one in Deliveries.STATES}, "new"),
-            "amount": float(amount.decimal), "is_paid": bool(read.flag(body, "is_paid")),
-            "is_pay_to_courier": bool(read.flag(body, "is_pay_to_courier")), "prepayment": float(prepaid.decimal),
-            "payment_type": body.get("payment_type") or "card", "sno": company.get("sno"),
-            "description": read.text(body, "description"), "callback_url": read.text(body, "callback_url",
-                                                                                     longest=2000),
-            **{f"client_{name}": read.text(client, f"{prefix}{name}", longest=500) for name in (
-                "name", "address", "phone", "email")},
-            "client_coordinate": {name: str(coordinate.get(name, "")) for name in ("latitude", "longitude")}
-            if coordinate else None,
-            "date_start": _moment(body, "date_start"), "date_end": _moment(body, "date_end"),
-            "courier_id": body.get("courier_id") if isinstance(body.get("courier_id"), int) else
-            read.text(body, "courier_id", longest=40) or None,
-            "items": [dict(one) for one in items]}
+        found = placed(read.plain(body), version)
+        check_of(self.context, found, "cash", None)
+        return found
 
 
-def _moment(body: Mapping[str, Any], name: str) -> str:
-    """``2026-12-08 10:00``; pages are asked for from such a time, so it must be one."""
-    value = read.text(body, name, longest=32)
-    if not value:
-        return ""
-    return read.moment(body, name, "%Y-%m-%d %H:%M").strftime("%Y-%m-%d %H:%M")
+def state_of(value: Mapping[str, Any], receipt: ReceiptView | None) -> str:
+    """``done`` as soon as its receipt is printed, whatever was said of it before or after."""
+    state = receipt.state if receipt is not None else ""
+    if state in PRINTED:
+        return "done"
+    # A receipt that somebody cancelled after "handed over" closes its order, until the shop writes it anew.
+    gone = state == "cancelled" and value.get(OWN, {}).get("word")
+    return "canceled" if gone else str(value.get("state") or "new")

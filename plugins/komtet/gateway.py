@@ -17,6 +17,7 @@ from hub_plugins.komtet import callbacks, fields
 from hub_plugins.komtet.checks import order_of
 from hub_plugins.komtet.deliveries import Deliveries, Employees
 from hub_plugins.komtet.errors import Fault, refusal
+from hub_plugins.komtet.handover import Handover
 from hub_plugins.komtet.settings import GatewaySettings, names
 from hub_plugins.komtet.signature import is_signed
 from hub_plugins.komtet.tasks import task
@@ -27,6 +28,7 @@ from hub.contracts import (
     Conflict,
     Gateway,
     Instead,
+    PaymentDesk,
     PluginSettings,
     Problems,
     Report,
@@ -63,7 +65,8 @@ class KomtetGateway(Gateway):
         "A shop's module written for KOMTET Kassa sends its receipts to the hub.",
         "Модуль магазина, написанный для КОМТЕТ Кассы, отправляет чеки в хаб.")
     settings: ClassVar[type[PluginSettings]] = GatewaySettings
-    reports: ClassVar[frozenset[str]] = frozenset({"recorded", "refused"})
+    reports: ClassVar[frozenset[str]] = frozenset({"recorded", "refused", "cancelled"})
+    desk: ClassVar[type[PaymentDesk] | None] = Handover
     roots: ClassVar[tuple[str, ...]] = ("/api/shop/v1/", "/api/shop/v2/")
 
     # -- whose request it is -------------------------------------------------------------------------------------
@@ -202,7 +205,8 @@ class KomtetGateway(Gateway):
     # -- orders and employees ------------------------------------------------------------------------------------
 
     def _shelved(self, request: Request, what: str, number: str | None, version: int) -> Answer:
-        kept: Deliveries | Employees = Deliveries(self.context) if what == "orders" else Employees(self.context)
+        kept: Deliveries | Employees = (
+            Deliveries(self.context, self.intake) if what == "orders" else Employees(self.context))
         method, args = request.method, request.args()
         if number is None and method == "GET":
             return Answer.json(kept.page(args))
@@ -235,7 +239,10 @@ class KomtetGateway(Gateway):
                       "kassa.komtet.ru на хаб: docs/ru/komtet.md говорит, какому и как.")))
 
     def report(self, report: Report) -> None:
-        callbacks.tell(self.config, self.context, self.key, report)
+        if "order" in report.receipt.origin:
+            callbacks.tell_order(Deliveries(self.context), self.config, self.key, report)
+        else:
+            callbacks.tell(self.config, self.context, self.key, report)
 
     @classmethod
     def answer_instead(cls, why: Instead, request: Request) -> Answer:

@@ -53,6 +53,14 @@ class GatewaySettings(PluginSettings):
                   "a receipt is refused.",
                   "Старый модуль, который всё ещё шлёт 20 %, печатает ставку того дня (с 2026 года 22 %). Если "
                   "выключить, такой чек будет отклонён."))
+    paid_before = setting(
+        fields.String(load_default="prepayment"), group=SHOP, advanced=True, choices={
+            "prepayment": Text("Set off: the site printed a receipt when it was paid",
+                               "Зачёт предоплаты: чек при оплате пробил сайт"),
+            "card": Text("Paid electronically: the site printed none", "Безналичными: сайт чека не пробивал")},
+        label=Text("Courier orders that were paid before", "Заказы с доставкой, оплаченные заранее"),
+        help=Text("What the receipt at the buyer's door says of an order that came as paid.",
+                  "Что написать в чеке при вручении заказа, который пришёл уже оплаченным."))
     success_url = setting(
         fields.String(load_default="", validate=_url), group=RESULTS,
         label=Text("Address for printed receipts", "Адрес для пробитых чеков"), example="https://shop.example.ru/cb",
