@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from hub_plugins.komtet.deliveries import Deliveries
+from hub_plugins.komtet.deliveries import Deliveries, key_of
 from hub_plugins.komtet.signature import sign
 from hub_plugins.komtet.tasks import task
 
@@ -53,7 +53,7 @@ def tell_order(orders: Deliveries, config: Mapping[str, Any], key: str, report: 
     """One try for a courier order that ended: the body is the order, signed over its own ``callback_url`` (§9), and
     nobody is told of one without. What is no end (a receipt that a register refused) is not told."""
     item = orders.shelf.get(int(report.receipt.origin["order"]))
-    if item is None:
+    if item is None or key_of(item) != report.receipt.key:
         return  # the shop took it away, or its time is over
     body = orders.shown(item)
     if body["state"] in ("done", "canceled") and body["callback_url"]:

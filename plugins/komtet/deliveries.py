@@ -7,6 +7,7 @@ state here is that receipt's, so the two can never disagree.
 from __future__ import annotations
 
 import contextlib
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,10 +37,11 @@ IDLE = frozenset({"invalid", "refused", "cancelled"})
 PRINTED = frozenset({"recorded", "confirmed"})
 
 
-def key_of(number: int) -> str:
-    """The key of an order's only receipt, and the subject of its events. No check has such a key: theirs end in intent
-    and methods."""
-    return f"order:{number}"
+def key_of(item: Item) -> str:
+    """The key of an order's only receipt, and the subject of its events: its number, and what tells it from another
+    order under that number (one that was deleted, one of a database that was restored since). No check has such a key:
+    theirs end in intent and methods."""
+    return ":".join(filter(None, ("order", str(item.id), item.value.get(OWN, {}).get("nonce"))))
 
 
 class Kept(ABC):
@@ -147,41 +149,43 @@ class Deliveries(Kept):
 
     def add(self, body: Any, version: int) -> dict[str, Any]:
         read_ = self._read(body, version)
+        read_[OWN]["nonce"] = secrets.token_hex(4)
         number = self.shelf.add(read_, *self._labels(read_))
         return self.shown(Item(number, read_))
 
     def change(self, number: str, body: Any, version: int) -> dict[str, Any]:
         """The order anew; what a person said of it before is over."""
-        item = self.one(number)
-        with self.held(item.id):
-            self._check_untouched(item.id)
+        with self.held(self.one(number)) as item:
+            self._check_untouched(item)
             read_ = self._read(body, version)
-            read_[OWN]["changed"] = self.context.now().isoformat()
-            self.shelf.put(item.id, read_, *self._labels(read_))
+            read_[OWN] |= {"changed": self.context.now().isoformat(), "nonce": item.value.get(OWN, {}).get("nonce")}
+            self.keep(item, read_)
         return self.shown(Item(item.id, read_))
 
     def drop(self, number: str) -> None:
         """Takes it away; its receipt, if it still waits, is cancelled. It dies in between: the order is cancelled, and
         the shop, which has no answer, takes it away once more."""
-        item = self.one(number)
-        with self.held(item.id):
-            if self.intake is not None and not self.context.waits(key_of(item.id)):
-                self.intake.cancel(key_of(item.id))
-            self._check_untouched(item.id)
+        with self.held(self.one(number)) as item:
+            if self.intake is not None and not self.context.waits(key_of(item)):
+                self.intake.cancel(key_of(item))
+            self._check_untouched(item)
             self.shelf.drop(item.id)
 
     @contextmanager
-    def held(self, number: int) -> Iterator[None]:
-        """Alone with one order. Raises Fault when somebody else has it for long."""
-        with self.context.lock(key_of(number)) as got:
+    def held(self, item: Item) -> Iterator[Item]:
+        """Alone with one order, as it is then. Raises Fault when somebody else has it for long, or it is gone."""
+        with self.context.lock(key_of(item)) as got:
             if not got:
                 raise Fault(BUSY, "SYS00")
-            yield
+            now = self.shelf.get(item.id)
+            if now is None or key_of(now) != key_of(item):
+                raise Fault(NOT_THERE.with_(what=self.word, id=item.id), place="id")
+            yield now
 
-    def _check_untouched(self, number: int) -> None:
+    def _check_untouched(self, item: Item) -> None:
         """Raises Fault when the order was handed over. The event is asked for first: it ends as its receipt begins."""
-        if not self.context.waits(key_of(number)):
-            receipt = self.receipt(number)
+        if not self.context.waits(key_of(item)):
+            receipt = self.receipt(item)
             if receipt is None or receipt.state in IDLE:
                 return
         raise Fault(HANDED, place="state")
@@ -190,9 +194,9 @@ class Deliveries(Kept):
         """Writes an order back."""
         self.shelf.put(item.id, value, *self._labels(value))
 
-    def receipt(self, number: int) -> ReceiptView | None:
+    def receipt(self, item: Item) -> ReceiptView | None:
         """The order's receipt."""
-        key = key_of(number)
+        key = key_of(item)
         return self.context.receipt(key) if self.intake is None else self.intake.status(key)
 
     def courier(self, value: Mapping[str, Any]) -> Item | None:
@@ -203,7 +207,7 @@ class Deliveries(Kept):
         return None
 
     def shown(self, item: Item) -> dict[str, Any]:
-        receipt, courier = self.receipt(item.id), self.courier(item.value)
+        receipt, courier = self.receipt(item), self.courier(item.value)
         value = {name: one for name, one in item.value.items() if name != OWN}
         return {"id": item.id, **value, "task_id": receipt.id if receipt is not None else None,
                 "state": state_of(item.value, receipt),

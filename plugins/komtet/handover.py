@@ -1,7 +1,7 @@
 """Courier orders at a person's word: the hub's page lists them, and a button says how each ended at the buyer's door.
 
 The press is an event in the inbox, durable before the page answers. It dies before that: nothing was pressed. It dies
-after: the event is taken up by the next worker, and the key ``order:<number>`` makes one receipt of it, however often
+after: the event is taken up by the next worker, and the key ``order:<number>:…`` makes one receipt of it, however often
 it was pressed. What is written on the shelf here says the same on every try.
 """
 
@@ -37,7 +37,7 @@ WORDS = {CASH: Text("Handed over, paid in cash", "Вручён, оплачен �
          CARD: Text("Handed over, paid by card", "Вручён, оплачен картой"),
          PREPAID: Text("Handed over (paid before)", "Вручён (оплачен заранее)"),
          BACK: Text("Not taken", "Не забрали")}
-_SUBJECT = re.compile(r"order:([1-9][0-9]{0,17})")
+_SUBJECT = re.compile(r"order:([1-9][0-9]{0,17})(?::[0-9a-f]{8})?")
 #: How long whoever finds an order in hand waits before the next look, in seconds.
 MOMENT = 2.0
 
@@ -74,32 +74,35 @@ class Handover(PaymentDesk):
     # -- what a press makes --------------------------------------------------------------------------------------
 
     def fetch(self, event: Event) -> Order | NoOrder | Withdrawn:
-        number, word = _number(event.subject), str(event.data.get("word", ""))
+        word, orders = str(event.data.get("word", "")), self.orders
+        item = orders.shelf.get(_number(event.subject))
+        if item is None or key_of(item) != event.subject:
+            return NoOrder(GONE)
         try:
-            with self.orders.held(number):
-                return self._said(number, word)
+            with orders.held(item) as now:
+                return self._said(now, word)
         except Fault as fault:
             if fault.code == "SYS00":
                 raise TryLater(IN_HAND, MOMENT) from fault
+            if fault.place == "id":
+                return NoOrder(GONE)
             # It was read when it was placed: the settings, or the law, are others since.
             raise NeedsAttention(fault.reason, code=fault.code) from fault
 
-    def _said(self, number: int, word: str) -> Order | NoOrder | Withdrawn:
-        item, receipt = self.orders.shelf.get(number), self.context.receipt(key_of(number))
-        if item is None:
-            return NoOrder(GONE)
+    def _said(self, item: Item, word: str) -> Order | NoOrder | Withdrawn:
+        receipt, own = self.context.receipt(key_of(item)), own_of(item.value)
         if receipt is not None and receipt.state not in IDLE and (
                 word != BACK or receipt.state not in ("accepted", "queued")):
             return NoOrder(WAS_SAID)
-        said = own_of(item.value).get("word")
+        said = own.get("word")
         if item.value["state"] == "canceled" and not said:
             return NoOrder(BY_SHOP)
         if word != BACK and (name := needs_code(item.value)):
             return NoOrder(NEEDS_CODE.with_(item=name))
         made = self._order(item, word)
-        at = own_of(item.value)["at"] if said == word else self.context.now().isoformat()
+        at = own["at"] if said == word else self.context.now().isoformat()
         self.orders.keep(item, {**item.value, "state": "canceled" if word == BACK else "new",
-                                OWN: {**own_of(item.value), "word": word, "at": at}})
+                                OWN: {**own, "word": word, "at": at}})
         return Withdrawn((made.key,), NOT_TAKEN, made) if word == BACK else made
 
     def _order(self, item: Item, word: str) -> Order:
@@ -110,7 +113,7 @@ class Handover(PaymentDesk):
         courier = self.orders.courier(item.value)
         made = check_of(self.context, item.value, form, None if courier is None else courier.value,
                         self.config["rate_of_day"])
-        return replace(made, key=key_of(item.id), base_key="", origin={**made.origin, "order": item.id})
+        return replace(made, key=key_of(item), base_key="", origin={**made.origin, "order": item.id})
 
     # -- the page ------------------------------------------------------------------------------------------------
 
@@ -137,7 +140,7 @@ class Handover(PaymentDesk):
         # What the shop has cancelled is the shop's to open again; a slip of a person's own hand is mended here.
         said = () if canceled and not word else ways if canceled else (*ways, BACK)
         return SourcePayment(
-            subject=key_of(item.id), keys=(key_of(item.id),), timed=ended is not None,
+            subject=key_of(item), keys=(key_of(item),), timed=ended is not None,
             at=now if ended is None else datetime.fromisoformat(ended), amount=Money.of(str(value["amount"])),
             verdict="skip" if canceled else "by_hand", why=why, number=value["external_id"],
             customer=", ".join(filter(None, (value["client_name"] or value["client_phone"], value["client_address"]))),
