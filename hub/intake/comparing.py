@@ -32,7 +32,7 @@ _inbox, _conflict = table(Inbox), table(KeyConflict)
 
 #: What there is to say of a pair, the worst first.
 STATUSES = ("twice", "elsewhere_too", "uncertain", "orphan", "withdrawn", "other_sum", "refused", "invalid", "failed",
-            "disputed", "cancelled", "ruled_out", "untold", "left", "approval", "by_hand", "waits", "on_its_way",
+            "disputed", "cancelled", "ruled_out", "untold", "left", "approval", "by_hand", "due", "waits", "on_its_way",
             "skipped", "known", "made_here", "good")
 #: Those that are as they should be.
 IN_ORDER = frozenset({"skipped", "known", "made_here", "good"})
@@ -154,7 +154,7 @@ def _unprinted(payment: SourcePayment, cancelled: bool, event: Heard | None) -> 
     if cancelled:
         return "cancelled"
     if payment.verdict == "by_hand":
-        return "by_hand"
+        return "due" if payment.due else "by_hand"
     return "left" if event is not None and event.state in ("ignored", "invalid") else "untold"
 
 

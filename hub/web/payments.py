@@ -185,18 +185,22 @@ def beside(public_id: str) -> str:
     return render_template(
         "payments.html", row=desk.row, day=day, today=today, before=day - timedelta(days=1),
         after=day + timedelta(days=1) if day < today else None, said=said, result=result, colour=colour,
-        sentence=sentence, differing=[one for one in lines if one.pair.status not in comparing.IN_ORDER],
+        sentence=sentence, only_due=all(one.status == "due" for one in result.differences), differing=[one for one in lines if one.pair.status not in comparing.IN_ORDER],
         rest=[one for one in lines if one.pair.status in comparing.IN_ORDER], sums=_sums(result),
         most=comparing.MOST, asked=utcnow())
 
 
 def _sentence(result: comparing.Comparison, today: bool) -> tuple[str, str]:
     """(colour, the one sentence)."""
-    differing = [one for one in result.differences if one.status not in comparing.UNDER_WAY]
+    waiting = result.by_status.get("due", 0)
+    differing = [one for one in result.differences if one.status not in comparing.UNDER_WAY and one.status != "due"]
     if differing:
         worst = PAIRS[differing[0].status].colour
         return worst, ngettext("%(num)d difference between payments and receipts",
                                "%(num)d differences between payments and receipts", len(differing))
+    if waiting:
+        return "blue", ngettext("%(num)d order waits for you to say how it ended",
+                                "%(num)d orders wait for you to say how they ended", waiting)
     if result.differences:
         count = len(result.differences)
         return "blue", ngettext("%(num)d receipt is on its way", "%(num)d receipts are on their way", count)
@@ -214,7 +218,7 @@ def _sums(result: comparing.Comparison) -> list[tuple[str, str]]:
     paid: dict[str, int] = {}
     printed: dict[str, int] = {}
     for pair in result.pairs:
-        if pair.payment is not None and pair.payment.verdict != "skip":
+        if pair.payment is not None and pair.payment.verdict != "skip" and pair.status != "due":
             sign = -1 if pair.payment.kind.is_return else 1
             currency = pair.payment.amount.currency
             paid[currency] = paid.get(currency, 0) + sign * pair.payment.amount.amount
@@ -239,8 +243,8 @@ def _shown(pair: comparing.Pair, day: date) -> Shown:
         return Shown(pair, look, why, (), href, str(look.button))
     buttons = tuple((one.name, say(one.words)) for one in payment.buttons)
     take = {"untold": (("", gettext("Take it now")),), "by_hand": buttons}
-    take["left"] = take["failed"] = take["untold"]
-    take["cancelled"] = buttons
+    take["left"], take["cancelled"], take["due"] = take["untold"], buttons, buttons
+    take["failed"] = buttons if payment.verdict == "by_hand" else take["untold"]
     # What another system prints is nobody's to print here, whatever the button says.
     anyway = buttons if status == "skipped" and payment.elsewhere is None else ()
     after_all: tuple[tuple[str, str], ...] = ()

@@ -62,6 +62,7 @@ PAIRS: Mapping[str, PairLook] = {
     "left": PairLook(_("the hub has left it"), "amber", "triangle", _OPEN),
     "approval": PairLook(_("waits for approval"), "amber", "ring", _("Look and decide")),
     "by_hand": PairLook(_("waits for a person to send it"), "amber", "ring", _OPEN),
+    "due": PairLook(_("waits for a person to say how it ended"), "blue", "ring", _OPEN),
     "waits": PairLook(_("not yet printed"), "blue", "half", _OPEN),
     "on_its_way": PairLook(_("being read"), "blue", "half", _OPEN),
     "skipped": PairLook(_("needs no receipt"), "grey", "ring", _OPEN),

@@ -95,6 +95,9 @@ class Handover(PaymentDesk):
                 word != BACK or receipt.state not in ("accepted", "queued")):
             return NoOrder(WAS_SAID)
         said = own.get("word")
+        word = word or said or ""
+        if not word:
+            return NoOrder(OPEN)
         if item.value["state"] == "canceled" and not said:
             return NoOrder(BY_SHOP)
         if word != BACK and (name := needs_code(item.value)):
@@ -133,8 +136,8 @@ class Handover(PaymentDesk):
         value, own = item.value, own_of(item.value)
         canceled, word = value["state"] == "canceled", own.get("word", "")
         ended = own.get("at") if word else own.get("changed") if canceled else None
-        why = (NOT_TAKEN if word else BY_SHOP) if canceled else OPEN
-        if not canceled and (name := needs_code(value)):
+        why = (NOT_TAKEN if word else BY_SHOP) if canceled else None if word else OPEN
+        if why is OPEN and (name := needs_code(value)):
             why = NEEDS_CODE.with_(item=name)
         ways = (PREPAID,) if value["is_paid"] else (CASH, CARD)
         # What the shop has cancelled is the shop's to open again; a slip of a person's own hand is mended here.
@@ -142,7 +145,7 @@ class Handover(PaymentDesk):
         return SourcePayment(
             subject=key_of(item), keys=(key_of(item),), timed=ended is not None,
             at=now if ended is None else datetime.fromisoformat(ended), amount=Money.of(str(value["amount"])),
-            verdict="skip" if canceled else "by_hand", why=why, number=value["external_id"],
+            verdict="skip" if canceled else "receipt" if word else "by_hand", due=True, why=why, number=value["external_id"],
             customer=", ".join(filter(None, (value["client_name"] or value["client_phone"], value["client_address"]))),
             pay_type=_window(value), account=self._courier(value, names),
             buttons=tuple(Button(one, WORDS[one]) for one in said))
@@ -165,7 +168,7 @@ class Handover(PaymentDesk):
 
     def event_of(self, subject: str, button: str = "") -> Event:
         _number(subject)
-        if button not in WORDS:
+        if button and button not in WORDS:
             raise LookupError(button)
         return Event(subject, "handover", {"word": button})
 

@@ -177,6 +177,7 @@ def test_an_order_that_is_handed_over_is_one_receipt(door: Door, kind: ModuleTyp
                   "Вручён, оплачен картой", "Не забрали"):
         assert words in line, words
     assert courier is None or f"Петров {n}" in line
+    assert "ждёт вашей отметки" in door.shown() or "ждут вашей отметки" in door.shown()
 
     assert door.press(order, "cash").status_code == 302
     # Pressed once more, and otherwise, before anybody has taken it up: the last word counts, once.
