@@ -30,8 +30,9 @@ class SourcePayment:
     ``fetch`` gives them. ``amount`` is never negative: money that goes back has a return's ``kind``. ``at`` is when it
     was paid, with a zone; ``timed`` False when the other system knows the day alone. ``why`` says in words what the
     rule makes of it and must be given unless the verdict is "receipt". ``elsewhere`` says which other system has
-    printed it, if any. ``due``: it is not paid yet, or its goods are not handed over; a person will say so by a button,
-    and until then nothing is missing. ``account`` and ``pay_type`` are the words used over there; ``url`` its page there.
+    printed it, if any. ``due``: it is not paid yet, or its goods are not handed over; a person will say so by a
+    button, and until then nothing is missing. ``account`` and ``pay_type`` are the words used over there; ``url`` its
+    page there.
     """
 
     subject: str

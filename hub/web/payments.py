@@ -185,7 +185,8 @@ def beside(public_id: str) -> str:
     return render_template(
         "payments.html", row=desk.row, day=day, today=today, before=day - timedelta(days=1),
         after=day + timedelta(days=1) if day < today else None, said=said, result=result, colour=colour,
-        sentence=sentence, only_due=all(one.status == "due" for one in result.differences), differing=[one for one in lines if one.pair.status not in comparing.IN_ORDER],
+        sentence=sentence, only_due=all(one.status == "due" for one in result.differences),
+        differing=[one for one in lines if one.pair.status not in comparing.IN_ORDER],
         rest=[one for one in lines if one.pair.status in comparing.IN_ORDER], sums=_sums(result),
         most=comparing.MOST, asked=utcnow())
 

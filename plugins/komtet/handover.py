@@ -145,7 +145,8 @@ class Handover(PaymentDesk):
         return SourcePayment(
             subject=key_of(item), keys=(key_of(item),), timed=ended is not None,
             at=now if ended is None else datetime.fromisoformat(ended), amount=Money.of(str(value["amount"])),
-            verdict="skip" if canceled else "receipt" if word else "by_hand", due=True, why=why, number=value["external_id"],
+            verdict="skip" if canceled else "receipt" if word else "by_hand", due=True, why=why,
+            number=value["external_id"],
             customer=", ".join(filter(None, (value["client_name"] or value["client_phone"], value["client_address"]))),
             pay_type=_window(value), account=self._courier(value, names),
             buttons=tuple(Button(one, WORDS[one]) for one in said))
