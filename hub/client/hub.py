@@ -64,6 +64,10 @@ class Hub:
         self.session = session or requests.Session()
         self._headers = {"Authorization": f"Bearer {key}", "Accept-Language": language}
 
+    def key(self) -> Json:
+        """What the key may do, of which shop it is, and until when."""
+        return self.call("GET", "/key")
+
     # -- receipts ------------------------------------------------------------------------------------------------
 
     def create_receipt(self, receipt: Mapping[str, Any], *, once: str = "") -> Receipt:
@@ -103,6 +107,10 @@ class Hub:
         """The registers that serve the shop, with their lamps."""
         return cast(list[Json], self.call("GET", "/registers")["items"])
 
+    def register(self, register_id: str) -> Json:
+        """One register with its lamps."""
+        return self.call("GET", f"/registers/{quote(register_id, safe='')}")
+
     def order(self, register_id: str, command: str, *, once: str = "") -> Json:
         """Orders ``x_report``, ``open_shift`` or ``close_shift``; ask :meth:`ordered` what came of it."""
         return self.call("POST", f"/registers/{quote(register_id, safe='')}/orders", {"command": command}, once=once)
@@ -110,6 +118,14 @@ class Hub:
     def ordered(self, order_id: str) -> Json:
         """An order as it is now."""
         return self.call("GET", f"/orders/{quote(order_id, safe='')}")
+
+    def orders(self, **filters: str) -> Iterator[Json]:
+        """All that the shop asked of registers, newest first."""
+        return self.pages("/orders", **filters)
+
+    def shift(self, shift_id: str) -> Json:
+        """One shift."""
+        return self.call("GET", f"/shifts/{quote(shift_id, safe='')}")
 
     def shifts(self, **filters: str) -> Iterator[Json]:
         """All shifts, newest first; closed ones with their Z."""
@@ -119,20 +135,62 @@ class Hub:
         """Totals of a day (``2026-11-30``); of today without one."""
         return self.call("GET", "/reports/day", params={"day": day} if day else {})
 
+    def z_reports(self, **filters: str) -> Iterator[Json]:
+        """Closed shifts whose Z report is kept, newest first; filter: register."""
+        return self.pages("/reports/z", **filters)
+
+    def x_reports(self, **filters: str) -> Iterator[Json]:
+        """X reports that the shop asked for, with their figures, newest first."""
+        return self.pages("/reports/x", **filters)
+
     # -- webhooks ------------------------------------------------------------------------------------------------
 
-    def subscribe(self, url: str, events: tuple[str, ...] = (), *, once: str = "") -> Json:
+    def webhooks(self) -> list[Json]:
+        """The shop's webhooks, oldest first; without their secrets."""
+        return cast(list[Json], self.call("GET", "/webhooks")["items"])
+
+    def webhook(self, webhook_id: str) -> Json:
+        """One webhook."""
+        return self.call("GET", f"/webhooks/{quote(webhook_id, safe='')}")
+
+    def subscribe(self, url: str, events: tuple[str, ...] = (), *, title: str = "", once: str = "") -> Json:
         """Subscribes a webhook; ``secret`` in the answer is shown this once."""
-        return self.call("POST", "/webhooks", {"url": url, "events": list(events)}, once=once)
+        named = {"title": title} if title else {}
+        return self.call("POST", "/webhooks", {"url": url, "events": list(events), **named}, once=once)
+
+    def change_webhook(self, webhook_id: str, **changes: Any) -> Json:
+        """Changes ``url``, ``title``, ``events`` or ``enabled``; what is left out stays."""
+        return self.call("PATCH", f"/webhooks/{quote(webhook_id, safe='')}", changes)
+
+    def unsubscribe(self, webhook_id: str) -> None:
+        """Takes a webhook away. One that is away already is: the answer to the first try may have been lost."""
+        try:
+            self.call("DELETE", f"/webhooks/{quote(webhook_id, safe='')}")
+        except HubError as problem:
+            if problem.code != "not_found":
+                raise
 
     def rotate(self, webhook_id: str, hours: int = 24, *, once: str = "") -> Json:
         """A new ``secret``; the old one signs too for so many hours."""
         return self.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/rotate", {"hours": hours}, once=once)
 
-    def replay(self, webhook_id: str, since: str, until: str, *, once: str = "") -> int:
+    def test_webhook(self, webhook_id: str, *, once: str = "") -> Json:
+        """Sends a message that says nothing, to try the way: its delivery."""
+        return self.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/test", once=once)
+
+    def deliveries(self, webhook_id: str, **filters: str) -> Iterator[Json]:
+        """What was told, how often it was tried and what came back, newest first; filter: state."""
+        return self.pages(f"/webhooks/{quote(webhook_id, safe='')}/deliveries", **filters)
+
+    def replay(self, webhook_id: str, since: str, until: str, *, failed_only: bool = False, once: str = "") -> int:
         """Sends the messages of a period again; how many."""
         return int(self.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/replay",
-                             {"since": since, "until": until}, once=once)["deliveries"])
+                             {"since": since, "until": until, "failed_only": failed_only}, once=once)["deliveries"])
+
+    def replay_delivery(self, webhook_id: str, delivery_id: str, *, once: str = "") -> None:
+        """Sends one message again."""
+        self.call("POST", f"/webhooks/{quote(webhook_id, safe='')}/deliveries/{quote(delivery_id, safe='')}/replay",
+                  once=once)
 
     # -- the wire ------------------------------------------------------------------------------------------------
 

@@ -227,6 +227,58 @@ def test_the_client_does_what_a_program_needs(shop: Shop) -> None:
         assert correction.data["correction"]["type"] == "own"
 
 
+class Noting(requests.Session):
+    """Notes what it calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called = set[tuple[str, str]]()
+
+    def request(self, method: Any, url: Any, *args: Any, **more: Any) -> Any:
+        self.called.add((str(method), str(url).partition("/api/v1")[2]))
+        return super().request(method, url, *args, **more)
+
+
+def test_the_client_has_every_call_of_the_document(shop: Shop) -> None:
+    """Each operation is called through a method of the client's, answered by the hub; and no method calls what the
+    document lacks."""
+    register, session = shop.world.register(), Noting()
+    with shop.world.db.write() as stored:
+        stored.add(Shift(organisation_id=shop.world.org.id, register_id=register.id, storage_number=STORAGE, number=3,
+                         opened_at=utcnow(), closed_at=utcnow(), cumulative=0,
+                         report={"receipts": 0, "sales": 0, "returns": 0, "cash": 0, "document": 7, "sign": "1"}))
+    with served(shop.world.app) as url:
+        hub = Hub(url, shop.key, session=session)
+        assert hub.key()["shop"] == shop.row.public_id
+        made = hub.create_receipt(body())
+        hub.create_correction(body("c", correction={"type": "own", "day": "2026-11-29"}))
+        shop.print(made.id, register)
+        assert hub.receipt(made.id).printed and len(list(hub.receipts())) == 2
+        assert hub.cancel(hub.give_back(made.id, "back").id).state == "cancelled"
+        assert [hub.register(one["id"])["id"] for one in hub.registers()] == [register.public_id]
+        asked = hub.order(register.public_id, "x_report")
+        assert [one["id"] for one in hub.orders()] == [hub.ordered(asked["id"])["id"]] and not list(hub.x_reports())
+        (shift,) = hub.shifts()
+        assert hub.shift(shift["id"]) == shift and list(hub.z_reports(register=register.public_id)) == [shift]
+        assert hub.day()["balance"] == "1480.00"
+        hook = hub.subscribe("https://shop.example/hub", title="Сайт")["id"]
+        assert hub.change_webhook(hook, enabled=False)["enabled"] is False
+        assert hub.webhook(hook) == hub.webhooks()[0] and hub.webhook(hook)["title"] == "Сайт"
+        tried = hub.test_webhook(hook)["id"]
+        assert [one["id"] for one in hub.deliveries(hook)] == [tried]
+        hub.replay_delivery(hook, tried)
+        assert hub.replay(hook, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", failed_only=True) == 0
+        assert hub.rotate(hook)["secret"]
+        hub.unsubscribe(hook)
+        hub.unsubscribe(hook)
+        assert hub.webhooks() == []
+    wanted = {(method, path.removeprefix("/api/v1")) for method, path in OPERATIONS}
+    shapes = {(method, re.compile(re.sub(r"{\w+}", "[^/]+", path))): (method, path) for method, path in wanted}
+    called = {next((one for (verb, shape), one in shapes.items() if verb == method and shape.fullmatch(path)),
+                   (method, path)) for method, path in sorted(session.called)}
+    assert called == wanted
+
+
 class Flaky(requests.Session):
     """Loses the answers of its first calls after the hub has done them."""
 
