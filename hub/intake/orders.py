@@ -15,11 +15,12 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hub import __version__, templating
-from hub.fiscal import Invalid, Order, OrderLine, Problem, Receipt, Terms, codec, fit
+from hub.fiscal import Invalid, Order, OrderLine, Problem, Receipt, Terms, codec, fit, sameness
 from hub.fiscal import build as fiscal_build
-from hub.fiscal.codes import Country, Ffd, Method, Subject
+from hub.fiscal.codes import Country, Ffd
 from hub.fiscal.levels import Level, agreed, resolve
 from hub.fiscal.rules import check
+from hub.fiscal.sameness import content_hash, digest_of, hash_of
 from hub.intake.context import SourceFacts
 from hub.intake.withdrawing import paid_again
 from hub.plugins import Catalogue
@@ -37,6 +38,7 @@ from hub.store.receipts import (
     strip_order,
     strip_receipt,
     tell,
+    whole_order,
 )
 
 #: Priorities of what waits: a buyer who waits at the counter; everybody else. Lower goes first.
@@ -88,6 +90,9 @@ class Prepared:
     terms_digest: str = ""
     #: Whether it is how things stand over there now (hub.contracts.Source.reads_back).
     newest: bool = False
+    #: Whether it is the check itself as its sender wrote it, not what was read of an order: then another buyer under
+    #: the same key is another check (hub.fiscal.sameness).
+    sent: bool = False
     #: The order as it is stored, if it is known already.
     written: Mapping[str, Any] | None = None
 
@@ -148,37 +153,6 @@ def _template(text: str) -> templating.Template:
     return templating.compile(text)
 
 
-#: Fields of an order that make its receipt another one.
-CONTENT = ("kind", "currency", "lines", "payments", "discount", "discount_percent", "markup", "markup_percent",
-           "tax_system", "correction", "rounding")
-#: One that counts only where a source names it.
-PAYER = "payer"
-
-
-def content_hash(order: Order) -> str:
-    """What makes two orders under one key the same: kind, currency, lines, payments, discount, who paid. Not the
-    buyer's spelling, not the template's tags, not times."""
-    return _hash_of(codec.to_json(order, (*CONTENT, PAYER)))
-
-
-#: What a line leaves to the settings is hashed as what it was before there were any: a repeat stays a repeat.
-_USUAL = {"method": Method.FULL_PAYMENT.name, "subject": Subject.COMMODITY.name}
-
-
-def _hash_of(data: Mapping[str, Any]) -> str:
-    content = {name: data.get(name) for name in CONTENT}
-    content["lines"] = [{**_USUAL, **line, "tags": {}} for line in data["lines"]]
-    return digest_of({**content, PAYER: data[PAYER]} if PAYER in data else content)
-
-
-_sorted = codec.writer(sort_keys=True)
-
-
-def digest_of(content: Mapping[str, Any]) -> str:
-    """The same for the same content, whatever the order of its keys."""
-    return hashlib.sha256(_sorted(content).encode()).hexdigest()
-
-
 def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: datetime,
             register_id: int | None = None) -> Prepared:
     """Builds the receipt, pinned to a register when ``register_id`` names one. Pure but for plugins' hooks; never
@@ -218,10 +192,10 @@ def prepare(source: SourceFacts, order: Order, catalogue: Catalogue, now: dateti
         problems = (Problem("template_broken", "template", {"reason": problem.text}),)
     kind = catalogue.sources.get(source.plugin)
     written = strip_order(order)
-    return Prepared(order, receipt, problems, _hash_of(written["data"]), rules.snapshot,
+    return Prepared(order, receipt, problems, hash_of(written["data"]), rules.snapshot,
                     rules.approval and order.kind.is_return, rules.within,
                     rules.urgent if order.urgent is None else order.urgent, register_id, rules.digest,
-                    kind is not None and kind.reads_back, written)
+                    kind is not None and kind.reads_back, kind is None, written)
 
 
 def store(connection: Connection, source: SourceFacts, prepared: Prepared, *, actor: str, raw_id: int | None = None,
@@ -389,31 +363,55 @@ def _again(connection: Connection, source: SourceFacts, prepared: Prepared, exis
     back = existing["withdrawn"] is not None
     if back:
         paid_again(connection, source, receipt_id, state, actor)
+    # Kept by a version that asked no source who paid.
+    same = existing["content_hash"] == prepared.content_hash or (
+        bool(prepared.order.payer)
+        and existing["content_hash"] == content_hash(replace(prepared.order, payer=None)))
+    differs = _for_somebody_else(connection, receipt_id, prepared) if same and prepared.sent else ()
+    mark = prepared.content_hash if not differs else digest_of(
+        {"content": prepared.content_hash, **sameness.parties(prepared.order)})
     decided = connection.execute(select(_conflict.c.id, _conflict.c.became_id).where(
-        _conflict.c.receipt_id == receipt_id, _conflict.c.content_hash == prepared.content_hash,
+        _conflict.c.receipt_id == receipt_id, _conflict.c.content_hash == mark,
         _conflict.c.decision == "another")).first()
-    if decided is not None and existing["content_hash"] != prepared.content_hash:
+    if decided is not None and existing["content_hash"] != mark:
         return _another(connection, source, prepared, receipt_id, decided, actor, raw_id, inbox_id, again)
     if state == "invalid" or (state == "refused" and again) or (state == "cancelled" and back):
         return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id)
-    if existing["content_hash"] == prepared.content_hash or (
-            # Kept by a version that asked no source who paid.
-            prepared.order.payer and existing["content_hash"] == content_hash(replace(prepared.order, payer=None))):
+    if same and not differs:
         if state in WAITING and prepared.newest and _reworded(connection, receipt_id, prepared):
             return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id, "edited")
         return Stored("duplicate", receipt_id, state, existing["public_id"])
     if state in WAITING and prepared.newest:
         return _mend(connection, source, prepared, existing, actor, raw_id, inbox_id, "edited")
+    return _contradicted(connection, source, prepared, existing, mark, differs, actor, raw_id, inbox_id)
+
+
+def _contradicted(connection: Connection, source: SourceFacts, prepared: Prepared, existing: Mapping[str, Any],
+                  mark: str, differs: tuple[str, ...], actor: str, raw_id: int | None,
+                  inbox_id: int | None) -> Stored:
+    """Keeps another content under a known key once, for a person to compare. Of who is meant only the parts are named
+    that differ: whose they are stands in the request, and goes with it when its time has come."""
+    receipt_id, state = int(existing["id"]), existing["state"]
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     new = connection.execute(dialect.insert(_conflict).values(
-        organisation_id=source.organisation_id, receipt_id=receipt_id, content_hash=prepared.content_hash,
-        order_data=prepared.order_data, raw_id=raw_id, inbox_id=inbox_id, decision="",
-        public_id=new_public_id("cfl"), created_at=utcnow(), row_version=1)
+        organisation_id=source.organisation_id, receipt_id=receipt_id, content_hash=mark,
+        order_data={**prepared.order_data, **({"differs": list(differs)} if differs else {})}, raw_id=raw_id,
+        inbox_id=inbox_id, decision="", public_id=new_public_id("cfl"), created_at=utcnow(), row_version=1)
         .on_conflict_do_nothing(index_elements=["receipt_id", "content_hash"]).returning(_conflict.c.id)).first()
     if new is not None:
         happened(connection, (source.organisation_id, receipt_id), state, state, actor, "conflict",
                  {"order": prepared.order.number})
     return Stored("conflict", receipt_id, state, existing["public_id"])
+
+
+def _for_somebody_else(connection: Connection, receipt_id: int, prepared: Prepared) -> tuple[str, ...]:
+    """In which parts buyer, agent or supplier are others than those of the receipt (hub.fiscal.sameness)."""
+    row = connection.execute(
+        select(BUYER, RECEIPT.c.order_data).join(RECEIPT, RECEIPT.c.id == BUYER.c.receipt_id)
+        .where(BUYER.c.receipt_id == receipt_id)).mappings().first()
+    if row is None or not row["order_data"]:
+        return ()
+    return sameness.differing(whole_order(row["order_data"], dict(row)), prepared.order)
 
 
 def _reworded(connection: Connection, receipt_id: int, prepared: Prepared) -> bool:

@@ -7,6 +7,7 @@ from threading import Lock
 
 from hub.contracts import Accepted, Conflict, Duplicate, Problems, ReceiptView, Request, Submission
 from hub.fiscal import FiscalRecord, Invalid, Order, Receipt, Terms, Text, build
+from hub.fiscal.sameness import same
 from hub.testing.context import MemoryContext
 from hub.testing.work import line_name
 
@@ -43,7 +44,7 @@ class MemoryIntake:
         self.handed += 1
         known = self.views.get(order.key)
         if known is not None and known.state != "invalid":
-            if self.orders[order.key] == order:
+            if same(self.orders[order.key], order):
                 return Duplicate(known)
             self.conflicts.append((order, raw))
             return Conflict(known)

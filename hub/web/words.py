@@ -172,6 +172,13 @@ DELIVERIES: Mapping[str, LazyString] = {
     "pending": _("waiting"), "claimed": _("on its way"), "done": _("told"), "failed": _("not told"),
     "given_up": _("not told"), "skipped": _("not needed"),
 }
+#: In what two orders under one key differ beside goods and money (hub.fiscal.sameness).
+PARTIES: Mapping[str, LazyString] = {
+    "name": _("The buyer's name is another"), "email": _("The buyer's e-mail is another"),
+    "phone": _("The buyer's phone is another"), "inn": _("The buyer's INN is another"),
+    "details": _("What is said of the buyer beside the name is another"), "agent": _("The agent is another"),
+    "supplier": _("The supplier is another"),
+}
 INBOX: Mapping[str, tuple[LazyString, str, str]] = {
     "pending": (_("waiting"), "grey", "dot"), "claimed": (_("being read"), "blue", "half"),
     "done": (_("made a receipt"), "green", "dot"), "ignored": (_("needs no receipt"), "grey", "ring"),

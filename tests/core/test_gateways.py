@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,12 @@ from sqlalchemy import event, select, text, update
 
 from hub.contracts import Answer, Request, Text, Unauthorised
 from hub.dispatch.workshop import Ticker
-from hub.store import DatabaseAway, Inbox, RawRequest, ShelfItem, SourceRow, table, utcnow
+from hub.fiscal import Agent, AgentSign, BuyerDetails, Customer, Supplier, TaxSystem, Terms
+from hub.store import DatabaseAway, Inbox, KeyConflict, RawRequest, ShelfItem, SourceRow, table, utcnow
+from hub.store.receipts import BUYER
 from hub.store.shelves import StoredShelf
-from hub.testing.context import MemoryShelf
+from hub.testing.context import MemoryContext, MemoryShelf
+from hub.testing.intake import MemoryIntake
 from hub.web.doors import DoorsApp
 from tests.core.support import Shop, ToyGateway, order
 
@@ -197,3 +201,79 @@ def test_a_register_has_shelves_of_its_own(shop: Shop) -> None:
     assert mine.get(number) is not None and other.get(number) is None
     with pytest.raises(ValueError, match="label"):
         mine.add({}, label="x" * 121)
+
+
+# -- the same check, meant for somebody else ---------------------------------------------------------------------------
+
+
+ANNA = Customer("Анна Петрова", "anna@example.ru", "+7 (900) 123-45-67", "500100732259")
+AGENT = Agent(AgentSign.COMMISSION_AGENT, phones=("+79001112233",))
+
+
+class Telling(ToyGateway):
+    """It sends the order that the test gave it."""
+
+    given = order("A", 700)
+
+    def handle(self, request: Request) -> Answer:
+        return Answer.text(type(self.intake.submit(self.given, request)).__name__)
+
+
+@pytest.fixture
+def telling(shop: Shop) -> Shop:
+    shop.catalogue.gateways["gate"] = Telling
+    shop.add_source("gate")
+    return shop
+
+
+def tell(shop: Shop, **more: Any) -> str:
+    """What becomes of a check with these parts."""
+    Telling.given = order("A", 700, **{"customer": ANNA, **more})
+    source = shop.facts(2)
+    answer = shop.doors.answer("gate", source.public_id, source.token, Request("POST", "", "", {}, b""))
+    assert answer is not None
+    return answer.body.decode()
+
+
+@pytest.mark.parametrize("again", [
+    {}, {"customer": replace(ANNA, name="  АННА  петрова")}, {"customer": replace(ANNA, email="Anna@Example.RU ")},
+    {"customer": replace(ANNA, phone="8 900 123 45 67")}, {"customer": replace(ANNA, inn="5001 0073 2259")},
+    {"customer": Customer()}, {"agent": replace(AGENT, phones=("8 (900) 111-22-33",))},
+    {"agent": AGENT, "supplier": Supplier("7707083893", "ООО  «РОМАШКА»", ("8 495 123 45 67",))},
+    {"settlement_place": "another.example", "origin": {"x": 1}}])
+def test_another_spelling_is_the_same_check(telling: Shop, again: dict[str, Any]) -> None:
+    supplier = Supplier("7707083893", "ООО «Ромашка»", ("+74951234567",))
+    first = {name: {"agent": AGENT, "supplier": supplier}[name] for name in ("agent", "supplier") if name in again}
+    memory = MemoryIntake(Terms(tax_system=TaxSystem.USN_INCOME), MemoryContext())
+    for said, expected in ((first, "Accepted"), (again, "Duplicate"), (first, "Duplicate")):
+        assert tell(telling, **said) == expected
+        assert type(memory.submit(Telling.given, Request("POST", "", "", {}, b""))).__name__ == expected
+    assert not telling.count(table(KeyConflict)) and not memory.conflicts
+
+
+@pytest.mark.parametrize(("again", "parts"), [
+    ({"customer": replace(ANNA, name="Борис")}, ["name"]),
+    ({"customer": replace(ANNA, email="b@example.ru")}, ["email"]),
+    ({"customer": replace(ANNA, phone="+79001234568")}, ["phone"]), ({"customer": replace(ANNA, inn="")}, ["inn"]),
+    ({"customer": replace(ANNA, details=BuyerDetails(address="Тверь"))}, ["details"]), ({"agent": AGENT}, ["agent"]),
+    ({"supplier": Supplier("7707083893")}, ["supplier"])],
+    ids=["name", "email", "phone", "inn", "details", "agent", "supplier"])
+def test_another_buyer_agent_or_supplier_is_shown_once_and_the_first_stays(
+        telling: Shop, again: dict[str, Any], parts: list[str]) -> None:
+    memory = MemoryIntake(Terms(tax_system=TaxSystem.USN_INCOME), MemoryContext())
+    for said, expected in (({}, "Accepted"), (again, "Conflict"), (again, "Conflict"), ({}, "Duplicate")):
+        assert tell(telling, **said) == expected
+        assert type(memory.submit(Telling.given, Request("POST", "", "", {}, b""))).__name__ == expected
+    ((kept, raw),) = telling.read(select(table(KeyConflict).c.order_data, table(KeyConflict).c.raw_id))
+    assert kept["differs"] == parts and raw, "which part, and the request that says it"
+    assert "anna@" not in json.dumps(kept) and telling.states() == {"A": "queued"}
+
+
+def test_whose_buyer_is_erased_or_edited_over_there_contradicts_nobody(telling: Shop) -> None:
+    """After its time a buyer is gone, and a source that is asked may have had an address mended."""
+    tell(telling)
+    telling.db.submit(lambda connection: connection.execute(update(BUYER).values(
+        name="", email="", phone="", inn="", contact="")))
+    assert tell(telling) == "Duplicate"
+    telling.accept(order("B", 700, customer=ANNA))
+    assert telling.accept(order("B", 700, customer=replace(ANNA, email="b@example.ru")))[0].outcome == "duplicate"
