@@ -31,9 +31,10 @@ from hub.fiscal import (
 )
 from hub.fiscal.build import left_of
 from hub.fiscal.codes import Country, Method, Subject
+from hub.fiscal.sameness import content_hash
 from hub.fiscal.vat import rates_on
 from hub.intake.context import facts, serving
-from hub.intake.orders import URGENT, USUAL, content_hash, fits, prepare, store
+from hub.intake.orders import URGENT, USUAL, fits, prepare, store
 from hub.plugins import Catalogue
 from hub.store import (
     Attempt,
