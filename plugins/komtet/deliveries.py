@@ -7,6 +7,7 @@ state here is that receipt's, so the two can never disagree.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -148,10 +149,29 @@ class Deliveries(Kept):
         return self.rows(args, args.get("courier_id") or None, args.get("date_start", "")[:32])
 
     def add(self, body: Any, version: int) -> dict[str, Any]:
+        """A new order. One that is there already, word for word, is a module that had no answer and asks again: two
+        lines on the page would be two receipts."""
         read_ = self._read(body, version)
-        read_[OWN]["nonce"] = secrets.token_hex(4)
-        number = self.shelf.add(read_, *self._labels(read_))
-        return self.shown(Item(number, read_))
+        name = hashlib.sha256(read_["external_id"].encode()).hexdigest()[:16]
+        with self.context.lock(f"placing:{name}") as got:
+            if not got:
+                raise Fault(BUSY, "SYS00")
+            there = self._there(read_)
+            if there is not None:
+                return self.shown(there)
+            read_[OWN]["nonce"] = secrets.token_hex(4)
+            return self.shown(Item(self.shelf.add(read_, *self._labels(read_)), read_))
+
+    def _there(self, order: Mapping[str, Any]) -> Item | None:
+        """The same order, unless it was cancelled: then it is placed anew."""
+        label, at = self._labels(order)
+        start, wanted = 0, _content(order)
+        while rows := self.shelf.page(start, MOST_ROWS, label, at)[0]:
+            for one in rows:
+                if _content(one.value) == wanted and state_of(one.value, self.receipt(one)) != "canceled":
+                    return one
+            start += MOST_ROWS
+        return None
 
     def change(self, number: str, body: Any, version: int) -> dict[str, Any]:
         """The order anew; what a person said of it before is over."""
@@ -224,6 +244,12 @@ class Deliveries(Kept):
         found = placed(read.plain(body), version)
         check_of(self.context, found, "cash", None)
         return found
+
+
+def _content(order: Mapping[str, Any]) -> dict[str, Any]:
+    """What a shop has said of an order."""
+    own = {name: one for name, one in order.get(OWN, {}).items() if name not in ("nonce", "word", "at", "changed")}
+    return {**order, OWN: own}
 
 
 def state_of(value: Mapping[str, Any], receipt: ReceiptView | None) -> str:

@@ -59,11 +59,12 @@ def test_a_result_is_signed_over_the_url_as_the_shop_gave_it(receiver: Receiver)
 
 def test_a_failure_goes_to_its_own_address(receiver: Receiver) -> None:
     urls = {"success_url": f"{receiver.url}/good", "failure_url": f"{receiver.url}/bad"}
-    for state, path, said in (("recorded", "/good", "done"), ("refused", "/bad", "error")):
+    for state, path, said, words in (("recorded", "/good", "done", None), ("refused", "/bad", "error", "Нет бумаги."),
+                                     ("cancelled", "/bad", "error", "Чек отменён владельцем.")):
         request = told(receiver, state, callback=False, **urls)
         assert request is not None and request.path == path
         body = json.loads(request.body)
-        assert body["state"] == said and (body["error_description"] == "Нет бумаги.") == (said == "error")
+        assert (body["state"], body["error_description"]) == (said, words)
     assert told(receiver, **urls).path == "/cb", "the check's own address comes first"  # type: ignore[union-attr]
 
 

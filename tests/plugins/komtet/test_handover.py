@@ -268,6 +268,23 @@ def test_what_the_shop_cancels_or_deletes_is_not_printed(door: Door) -> None:
         "Магазин удалил заказ.", "Магазин отменил заказ."]
 
 
+def test_an_order_that_is_placed_again_word_for_word_is_the_same_one(door: Door) -> None:
+    """A module that had no answer repeats itself; another delivery under the number, or one after a cancellation, is
+    another order."""
+    shop, given = door.sdk(), door.order(url="")
+    first = door.place(given)
+    assert shop.create_order(given).id == first.id
+    door.press(first, "back")
+    door.drain()
+    second = shop.create_order(given)
+    assert second.id != first.id and second.state == "new"
+    given.set_description("the rest of it")
+    third = shop.create_order(given)
+    assert third.id not in (first.id, second.id) and shop.create_order(given).id == third.id
+    for one in (second, third):
+        assert shop.delete_order(one.id) is True
+
+
 @pytest.mark.parametrize("where", ["after the press", "before the receipt is kept"])
 def test_a_process_that_dies_after_the_press_makes_one_receipt(door: Door, monkeypatch: pytest.MonkeyPatch,
                                                                where: str) -> None:
