@@ -208,6 +208,7 @@ class Database:
         """Ends the writer after what is queued, and the pool."""
         if self._writer is not None:
             self._writer.stop()
+        self._turn.close()
         self.engine.dispose()
 
 

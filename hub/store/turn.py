@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -28,47 +29,63 @@ class Turn:
     """Turns of all processes that write the file of that path; "" for one that nobody else sees."""
 
     def __init__(self, path: str) -> None:
-        self._next, self._turn = (f"{path}.next", f"{path}.turn") if path else ("", "")
+        self._paths = (f"{path}.next", f"{path}.turn") if path else None
+        #: Open files of both, of whoever has no use for them now: opening costs more than locking.
+        self._free: deque[tuple[int, int]] = deque()
 
     @contextmanager
     def taken(self) -> Iterator[bool]:
         """Waits for the turn, not for ever; whether it was given. It ends with the block."""
-        if not self._turn:
-            yield True
+        files = self._files()
+        if files is None:
+            yield self._paths is None
             return
-        until = time.monotonic() + PATIENCE
-        before = _locked(self._next, LOOK, until)
-        mine = _locked(self._turn, NEXT_LOOK, until)
-        _close(before)
+        following, turn = files
+        got = False
         try:
-            yield mine is not None
+            until = time.monotonic() + PATIENCE
+            if _locked(following, LOOK, until):
+                got = _locked(turn, NEXT_LOOK, until)
+                fcntl.flock(following, fcntl.LOCK_UN)
+            yield got
         finally:
-            _close(mine)
+            if got:
+                fcntl.flock(turn, fcntl.LOCK_UN)
+            self._free.append(files)
+
+    def close(self) -> None:
+        """Nobody takes a turn any more."""
+        while self._free:
+            for number in self._free.pop():
+                os.close(number)
+
+    def _files(self) -> tuple[int, int] | None:
+        """The files of both locks, opened for this turn alone; None when there are none."""
+        if self._paths is None:
+            return None
+        with suppress(IndexError):
+            return self._free.pop()
+        opened: list[int] = []
+        try:
+            for path in self._paths:
+                opened.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError:
+            for number in opened:
+                os.close(number)
+            return None
+        return opened[0], opened[1]
 
 
-def _locked(path: str, look: float, until: float) -> int | None:
-    """An open file that holds the lock of that path; None when there is none, or none in time."""
-    try:
-        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
-        return None
+def _locked(number: int, look: float, until: float) -> bool:
+    """Locks an open file; False when that cannot be had in time, or not at all."""
     while True:
         try:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                break
+                return False
             time.sleep(look)
         except OSError:
-            break  # a file system without such locks
+            return False  # a file system without such locks
         else:
-            return number
-    _close(number)
-    return None
-
-
-def _close(number: int | None) -> None:
-    """Gives the lock back with its file."""
-    if number is not None:
-        with suppress(OSError):
-            os.close(number)
+            return True
