@@ -131,8 +131,10 @@ def _serve(app: Any, port: int, path: str, stored: Any, as_it_comes: bool = Fals
 
         waitress.serve(app, host="127.0.0.1", port=port, threads=CONNECTIONS, _quiet=True, **QUEUES)
     else:
+        from hub.runtime import loaded
         from hub.web.server import listening
 
+        loaded()
         listening(app, "127.0.0.1", port, CONNECTIONS, **QUEUES).run()
 
 
