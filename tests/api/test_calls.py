@@ -173,6 +173,18 @@ def test_what_no_database_holds_is_nobodys_id_and_no_value(any_shop: Shop) -> No
     assert any_shop.get("/receipts").json["items"] == []
 
 
+def test_a_zero_byte_leads_nowhere_on_any_page(any_shop: Shop) -> None:
+    """The owner's pages, the buyers', and the doors of registers."""
+    world = any_shop.world
+    client = world.client()
+    for rule in world.app.url_map.iter_rules():
+        if rule.arguments and "GET" in (rule.methods or ()) and rule.endpoint != "language":
+            assert client.get(re.sub(r"<[^>]+>", "a%00b", rule.rule)).status_code == 404, rule.rule
+    assert client.get("/receipts?q=a%00b").status_code == 404
+    assert world.app.test_client().get("/r/a%00b").status_code == 404
+    assert world.app.test_client().post("/in-register/a%00b/result").status_code == 403
+
+
 # -- registers -------------------------------------------------------------------------------------------------------
 
 
