@@ -59,6 +59,8 @@ STRANGE = Text("KOMTET Kassa answered something that is not its protocol (HTTP {
                "КОМТЕТ Касса ответила не по своему протоколу (HTTP {status}).")
 LOST = Text("The answer of KOMTET Kassa was lost: {words} The receipt is sent again under its number.",
             "Ответ КОМТЕТ Кассы потерян: {words} Чек будет отправлен снова под своим номером.")
+UNREADABLE = Text("KOMTET Kassa told a result that names no task. The hub asks for its tasks by itself.",
+                  "КОМТЕТ Касса прислала результат без номера задачи. Хаб спросит о своих задачах сам.")
 LIMITED = Text("KOMTET Kassa asks to send less (HTTP 429). Receipts wait a moment.",
                "КОМТЕТ Касса просит слать реже (HTTP 429). Чеки немного подождут.")
 FAILED = Text("The register at KOMTET Kassa did not print the receipt: {words}",
@@ -234,9 +236,11 @@ class KomtetDriver(Driver):
             body = json.loads(request.body)
         except (ValueError, RecursionError):
             body = None
-        if request.path != "/result" or not isinstance(body, dict) or not isinstance(body.get("id"), int):
-            return Hears(Answer.json({"description": "unreadable"}, 422))
-        task, shelf = str(body["id"]), context.shelf("results")
+        number = body.get("id") if isinstance(body, dict) else None
+        if request.path != "/result" or not isinstance(body, dict) or type(number) is not int \
+                or not 0 < number < 2**63:
+            return Hears(Answer.json({"description": "unreadable"}, 422), refused=UNREADABLE)
+        task, shelf = str(number), context.shelf("results")
         whole = body.get("state") == "error" or (body.get("state") == "done"
                                                  and record_of(body, context.zone) is not None)
         if whole and not shelf.page(0, 1, label=task)[1]:

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from hub.contracts import Job, NoGuard, Refused, RegisterGone, Request, Submitted, Unavailable, Uncertain, load
 from hub.dispatch.claims import REGISTER
 from hub.fiscal import Ffd, FiscalRecord, Receipt, TaxSystem, Terms, build, codec
+from hub.store import Database
 from hub.testing.context import RegisterContext
 from hub.testing.simulator import Fault
 from tests.core.support import device, order, printed, wait_until
@@ -133,6 +134,25 @@ def test_refusals_and_failures_are_told_in_words(hub: Hub, cloud: KomtetCloud) -
         all_in(hub, "refused")
     assert "Кончилась бумага" in str(hub.receipt("2")["reason"])
     assert cloud.state()["printed"] == 0
+
+
+def test_words_that_no_database_holds_are_read_past(
+        cloud: KomtetCloud, db: Database, tmp_path: Path, monkeypatch: Any) -> None:
+    """Half a character and a zero byte in the words of a callback and of a refusal, on either database."""
+    hurried(monkeypatch)
+    monkeypatch.setattr(module, "WITH_CALLBACKS", (3.0,))
+    hub = Hub.on(db, tmp_path / "a")
+    with hub.served():
+        hub.add_cloud(cloud.url, callbacks=True)
+        cloud.do_fail(words="Нет \ud800бумаги\0")
+        hub.accept(order("1", 5000))
+        with hub.at_work():
+            all_in(hub, "refused")
+            cloud.do_refuse("VLD00\0\udfff")
+            hub.accept(order("2", 6000))
+            all_in(hub, "refused")
+    assert "Нет \ufffdбумаги\ufffd" in str(hub.receipt("1")["reason"])
+    wait_until(lambda: [one["status"] for one in cloud.callbacks] == [200], 20.0)
 
 
 def test_a_wrong_key_stops_the_register_and_loses_nothing(hub: Hub, cloud: KomtetCloud) -> None:
@@ -307,6 +327,8 @@ def test_a_forged_or_unreadable_callback_is_not_believed() -> None:
     with pytest.raises(Unauthorised):
         call(b'{"id": 5, "state": "error"}', "guess")
     assert call(b"[]").answer.status == call(b"{").answer.status == call(b'{"id": "5"}').answer.status == 422
+    for id in ("true", "-1", "9" * 40, "1e3", str(2**63)):
+        assert call(f'{{"id": {id}, "state": "error"}}'.encode()).answer.status == 422, id
     assert call(b'{"id": 5, "state": "done", "fiscal_data": null}').about == ("5",)
     assert context.shelf("results").page()[1] == 0, "it is asked for instead"
     assert call(b'{"id": 5, "state": "error", "error_description": "x"}').about == ("5",)
