@@ -16,6 +16,7 @@ from hub.fiscal import Money, Order, OrderLine, Text
 from hub.intake.doors import event_digest, put
 from hub.intake.drain import HAND
 from hub.store import Inbox, ReceiptEvent, SourceRow, table
+from hub.store.receipts import DELIVERY
 from tests.core.support import RECEIPT, Shop, ToySource, broken, device, order, printed
 
 INBOX, HISTORY = table(Inbox), table(ReceiptEvent)
@@ -51,6 +52,23 @@ def test_what_waits_is_cancelled_with_its_reason(shop: Shop) -> None:
     assert shop.read(select(INBOX.c.state).order_by(INBOX.c.id.desc()))[0][0] == "ignored"
     comes(shop, GONE)
     assert story(shop).count(("cancelled", "withdrawn")) == 1, "told twice, done once"
+
+
+def test_what_a_person_takes_back_here_is_told_to_its_source(shop: Shop, till: Device) -> None:
+    """It had no receipt yet: it gets one that is cancelled, so that the source hears of it; said otherwise later, that
+    very receipt is printed."""
+    hand = shop.take(shop.add_register(till))
+    kept = replace(GONE, order=order("1"))
+    comes(shop, kept)
+    comes(shop, kept)
+    assert shop.state() == "cancelled" and shop.count(RECEIPT) == 1 and not printed(till)
+    assert [row.about for row in shop.read(select(DELIVERY.c.about))] == ["cancelled"]
+    assert f"delivery:{shop.source_id}" in shop.bell.rings
+    comes(shop, order("1"))
+    hand.one()
+    assert shop.state() == "recorded" and len(printed(till)) == 1
+    comes(shop, kept)
+    assert shop.state() == "recorded" and shop.receipt()["withdrawn"] is not None, "what is printed stays"
 
 
 def test_an_order_with_an_error_is_cancelled_too(little_shop: Shop) -> None:

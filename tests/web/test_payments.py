@@ -251,6 +251,29 @@ def test_a_person_sends_by_hand_in_the_form_that_they_choose(desk: Desk) -> None
     assert len(desk.rows(select(RECEIPT))) == 1, "the other button afterwards is no second receipt"
 
 
+def test_what_is_not_paid_yet_is_no_difference(desk: Desk) -> None:
+    """A courier has it: it waits for a person's word, its sum is not counted as paid, and its buttons are there."""
+    desk.books.pay("1", verdict="by_hand", due=True)
+    page = desk.page()
+    assert "1 заказ ждёт вашей отметки" in page and "Что ждёт" in page and "Что расходится" not in page
+    assert "Оплачено 1" not in page and "ждёт отметки, чем кончилось" in desk.line("1", page)
+    desk.books.pay("2")
+    assert "1 расхождение" in desk.page() and "Что расходится" in desk.page()
+    desk.send("1", "cash")
+    desk.drain()
+    assert "ждёт вашей отметки" not in desk.page() and len(desk.rows(select(RECEIPT))) == 1
+
+
+def test_a_failed_event_of_a_payment_by_hand_keeps_its_buttons(desk: Desk) -> None:
+    desk.books.pay("1", verdict="by_hand")
+    desk.send("1", "cash")
+    desk.books.problem = NeedsAttention(Text("The key is wrong.", "Ключ не тот."))
+    desk.drain()
+    desk.books.problem = None
+    line = desk.line("1")
+    assert "Ключ не тот" in line and "Наличные" in line and "Безнал" in line
+
+
 def test_a_cashier_may_send_and_a_stranger_may_not(desk: Desk) -> None:
     desk.books.pay("1", verdict="by_hand")
     desk.client = desk.world.client("ivan")
