@@ -75,6 +75,6 @@ def aimed(broken: str, seed: int) -> Plan:
     one = replace(one, cloud=False, shared=True, keyed=True, shift_open=True, replaced_at=None, jump=None, off=None,
                   no_paper=None, old_shift=False, tills=1, sales=[], shift_ends=[])
     if broken == "wait":
-        return replace(one, cloud=True, shared=False, end="late_hidden", ends=["late_hidden"], deaths=[("sent", 1)],
+        return replace(one, cloud=True, shared=False, end="late_hidden", ends=["late_hidden"], deaths=[("sent", 1, "")],
                        hosts=1, knows_dead=True, restart_after=0.1)
     return replace(one, end="recorded", ends=["recorded"], deaths=[], hosts=2, stall=("claimed", 1, 130.0))

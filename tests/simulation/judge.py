@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from hub.fiscal import Kind
+from tests.simulation.goods import SALES
+
 if TYPE_CHECKING:
     from tests.simulation.run import Run
     from tests.simulation.till import Paper
@@ -35,11 +38,13 @@ def rows(run: Run, words: str) -> list[Any]:
 
 
 def judge(run: Run, misses: Misses) -> None:
-    """None lost, none twice, each record its own document, uncertain only where nothing could decide."""
+    """None lost, none twice, none with another line, payment or sum, each record its own document, uncertain only where
+    nothing could decide."""
     ours = [one for one in papers(run) if one.owner]
     for owner, count in Counter(one.owner for one in ours).items():
         if count > 1:
             misses.add("twice", f"{owner} was printed {count} times")
+    _as_sold(run, misses, ours)
     documents = {(one.storage, one.number): one for one in papers(run)}
     receipts = rows(run, "SELECT id, receipt_key, source_key, state, record_id, total FROM receipt")
     records = {row[0]: row[1:] for row in rows(
@@ -63,6 +68,22 @@ def judge(run: Run, misses: Misses) -> None:
     for words in run.failures:
         misses.add("raised", words)
     _beside(run, misses)
+
+
+def _as_sold(run: Run, misses: Misses, ours: list[Paper]) -> None:
+    """Everything that was printed says what was sold, to the last kopeck of its VAT, whoever knows of it."""
+    names = dict(rows(run, "SELECT receipt_key, source_key FROM receipt"))
+    for paper in ours:
+        if paper.owner not in names:
+            continue  # of a shift, or of an order that the CRM has not told yet
+        name = names[paper.owner]
+        sold = SALES[name]
+        if paper.lines != sold.lines:
+            misses.add("another line", f"receipt {name}: {sold.lines} sold, {paper.lines} printed")
+        if sorted(paper.payments) != sorted(sold.payments):
+            misses.add("another payment", f"receipt {name}: {sold.payments} paid, {paper.payments} printed")
+        if paper.total != sold.total or paper.kind is not Kind.SALE:
+            misses.add("another sum", f"receipt {name}: sold for {sold.total}, printed {paper.kind} of {paper.total}")
 
 
 def _recorded(misses: Misses, name: str, record: Any, documents: dict[Any, Paper], receipt: Any) -> None:

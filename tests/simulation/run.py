@@ -22,7 +22,8 @@ from hub.dispatch.owner import RegisterThread
 from hub.fiscal import Text
 from hub.store import DatabaseAway, base, leases
 from hub.store.receipts import whole_receipt
-from tests.core.support import Shop, ToySource, order
+from tests.core.support import Shop, ToySource
+from tests.simulation.goods import SALES, SUMS
 from tests.simulation.judge import Misses, judge, undecided
 from tests.simulation.plan import Plan
 from tests.simulation.storage import SimDatabase
@@ -31,7 +32,6 @@ from tests.simulation.world import EPOCH, Flag, Process, Stuck, World
 
 #: Simulated seconds in which everything must come to rest after the last fault: a lease, a step back, two looks.
 REST = 240.0
-SUMS = (11_100, 22_200, 33_300)
 
 
 class SimBell(Bell):
@@ -77,7 +77,9 @@ class Result:
     """What a schedule came to."""
 
     seed: int
+    #: Pairs of step and end at which a process was killed; that were passed at all.
     covered: set[tuple[str, str]]
+    passed: set[tuple[str, str]]
     misses: list[str]
     rested: float
     history: list[str] = field(default_factory=list)
@@ -101,7 +103,7 @@ class Stage:
                     session, self.shop.vault, "test", self.shop.organisation_id, "sim", "Касса", PluginSettings,
                     {}).id)
         self.keys = {stored.receipt_id: "" for stored in self.shop.accept(
-            *(order(str(number), total) for number, total in enumerate(SUMS, 1)))}
+            *(one.order(key) for key, one in SALES.items()))}
         for row in self.db.wire.execute("SELECT id, receipt_key FROM receipt"):
             self.keys[row[0]] = row[1]
         self.db.remember()
@@ -146,6 +148,7 @@ class Run:
         self.processes: list[Process] = []
         self.deaths = list(wanted.deaths)
         self.covered: set[tuple[str, str]] = set()
+        self.passed: set[tuple[str, str]] = set()
         self.stall = wanted.stall
         self.break_ = break_
         self.bell = SimBell(self.world, wanted.bell)
@@ -177,10 +180,13 @@ class Run:
         self.world.alive()
         process = task.process
         process.passed[step] += 1
+        pair = step, self._end()
+        self.passed.add(pair)
         self.world.note(step)
-        if self.deaths and step == self.deaths[0][0] and process.passed[step] >= self.deaths[0][1]:
+        at, passing, end = self.deaths[0] if self.deaths else ("", 0, "")
+        if step == at and process.passed[step] >= passing and end in ("", pair[1]):
             self.deaths.pop(0)
-            self.covered.add((step, self._end()))
+            self.covered.add(pair)
             self._die(process, step)
             self.world.alive()
         if self.stall and step == self.stall[0] and process.passed[step] >= self.stall[1]:
@@ -288,7 +294,7 @@ class Run:
         self.heard = list(Crm.heard)
         judge(self, misses)
         Run.current = None
-        return Result(self.plan.seed, self.covered, misses.found, rested, self.world.history,
+        return Result(self.plan.seed, self.covered, self.passed, misses.found, rested, self.world.history,
                       sum(one.dead for one in self.processes))
 
     def _prepare(self) -> None:

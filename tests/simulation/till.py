@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from hub.contracts import (
@@ -32,6 +33,7 @@ from hub.contracts import (
     Uncertain,
 )
 from hub.fiscal import Cashier, FiscalRecord, Kind, Money, Receipt, Text
+from tests.simulation.goods import Line
 from tests.simulation.world import EPOCH, Process, World
 
 INN = "7707083893"
@@ -53,7 +55,9 @@ class Paper:
     owner: str = ""
     kind: Kind | None = None
     total: int = 0
-    lines: tuple[tuple[str, int], ...] = ()
+    lines: tuple[Line, ...] = ()
+    #: Form -> how much.
+    payments: tuple[tuple[str, int], ...] = ()
     cashier: str = ""
     key: str = ""
     at: float = 0.0
@@ -70,7 +74,8 @@ class Paper:
         """What :meth:`Driver.find` gives back of it."""
         if self.kind is None:
             return StoredDocument(None, self.number, self.what)
-        lines = tuple(StoredLine(name, Money(amount, "RUB")) for name, amount in self.lines)
+        lines = tuple(StoredLine(name, Money(amount, "RUB"), Decimal(quantity))
+                      for name, _, quantity, amount, _, _ in self.lines)
         return StoredDocument(self.record(), self.number, self.what, self.kind, Money(self.total, "RUB"), lines,
                               self.cashier, self.key if keyed else "")
 
@@ -134,7 +139,9 @@ class Till:
         self.open_document = ""
         self.sold += receipt.total.amount
         return self.write("receipt", owner=receipt.key, kind=receipt.kind, total=receipt.total.amount,
-                          lines=tuple((one.name, one.amount.amount) for one in receipt.lines),
+                          lines=tuple((one.name, one.price.amount, str(one.quantity), one.amount.amount, one.vat,
+                                       one.vat_amount.amount) for one in receipt.lines),
+                          payments=tuple((one.form.name, one.amount.amount) for one in receipt.payments),
                           cashier=receipt.cashier.name, key=receipt.key if self.keyed else "", job=job)
 
     # -- people --------------------------------------------------------------------------------------------------
@@ -143,8 +150,8 @@ class Till:
         """A cashier sells past the hub."""
         if not self.off and not self.open_document and self.world.now >= self.busy_until and self.shift_open:
             self.sold += total
-            self.write("receipt", kind=Kind.SALE, total=total, lines=(("Товар с прилавка", total),),
-                       cashier="Кассир у прилавка")
+            self.write("receipt", kind=Kind.SALE, total=total, lines=(("Товар", total, "1", total, "none", 0),),
+                       payments=(("CASH", total),), cashier="Кассир у прилавка")
 
     def replace_storage(self) -> None:
         """A new fiscal storage. The old one's documents can be read no more."""
