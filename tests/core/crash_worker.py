@@ -4,7 +4,8 @@
 
 reads lines of JSON and forks a process for each, so that imports and compiled statements are paid for once:
 
-    {"do": "work", "url": database, "folder": data folder, "crash": HUB_CRASH_AT's value, "way": see Worker}
+    {"do": "work", "url": database, "folder": data folder, "crash": HUB_CRASH_AT's value, "way": see Worker,
+     "heard": file for the steps that it passes, "at": [steps, at the first of which it dies, too], "died": file for it}
         answers with the worker's exit status, negative for a signal
     {"do": "emulator", "arguments": [...], "out": file that gets its first line}
         answers with the emulator's process id
@@ -111,7 +112,7 @@ class Worker:
                             self.shop.drains.poll)
             self._drain(select(DELIVERY.c.source_id).distinct(), self.shop.deliveries.drain)
             done = self._at_rest()
-            time.sleep(0.01)
+            time.sleep(0.03)
         clean = keepers.stop(10.0)
         self.shop.db.close()
         return 0 if done and clean else 1
@@ -179,10 +180,26 @@ def work(wanted: dict[str, Any]) -> int:
     heard: set[str] = set()
     if wanted.get("heard"):
         steps.hear = heard.add
+    elif wanted.get("at"):
+        steps.hear = _first_of(wanted["at"], Path(wanted["died"]))
     status = Worker(wanted["url"], Path(wanted["folder"]), wanted["way"], wanted["sales"]).run()
     if wanted.get("heard"):
         Path(wanted["heard"]).write_text(" ".join(sorted(heard)))
     return status
+
+
+def _first_of(deaths: list[str], file: Path) -> Callable[[str], None]:
+    """Dies (SIGKILL) at the first of these steps that is passed, and leaves word of it."""
+    last = threading.Lock()
+
+    def hear(step: str) -> None:
+        if step in deaths:
+            last.acquire()  # never given back: of two threads one dies
+            with file.open("a") as out:
+                out.write(step + "\n")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return hear
 
 
 def fork(main: Callable[[], int], out: str) -> int:

@@ -110,7 +110,7 @@ def plan(seed: int) -> Plan:
     passing = chance.choice((1, 1, 1, 1, 2)) if seed >= len(PAIRS) else 1
     one = Plan(seed, step, end, kind == "cloud", [(step, passing, whole)])
     rare = chance.random
-    one.receipts = chance.choice((1, 1, 1, 2, 3))
+    one.receipts = chance.choice((1, 1, 1, 1, 2, 3))
     one.arrivals = [0.0 if rare() < 0.7 else chance.uniform(0.5, 40.0) for _ in range(one.receipts)]
     one.hosts = 2 if rare() < 0.25 else 1
     one.tills = 2 if rare() < 0.15 and not one.cloud and end != "printed_before" else 1
@@ -122,7 +122,7 @@ def plan(seed: int) -> Plan:
         one.shift_open = step not in SHIFT and step != "command"
     one.old_shift = not one.cloud and rare() < 0.05
     one.ordered = "z" if step == "order_taken" or (rare() < 0.04 and not one.cloud) else ""
-    one.delivers = step in TOLD or rare() < 0.15
+    one.delivers = step in TOLD or rare() < 0.04
     ends = CLOUD_ENDS if one.cloud else WIRE_ENDS
     more = chance.choices(("recorded", chance.choice(ends)), (3, 1), k=3)
     one.ends = [*([] if end == "printed_before" else [end]), *more]
@@ -195,7 +195,7 @@ def _beside(one: Plan, end: str, seconds: float) -> None:
 def _go_wrong(one: Plan, chance: random.Random) -> None:
     """What happens beside the first death."""
     rare = chance.random
-    if rare() < 0.25:
+    if rare() < 0.15:
         one.deaths.append((chance.choice(PAIRS_OF[one.name]), 1, ""))
     if rare() < 0.2:
         faults: tuple[Fault, ...] = ("statement", "commit_fails", "answer_lost")

@@ -389,8 +389,8 @@ class Run:
 
     def _resting(self) -> bool:
         """Whether nothing is left to do by itself. Looked at again only after a write."""
-        if self.deaths and self.deaths[0][0] == "confirmed" and self.world.now < self.last_fault + 45.0:
-            return False  # comes with the next look at the register
+        if self.deaths and self.deaths[0][0] in ("confirmed", "bound") and self.world.now < self.last_fault + 45.0:
+            return False  # comes with the next look at the register, or at what a new storage holds
         if self.world.now < self.last_fault or any(
                 self.world.now < one.late_until or any(job["end"] == "" for job in one.jobs.values())
                 for one in self.tills.values()):
