@@ -38,8 +38,8 @@ DELIVERY, FOREIGN = table(Delivery), table(ForeignDocument)
 SHIFT = frozenset({"shift_attempt", "shift_done", "shift_kept"})
 #: What is passed whatever way the first sale goes: the other goes well. In each way all those that are not its own are
 #: died at in one walk.
-ALWAYS = frozenset({"lease_taken", "device_open", "identity_kept", "at_rest", "bookmark_read", "claimed", "command",
-                    "sent", "recorded", "foreign_kept", "confirmed", "report_claimed", "reported", "report_kept"}) | SHIFT
+ALWAYS = SHIFT | {"lease_taken", "device_open", "identity_kept", "at_rest", "bookmark_read", "claimed", "command",
+                  "sent", "recorded", "foreign_kept", "confirmed", "report_claimed", "reported", "report_kept"}
 #: Way -> the steps that are its own, with the passing at which the process dies.
 WAYS: dict[str, tuple[str, ...]] = {
     # The five outcomes of a driver, and what find makes of each doubt.
@@ -256,7 +256,7 @@ def test_a_process_that_dies_there_prints_nothing_twice_and_loses_nothing(scene:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_one_process_after_the_other_dies_at_every_step_that_a_way_passes_beside_its_own(scene: Scene, way: str) -> None:
+def test_one_after_the_other_dies_at_every_step_that_a_way_passes_beside_its_own(scene: Scene, way: str) -> None:
     in_hand = IN_HAND.get(way, "sent")
     # First up to where the outcome is in hand (a Z from the page would be given up with an earlier death) ...
     before = {in_hand} if way == "z" else {in_hand, "foreign_kept", *SHIFT} & passes(way)
