@@ -144,6 +144,7 @@ def test_words_that_no_database_holds_are_read_past(
     hub = Hub.on(db, tmp_path / "a")
     with hub.served():
         hub.add_cloud(cloud.url, callbacks=True)
+        cloud.do_callbacks(late=0.1)
         cloud.do_fail(words="Нет \ud800бумаги\0")
         hub.accept(order("1", 5000))
         with hub.at_work():
