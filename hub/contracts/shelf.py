@@ -29,7 +29,8 @@ class Shelf(Protocol):
     """Items of one source or register under one name. Every method is one transaction."""
 
     def add(self, value: Mapping[str, Any], label: str = "", at: str = "") -> int:
-        """A new item; its number, which no other item of the hub has."""
+        """A new item; its number, which no other item of the hub has. After a drop it may be given again: what becomes
+        a key needs more than the number."""
 
     def get(self, id: int) -> Item | None:
         """The item of that number."""

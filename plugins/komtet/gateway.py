@@ -117,7 +117,7 @@ class KomtetGateway(Gateway):
             return self._route(request)
         except Fault as fault:
             # A poll for something that is not there is a question, not a receipt that went astray.
-            if request.method in ("POST", "PUT") and fault.code != "VLD11" and not isinstance(fault, Stored):
+            if request.method != "GET" and fault.code != "VLD11" and not isinstance(fault, Stored):
                 self.intake.turn_down(request, fault.reason)
             return fault.answer()
 

@@ -203,6 +203,8 @@ def test_an_order_that_is_handed_over_is_one_receipt(door: Door, kind: ModuleTyp
     assert shop.get_orders()["meta"]["total"] >= 1
     for call in (lambda: shop.update_order(order.id, door.order(kind)), lambda: shop.delete_order(order.id)):
         assert "уже вручён" in refused(422, "VLD00", call)["description"]
+        ((reason,), *_) = door.hub.read(select(INBOX.c.reason).where(INBOX.c.subject == "").order_by(INBOX.c.id.desc()))
+        assert "уже вручён" in json.dumps(reason, ensure_ascii=False), "the owner reads the same"
 
     door.tell()
     (told,) = door.told(order)
