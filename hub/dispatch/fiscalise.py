@@ -500,10 +500,10 @@ class Work:
                              claims.record(connection, self.owner.register_id, receipt_id, None, record, receipt,
                                            self.owner.actor, "found_printed", self.notifiers,
                                            printers=self.printers))
-                steps.at("bound")
             else:
                 self.db.submit(lambda connection, receipt_id=receipt_id, record=record: claims.key_taken(  # type: ignore[misc]
                     connection, self.owner, receipt_id, record, matching.KEY_ALONE))
+            steps.at("bound")
 
     def last_known(self) -> tuple[str, int]:
         """(storage number, highest document) that the register's row knows."""
