@@ -115,7 +115,7 @@ class Handover(PaymentDesk):
             form = self.config["paid_before"]
         courier = self.orders.courier(item.value)
         made = check_of(self.context, item.value, form, None if courier is None else courier.value,
-                        self.config["rate_of_day"])
+                        self.config["rate_of_day"], self.config["in_person"])
         return replace(made, key=key_of(item), base_key="", origin={**made.origin, "order": item.id})
 
     # -- the page ------------------------------------------------------------------------------------------------

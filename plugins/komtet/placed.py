@@ -140,19 +140,25 @@ def _position(one: Mapping[str, Any], version: int) -> dict[str, Any]:
 
 
 def check_of(context: SourceContext, value: Mapping[str, Any], form: str, courier: Mapping[str, Any] | None,
-             rate_of_day: bool = True) -> Order:
+             rate_of_day: bool = True, in_person: bool = True) -> Order:
     """The order's check, read as any other; ``form`` is how the rest beyond the prepayment was paid. Its key and origin
-    are a check's: whoever prints it sets the order's. Raises Fault."""
+    are a check's: whoever prints it sets the order's. ``in_person``: they meet at the door, so unless the shop says
+    otherwise of this order it is no settlement on the Internet (tag 1125), and a site is not its place (tag 1187).
+    Raises Fault."""
     own = own_of(value)
     version = int(own["version"])
     amount, prepaid = read.money(value, "amount"), read.money(value, "prepayment")
     paid = [{"type": name, "sum": float(part.decimal)} for name, part in (
         ("prepayment", prepaid), (form, amount - prepaid)) if part] or [{"type": form, "sum": 0}]
-    company = {**own["company"], "sno": value["sno"]}
+    company, internet = {**own["company"], "sno": value["sno"]}, own["props"].get("internet")
+    if in_person and internet is None:
+        internet, place = False, str(company.get("payment_address", ""))
+        company["payment_address"] = "" if "." in place and " " not in place else place
     buyer = {name: one for name, one in own["buyer"].items() if one}
     check: dict[str, Any] = {
         "external_id": value["external_id"], "intent": "sell", "callback_url": value["callback_url"],
-        "positions": [_position(one, version) for one in value["items"]], "payments": paid, **own["props"]}
+        "positions": [_position(one, version) for one in value["items"]], "payments": paid, **own["props"],
+        "internet": internet}
     if version == 1:
         check |= {**company, "client": buyer, "user": value["client_email"] or value["client_phone"]}
     else:

@@ -61,6 +61,13 @@ class GatewaySettings(PluginSettings):
         label=Text("Courier orders that were paid before", "Заказы с доставкой, оплаченные заранее"),
         help=Text("What the receipt at the buyer's door says of an order that came as paid.",
                   "Что написать в чеке при вручении заказа, который пришёл уже оплаченным."))
+    in_person = setting(
+        fields.Boolean(load_default=True), group=SHOP, advanced=True,
+        label=Text("Courier orders are settled in person", "Расчёт по заказам с доставкой — при личной встрече"),
+        help=Text("Their receipts carry no sign of a settlement on the Internet, and a site is not their place. Switch "
+                  "it off if the only register is registered for the Internet alone: it prints no other receipts.",
+                  "В таких чеках нет признака расчёта в интернете, и сайт не указан местом расчётов. Выключите, если "
+                  "единственная касса зарегистрирована только для интернета: других чеков она не печатает."))
     success_url = setting(
         fields.String(load_default="", validate=_url), group=RESULTS,
         label=Text("Address for printed receipts", "Адрес для пробитых чеков"), example="https://shop.example.ru/cb",

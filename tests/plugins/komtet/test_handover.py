@@ -195,6 +195,7 @@ def test_an_order_that_is_handed_over_is_one_receipt(door: Door, kind: ModuleTyp
     assert {one.form: one.amount for one in paper.payments} == {
         Form.PREPAID: Money.of(100), Form.ELECTRONIC: Money.of(900)}
     assert paper.cashier.name == (f"Петров {n}" if courier else "") and paper.customer.email == "b@example.ru"
+    assert (paper.internet, paper.settlement_place) == (False, ""), "they met at the door, not on the site"
 
     done = shop.get_order_info(order.id)
     assert (done.state, done.task_id) == ("done", receipt.id)
@@ -248,6 +249,23 @@ def test_an_order_paid_before_is_set_off_or_paid_electronically_as_the_owner_say
         assert door.sdk().get_order_info(order.id).state == "new", "it is not printed yet"
         assert door.sdk().delete_order(order.id) is True
         assert door.receipts(order)[0].state == "cancelled"
+
+
+def test_where_the_settlement_was_is_the_owners_setting_or_the_shops_word(door: Door) -> None:
+    site = "shop.example.ru"
+    for in_person, own, internet, place in ((True, True, True, site), (False, None, False, site),
+                                            (True, None, False, "")):
+        with door.hub.db.write() as session:
+            row = session.get_one(SourceRow, door.hub.gate)
+            row.settings = {**row.settings, "in_person": in_person}
+        door.hub.restart()
+        order = door.order(url="")
+        body = dict(order) | ({"internet": own} if own is not None else {})
+        door.press(placed := door.place(body), "card")
+        door.drain()
+        paper = door.receipt(placed)
+        assert (paper.internet, paper.settlement_place) == (internet, place)
+        assert door.sdk().delete_order(placed.id) is True
 
 
 def test_what_the_shop_cancels_or_deletes_is_not_printed(door: Door) -> None:
