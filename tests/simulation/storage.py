@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
 from hub.store import Database, DatabaseAway, database, schema
+from hub.store.turn import Turn
 from tests.simulation.world import EPOCH, World
 
 Fault = Literal["", "statement", "commit_fails", "answer_lost"]
@@ -71,7 +72,8 @@ class SimDatabase(Database):
                                     json_serializer=database._dumps)
         file = database._File("")
         database._sqlite_manners(self.engine, file)
-        self._writer = database._Writer(self.engine, file)
+        self._turn = Turn("")  # one thread at a time writes here: there is nobody to take turns with
+        self._writer = database._Writer(self.engine, file, self._turn)
         self._quiet_until = 0.0
         self.world = World(0)
         self.away_until = 0.0
