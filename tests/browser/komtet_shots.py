@@ -94,8 +94,6 @@ def pictures(page: Any, address: str, folder: Path, row: SourceRow) -> None:
         "x": box["x"] - 16, "y": box["y"] - 16, "width": box["width"] + 32, "height": box["height"] + 32})
     page.goto(f"{address}/registers/new/komtet")
     shoot(page, folder, "komtet-register", "#s-queue-h")
-    page.goto(f"{address}/payments/{row.public_id}")
-    shoot(page, folder, "komtet-orders", "main")
 
 
 def main(arguments: list[str]) -> int:
@@ -113,11 +111,13 @@ def main(arguments: list[str]) -> int:
         row = connection(world)
         with serving(world.app) as address:
             requests(address)
-            orders(world, address, row, register)
             context = browser.new_context(viewport={"width": 1000, "height": 900})
             page = context.new_page()
             _log_in(page, address)
             pictures(page, address, folder, row)
+            orders(world, address, row, register)
+            page.goto(f"{address}/payments/{row.public_id}")
+            shoot(page, folder, "komtet-orders", "main")
             context.close()
     return 0
 
