@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -97,7 +96,7 @@ def order_of(check: Mapping[str, Any], version: int, *, today: date, zone: str, 
         lines = tuple(_rated(line, correction.day if correction else today) for line in lines)
     worker = _cashier(check)
     note = {"external_id": raw_id, "version": version, "intent": intent,
-            "callback_url": read.text(check, "callback_url", longest=2000)}
+            "callback_url": read.text(check, "callback_url", longest=2000), **(_noted(check) if version == 2 else {})}
     buyer = buyer_v1(check) if version == 1 else buyer_v2(check)
     internet = read.flag(check, "internet")
     if internet is None and correction is not None and not (buyer.email or buyer.phone):
@@ -124,6 +123,17 @@ def _rare(check: Mapping[str, Any], zone: str) -> dict[str, Any]:
             "additional": read.text(check, "additional_check_props"), "user_property": _user_property(check),
             "industry": industry(check, "sectoral_check_props"), "operational": _operational(check, zone),
             "cashless": tuple(_cashless(check))}
+
+
+def _noted(check: Mapping[str, Any]) -> dict[str, Any]:
+    """What no register of ours prints is kept with the receipt: the zone (tag 1011) and the positions, by their place
+    from 0, whose code was to be sent as a product's, without asking the marking service."""
+    found: dict[str, Any] = {}
+    if check.get("timezone") is not None:
+        found["timezone"] = read.whole(check, "timezone", 1, 11)
+    wholesale = [index for index, one in enumerate(read.objects(check, "positions"))
+                 if "wholesale" in one and _in(f"positions[{index}]", read.flag, one, "wholesale")]
+    return {**found, "wholesale": wholesale} if wholesale else found
 
 
 def _in(place: str, reader: Any, *arguments: Any) -> Any:
@@ -224,8 +234,7 @@ def _operational(check: Mapping[str, Any], zone: str) -> OperationalProperty | N
     said = read.thing(check, name)
     if not said:
         return None
-    number = read.text(said, "name")
-    return OperationalProperty(int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0,
+    return OperationalProperty(_in(name, read.whole, said, "name", 0, 255, 0, True),
                                _in(name, read.text, said, "value", True),
                                _in(name, read.moment, said, "timestamp", "%d.%m.%Y %H:%M:%S").replace(
                                    tzinfo=ZoneInfo(zone)))
@@ -234,9 +243,11 @@ def _operational(check: Mapping[str, Any], zone: str) -> OperationalProperty | N
 def _cashless(check: Mapping[str, Any]) -> list[CashlessDetail]:
     found = []
     for index, one in enumerate(read.objects(check, "cashless_payments", 100)):
-        method = _in(f"cashless_payments[{index}]", read.number, one, "method", Decimal(0))
-        found.append(CashlessDetail(
-            _in(f"cashless_payments[{index}]", read.money, one, "sum"), int(method) % 256, read.text(one, "id"),
-            # The PHP SDK's spelling beside the Python SDK's.
-            read.text(one, "additional_info") or read.text(one, "additionalInfo")))
+        try:
+            found.append(CashlessDetail(
+                read.money(one, "sum"), read.whole(one, "method", 0, 255, 0), read.text(one, "id"),
+                # The PHP SDK's spelling beside the Python SDK's.
+                read.text(one, "additional_info") or read.text(one, "additionalInfo")))
+        except Fault as fault:
+            raise fault.at(f"cashless_payments[{index}]") from fault
     return found

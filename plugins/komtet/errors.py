@@ -28,7 +28,7 @@ class Fault(Exception):
 
     def at(self, outer: str) -> Fault:
         """The same, seen from outside: ``positions[2]`` before ``price``."""
-        return Fault(self.words, self.code, f"{outer}.{self.place}" if self.place else outer, **self.more)
+        return type(self)(self.words, self.code, f"{outer}.{self.place}" if self.place else outer, **self.more)
 
     @property
     def reason(self) -> Text:

@@ -13,6 +13,7 @@ from hub_plugins.komtet.errors import Fault
 
 from hub.contracts import Text
 from hub.fiscal import Money, NotANumber, decimal
+from hub.fiscal.plain import keepable
 
 T = TypeVar("T")
 
@@ -37,9 +38,11 @@ UNKNOWN = Text("“{value}” is not one of: {known}", "«{value}» — не о�
 TOO_LONG = Text("is longer than {most} characters", "длиннее {most} знаков")
 TOO_MANY = Text("has more than {most} entries", "содержит больше {most} элементов")
 TOO_LARGE = Text("{value} is too large", "{value} — слишком много")
+NOT_WHOLE = Text("{value} is not a whole number from {least} to {most}",
+                 "{value} — не целое число от {least} до {most}")
 FRACTION = Text("{value} has fractions of a kopeck", "{value} — есть доли копейки")
-NOT_PLAIN = Text("the body holds a character or a number that cannot be kept",
-                 "в теле запроса есть символ или число, которое нельзя сохранить")
+NOT_PLAIN = Text("the request holds a character or a number that cannot be kept",
+                 "в запросе есть символ или число, которое нельзя сохранить")
 NO_PHONE = Text("must be a list of phone numbers", "должно быть списком телефонов")
 
 
@@ -48,8 +51,8 @@ _KOPECKS = re.compile(r"[0-9]{1,9}\.[0-9]{1,2}")
 
 
 def shown(value: Any) -> str:
-    """A value in a sentence, cut."""
-    return str(value)[:60]
+    """A value in a sentence, cut; half a character is a mark there."""
+    return keepable(str(value)[:60])
 
 
 def thing(data: Any, name: str) -> Mapping[str, Any]:
@@ -124,6 +127,21 @@ def number(data: Mapping[str, Any], name: str, default: Decimal | None = None) -
     return found
 
 
+def whole(data: Mapping[str, Any], name: str, least: int, most: int, default: int | None = None,
+          digits: bool = False) -> int:
+    """A whole number of a range: never cut into it, for it would be printed as another one. ``digits``: as text, too,
+    where the vendor's clients send it so."""
+    value = data.get(name)
+    if value is None and default is not None:
+        return default
+    if digits and isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value.strip()):
+        value = int(value)
+    found = number({name: value} if name in data else {}, name)
+    if found != found.to_integral_value() or not least <= found <= most:
+        raise Fault(NOT_WHOLE.with_(value=shown(value), least=least, most=most), place=name)
+    return int(found)
+
+
 def rounded(value: Decimal) -> Decimal | None:
     """The value in whole kopecks, when that is all that was meant; None when it has real fractions of one."""
     near = value.quantize(KOPECK)
@@ -169,6 +187,14 @@ def _without_nul(value: Any) -> Any:
     return [_without_nul(one) for one in value] if isinstance(value, list) else value
 
 
+def args(query: Mapping[str, str]) -> Mapping[str, str]:
+    """The query's parameters; :class:`Fault` for one that no database could be asked for."""
+    for name, value in query.items():
+        if keepable(value) != value:
+            raise Fault(NOT_PLAIN, place=shown(name))
+    return query
+
+
 def flag(data: Mapping[str, Any], name: str) -> bool | None:
     """True, False, or None when it is absent."""
     value = data.get(name)
@@ -211,6 +237,6 @@ def moment(data: Mapping[str, Any], name: str, form: str) -> datetime:
 def phones(data: Mapping[str, Any], name: str = "phones") -> tuple[str, ...]:
     """A list of phone numbers."""
     found = things(data, name, 20)
-    if not all(isinstance(one, str) and len(one) <= 40 for one in found):
+    if not all(isinstance(one, str) and len(one) <= 40 and keepable(one) == one for one in found):
         raise Fault(NO_PHONE, place=name)
     return tuple(one.strip() for one in found if one.strip())

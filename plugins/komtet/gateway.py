@@ -52,6 +52,8 @@ NO_TASK = Text("this shop has no task {id}", "у магазина нет зад�
 EXISTS = Text("the check with this external_id was accepted before", "чек с таким external_id уже существует")
 OTHER = Text("a check with this external_id but other contents was accepted before; the first one stays",
              "чек с таким external_id, но другим содержимым уже принят; остаётся первый")
+REST = Text("{words} The other checks of the batch are accepted; the whole batch may be repeated.",
+            "{words} Остальные чеки пакета приняты; пакет можно повторить целиком.")
 TOO_LARGE = Text("the request is larger than 10 MB", "запрос больше 10 МБ")
 PAUSED = Text("the connection is paused in the hub", "подключение приостановлено в хабе")
 
@@ -116,8 +118,10 @@ class KomtetGateway(Gateway):
         try:
             return self._route(request)
         except Fault as fault:
-            # A poll for something that is not there is a question, not a receipt that went astray.
-            if request.method != "GET" and fault.code != "VLD11" and not isinstance(fault, Stored):
+            # A poll for something that is not there is a question, not a receipt that went astray; but a shop that
+            # looks at another queue before each sale will put its receipts there.
+            if (request.method != "GET" or fault.place == "queue") and fault.code != "VLD11" \
+                    and not isinstance(fault, Stored):
                 self.intake.turn_down(request, fault.reason)
             return fault.answer()
 
@@ -134,11 +138,11 @@ class KomtetGateway(Gateway):
             return self._info(number)
         if what in ("orders", "employees") and more is None:
             return self._shelved(request, what, number, int(version))
-        raise Fault(NO_ADDRESS.with_(method=method[:8], path=request.path[:80]))
+        raise Fault(NO_ADDRESS.with_(method=method[:8], path=fields.shown(request.path)))
 
     def _own_queue(self, number: str) -> None:
         if not (number.isascii() and number.isdigit()) or int(number) != self.config["queue"]:
-            raise Fault(NO_QUEUE.with_(id=number, own=self.config["queue"]), place="queue")
+            raise Fault(NO_QUEUE.with_(id=fields.shown(number), own=self.config["queue"]), place="queue")
 
     def _queue(self) -> Answer:
         """``active`` when a register that serves the queue is ready: modules ask before they take money."""
@@ -158,8 +162,10 @@ class KomtetGateway(Gateway):
         return Answer.json(self._submitted(self.intake.submit(self._order(check, version), request)))
 
     def _tasks(self, request: Request, version: int) -> Answer:
-        """A batch: all of it is read before any of it is stored. What was accepted before answers as its task, so that
-        a batch may be repeated after an answer was lost; the first that cannot be accepted ends it."""
+        """A batch: all of it is read before any of it is stored, and then each of it is stored. What was accepted
+        before answers as its task, so that a batch may be repeated after an answer was lost, or mended. One that breaks
+        a rule ends none of the others: nobody might ever send those again. It dies between two: the shop has no answer
+        and repeats the batch."""
         batch = body_of(request)
         if not isinstance(batch, list) or not batch:
             raise Fault(NO_BATCH)
@@ -174,11 +180,18 @@ class KomtetGateway(Gateway):
             except Fault as fault:
                 raise fault.at(f"[{index}]") from fault
         answers: dict[str, Any] = {}
-        for order in orders:
+        faults: list[Fault] = []
+        for index, order in enumerate(orders):
             done = self.intake.submit(order, request)
             label = order.number if order.number not in answers else order.key
-            answers[label] = self._task_of(done) if not isinstance(done, (Problems, Conflict)) \
-                else self._submitted(done)
+            try:
+                answers[label] = self._task_of(done) if not isinstance(done, (Problems, Conflict)) \
+                    else self._submitted(done)
+            except Fault as fault:
+                faults.append(fault.at(f"[{index}]"))
+        if faults:
+            raise Stored(REST.with_(words=" ".join(one.reason.say("ru") for one in faults))
+                         if answers else faults[0].reason, faults[0].code, **faults[0].more)
         return Answer.json(answers)
 
     def _submitted(self, done: Submission) -> dict[str, Any]:
@@ -199,7 +212,7 @@ class KomtetGateway(Gateway):
         """Either version asks for the tasks of both."""
         seen = self.intake.numbered(int(number)) if number.isascii() and number.isdigit() else None
         if seen is None:
-            raise Fault(NO_TASK.with_(id=number), place="task")
+            raise Fault(NO_TASK.with_(id=fields.shown(number)), place="task")
         return Answer.json(task(seen, self.config["queue"]))
 
     # -- orders and employees ------------------------------------------------------------------------------------
@@ -207,7 +220,7 @@ class KomtetGateway(Gateway):
     def _shelved(self, request: Request, what: str, number: str | None, version: int) -> Answer:
         kept: Deliveries | Employees = (
             Deliveries(self.context, self.intake) if what == "orders" else Employees(self.context))
-        method, args = request.method, request.args()
+        method, args = request.method, fields.args(request.args())
         if number is None and method == "GET":
             return Answer.json(kept.page(args))
         if number is None and method == "POST":
@@ -219,7 +232,7 @@ class KomtetGateway(Gateway):
         if number is not None and method == "DELETE":
             kept.drop(number)
             return Answer(200, b"", "application/json")
-        raise Fault(NO_ADDRESS.with_(method=method[:8], path=request.path[:80]))
+        raise Fault(NO_ADDRESS.with_(method=method[:8], path=fields.shown(request.path)))
 
     # -- the owner's page and the shop ---------------------------------------------------------------------------
 
