@@ -131,7 +131,7 @@ def _noted(check: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if check.get("timezone") is not None:
         found["timezone"] = read.whole(check, "timezone", 1, 11)
-    wholesale = [index for index, one in enumerate(read.objects(check, "positions"))
+    wholesale = [index for index, one in enumerate(check.get("positions") or ())  # which are read already
                  if "wholesale" in one and _in(f"positions[{index}]", read.flag, one, "wholesale")]
     return {**found, "wholesale": wholesale} if wholesale else found
 
