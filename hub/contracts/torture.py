@@ -102,6 +102,11 @@ class TortureRegister(Tortured):
         return False
 
     @abstractmethod
+    def storages(self) -> list[dict[str, Any]]:
+        """Every fiscal storage that it ever had, oldest first: ``{"number", "out"}``; ``out`` is when it was taken
+        out, in seconds since 1970 by the clock of the run, 0.0 for the one that is in."""
+
+    @abstractmethod
     def documents(self) -> list[dict[str, Any]]:
         """Every receipt that its storages ever wrote, read from what they keep and not from what the hub says, oldest
         first: ``{"storage", "number", "kind", "total", "lines", "cash", "card", "key", "counter", "inn", "at"}``.

@@ -181,6 +181,12 @@ def documents(path: str | Path) -> list[dict[str, Any]]:
     return found
 
 
+def storages(path: str | Path) -> list[str]:
+    """The numbers of all fiscal storages that a register ever had, oldest first, read as by :func:`documents`."""
+    return [str(entry["fn"]) for entry in map(json.loads, Path(path).read_bytes().split(b"\n")[:-1])
+            if entry.get("t") == "storage"]
+
+
 if sys.platform == "win32":
     import msvcrt
 

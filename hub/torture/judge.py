@@ -37,6 +37,18 @@ AFTER = 75.0
 #: moments of the hub's clock and of the world's are taken to be of the same clock (it jumps by ten minutes at least).
 SLACK, SAME_DAY = 5.0, 300.0
 
+#: What is read of the database.
+TABLES = {
+    "receipt": "id source_id order_number source_key receipt_key state total kind organisation_id record_id reason "
+               "created_at",
+    "receipt_event": "id receipt_id at state_from state_to actor cause details",
+    "attempt": "id receipt_id register_id number state what storage_number bookmark fence created_at ended_at",
+    "record": "id receipt_id register_id storage_number document_number total printed_at created_at",
+    "delivery": "id receipt_id public_id target about state tries created_at done_at",
+    "foreign_document": "id storage_number document_number",
+    "inbox": "id source_id subject via state deliveries tries created_at done_at",
+    "evidence": "id receipt_id register_id what details",
+}
 Row = dict[str, Any]
 
 
@@ -93,23 +105,12 @@ class World:
         self._sort()
 
     def _read(self, reader: Reader) -> None:
-        self.receipts = reader.rows("receipt", "id", "source_id", "order_number", "source_key", "receipt_key", "state",
-                                    "total", "kind", "organisation_id", "record_id", "reason", "created_at")
-        self.events = reader.rows("receipt_event", "id", "receipt_id", "at", "state_from", "state_to", "actor",
-                                  "cause", "details")
-        self.attempts = reader.rows("attempt", "id", "receipt_id", "register_id", "number", "state", "what",
-                                    "storage_number", "bookmark", "fence", "created_at", "ended_at")
-        self.records = reader.rows("record", "id", "receipt_id", "register_id", "storage_number", "document_number",
-                                   "total", "printed_at", "created_at")
-        self.deliveries = reader.rows("delivery", "id", "receipt_id", "public_id", "target", "about", "state", "tries",
-                                      "created_at", "done_at")
-        self.foreign = {(one["storage_number"], one["document_number"]) for one in reader.rows(
-            "foreign_document", "id", "storage_number", "document_number")}
-        self.inbox = reader.rows("inbox", "id", "source_id", "subject", "via", "state", "deliveries", "created_at",
-                                 "done_at")
-        self.storages = {one["id"]: one["storage_number"] for one in reader.rows("register", "id", "storage_number")}
-        self.evidence = reader.rows("evidence", "id", "receipt_id", "register_id", "what", "details")
+        rows = {name: reader.rows(name, *columns.split()) for name, columns in TABLES.items()}
         reader.close()
+        self.receipts, self.events, self.attempts = rows["receipt"], rows["receipt_event"], rows["attempt"]
+        self.records, self.deliveries, self.inbox = rows["record"], rows["delivery"], rows["inbox"]
+        self.evidence = rows["evidence"]
+        self.foreign = {(one["storage_number"], one["document_number"]) for one in rows["foreign_document"]}
         for one in self.events:
             one["t"] = unix(one["at"])
         for one in self.attempts:
@@ -135,6 +136,10 @@ class World:
         for one in self.inbox:
             if one["state"] in ("done", "ignored") and one["via"] != "poll":  # a poll has read what it tells before
                 self.worked[one["source_id"], one["subject"].rpartition(":")[2]].append(one)
+        #: (Register, storage) -> when that was taken out of it, as the register itself knows; 0.0 for what is in it.
+        self.storages = {(one["id"], each["number"]): each["out"] for one in self.run["registers"]
+                         for each in one["storages"]}
+        self.jumps = [one for one in self.run["faults"] if one["kind"] == "host_clock"]
         self.heard = {(source_id, one["number"], one["what"], one["at"]) for source_id, said in self.said.items()
                       for one in said["events"] if one["arrived"]}
         self.restored = max((one["until"] for one in self.run["faults"] if one["kind"] == "restored"), default=0.0)
@@ -174,6 +179,11 @@ class World:
         # In this order, too: one of the moments may be of a clock that had jumped back.
         return 0.0 < begun - since < SAME_DAY and any(
             since <= one["t"] <= one["done"] <= begun for one in self.worked[source_id, number])
+
+    def before(self, noted: float, moment: float) -> bool:
+        """Whether what the hub noted by its own clock, which may just have jumped, was before a moment of the world."""
+        return noted <= moment + SLACK or any(
+            one["at"] - SLACK <= noted - one["offset"] <= min(one["until"], moment) + SLACK for one in self.jumps)
 
     def odd(self, receipt_id: int, since: float, until: float) -> bool:
         """Whether a receipt's way was not the plain one then."""
@@ -260,7 +270,7 @@ class Verdict:
         for document in papers:
             self._document(source_id, order, receipt, document)
         if receipt["state"] == "uncertain":
-            self._uncertain(order, receipt)
+            self._uncertain(order, receipt, papers)
         elif receipt["state"] == "refused" and papers and order.get("before") and self._shown(receipt, "key_taken"):
             self.undecided += 1  # a backup did not know what was printed, and then it was changed: a person decides
         elif receipt["state"] not in PRINTED:
@@ -335,13 +345,18 @@ class Verdict:
         if len(rows) != 1 or rows[0]["state"] != "done":
             self.miss("its report is not one that was done", order, receipt)
 
-    def _uncertain(self, order: Row, receipt: Row) -> None:
-        """Doubt is right only when the register can no longer be asked: its storage was taken out meanwhile."""
-        live = [one for one in self.world.tries[receipt["id"]] if one["state"] == "uncertain"]
-        if len(live) == 1 and live[0]["storage_number"] != self.world.storages[live[0]["register_id"]]:
+    def _uncertain(self, order: Row, receipt: Row, papers: list[Row]) -> None:
+        """Doubt is right only about a storage that was really taken out of that register after the hub began to print:
+        by the register's own books. What any storage that is still in place holds could have been found there."""
+        world = self.world
+        live = [one for one in world.tries[receipt["id"]] if one["state"] == "uncertain"]
+        out = world.storages.get((live[0]["register_id"], live[0]["storage_number"]), 0.0) if len(live) == 1 else 0.0
+        readable = any(not world.storages.get((one["register"], one["storage"]), 0.0) for one in papers)
+        if out and not readable and world.before(live[0]["t"], out):
             self.undecided += 1
         else:
-            self.miss("uncertain, though the storage could be read", order, receipt)
+            self.miss("uncertain, though the storage could be read", order, receipt,
+                      storages=self.world.run["registers"])
 
     def rests(self) -> None:
         """After each round everything is mended, and the system must come to rest by itself."""

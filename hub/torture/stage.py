@@ -179,8 +179,8 @@ class Stage:
     def facts(self) -> Mapping[str, Any]:
         """What the judge must know of the stage."""
         return {"seed": self.options.seed, "database": self.store.url, "broken": self.options.broken,
-                "registers": [{"id": one.id, "name": one.name, "inn": INNS[one.organisation]}
-                              for one in self.registers],
+                "registers": [{"id": one.id, "name": one.name, "inn": INNS[one.organisation],
+                               "storages": one.it.storages()} for one in self.registers],
                 "sources": [{"id": one.id, "name": one.name, "inn": INNS[one.organisation]} for one in self.sources]}
 
 

@@ -10,6 +10,8 @@ from hub.testing.journal import (
     JournalInUse,
     MemoryJournal,
     documents,
+    storages,
 )
 
-__all__ = ["FileJournal", "Journal", "JournalBroken", "JournalFailed", "JournalInUse", "MemoryJournal", "documents"]
+__all__ = ["FileJournal", "Journal", "JournalBroken", "JournalFailed", "JournalInUse", "MemoryJournal", "documents",
+           "storages"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hub_plugins.drivers.emulator.control import RunningEmulator
-from hub_plugins.drivers.emulator.journal import documents
+from hub_plugins.drivers.emulator.journal import documents, storages
 from hub_plugins.drivers.emulator.managed import command, ready_line
 
 from hub.contracts import TortureRegister
@@ -64,6 +64,8 @@ class TorturedEmulator(TortureRegister):
         self._seen = 0
         #: A fiscal storage is to be replaced when the power returns.
         self._replace = False
+        #: When storages were taken out, in their order.
+        self._out: list[float] = []
         self._more: list[str] = []
         #: Seconds that its clock must be ahead by now.
         self._offset = 0.0
@@ -140,6 +142,7 @@ class TorturedEmulator(TortureRegister):
         replace, self._replace = self._replace, False
         if replace and not running.do("condition")["powered"]:
             running.do("replace_storage", force=True)
+            self._out.append(time.time())
         running.do("load_paper")
         running.do("power_on")
         last = running.do("last_at")
@@ -170,6 +173,10 @@ class TorturedEmulator(TortureRegister):
         return list(self._mine)
 
     # -- the journal ---------------------------------------------------------------------------------------------
+
+    def storages(self) -> list[dict[str, Any]]:
+        return [{"number": number, "out": out}
+                for number, out in zip(storages(self.journal), [*self._out, 0.0], strict=True)]
 
     def documents(self) -> list[dict[str, Any]]:
         return [{"storage": one["fn"], "number": one["n"], "kind": "sale" if str(one["kind"]) in _SALES else "return",

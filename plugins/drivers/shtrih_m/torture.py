@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from hub.contracts import TortureRegister
 from hub.contracts.torture import REGISTER_FAULTS
 from hub.testing.device import RunningDevice
-from hub.testing.journal import documents
+from hub.testing.journal import documents, storages
 from hub.testing.program import ready_line
 
 #: What runs, without the other plugins: they cost a second each time.
@@ -72,6 +72,8 @@ class TorturedShtrih(TortureRegister):
         self._seen = 0
         #: A fiscal storage is to be replaced when the power returns.
         self._replace = False
+        #: When storages were taken out, in their order.
+        self._out: list[float] = []
 
     def start(self) -> None:
         process = subprocess.Popen(
@@ -143,6 +145,7 @@ class TorturedShtrih(TortureRegister):
         replace, self._replace = self._replace, False
         if replace and not running.do("condition")["powered"]:
             running.do("replace_storage", force=True)
+            self._out.append(time.time())
         running.do("power_on")
         last = running.do("last_at")
         ahead = datetime.fromisoformat(last).timestamp() - time.time() if last else 0.0
@@ -167,6 +170,10 @@ class TorturedShtrih(TortureRegister):
         return list(self._mine)
 
     # -- the journal ---------------------------------------------------------------------------------------------
+
+    def storages(self) -> list[dict[str, Any]]:
+        return [{"number": number, "out": out}
+                for number, out in zip(storages(self.journal), [*self._out, 0.0], strict=True)]
 
     def documents(self) -> list[dict[str, Any]]:
         return [{"storage": one["fn"], "number": one["n"], "kind": "sale" if one["kind"] in _SALES else "return",

@@ -31,6 +31,10 @@ def test_a_storage_is_replaced_while_the_power_is_away_and_only_then(kind: str, 
         register.mend()
         first, *others = storages(register.journal)
         assert len(others) == (kind == "storage") and first not in others
+        # As the judge is told: which are out, and that the last one is in.
+        told = register.storages()
+        assert [one["number"] for one in told] == [first, *others]
+        assert [bool(one["out"]) for one in told] == [True] * len(others) + [False]
         assert {one["storage"] for one in register.documents()} == {first}
         assert [one["note"] for one in register.hits()] == ["f2"]
     finally:
