@@ -70,7 +70,11 @@ class Tortured(ABC):
     def hits(self) -> list[dict[str, Any]]:
         """The faults that came to pass: ``{"note", "at", "key"}``. ``at`` in seconds since 1970; ``key`` is what the
         receipt in hand carries in tag 1192, empty when none is known. A cashier's sale has the document instead:
-        ``"storage"``, ``"number"``."""
+        ``"storage"``, ``"number"``.
+
+        A source tells each request of the hub that a fault spoiled, and each event that was lost, with its
+        ``"number"`` and ``"what"`` as in :meth:`TortureSource.events`. Where reports fail when they come first, the
+        note of those is "trips"."""
 
     @abstractmethod
     def stop(self) -> None:

@@ -39,7 +39,7 @@ class Fault:
     reset: the connection is cut before the request is handled; lost_answer: handled, then cut; half: half of the
     body; slow: ``seconds`` before the answer; garbage: 200 with bytes that are no JSON; status: ``status`` with
     ``body``, unhandled; empty: 200 with no body. With ``lasts`` it is over after so many seconds even if fewer came:
-    whoever waits longer after each failure would meet it for minutes.
+    whoever waits longer after each failure would meet it for minutes. ``note`` stands in the list of what it hit.
     """
 
     kind: FaultKind
@@ -49,6 +49,7 @@ class Fault:
     status: int = 500
     body: str = "<html><body>Bad Gateway</body></html>"
     lasts: float = 0.0
+    note: str = ""
     since: float = field(init=False, default_factory=time.monotonic)
 
 
@@ -61,6 +62,8 @@ class HttpSimulator:
         self.lock = threading.RLock()
         self.faults: list[Fault] = []
         self.requests: list[dict[str, Any]] = []
+        #: What a bad day did to whom: {"note", "at", "path"} and more.
+        self.hits: list[dict[str, Any]] = []
         self._server = _Server((host, port), _Handler)
         self._server.simulator = self
         self.url = f"http://{host}:{self._server.server_address[1]}"
@@ -107,8 +110,13 @@ class HttpSimulator:
                 over = fault.lasts and time.monotonic() - fault.since > fault.lasts
                 if fault.times > 0 and not over and re.search(fault.path, path):
                     fault.times -= 1
+                    self.hit(fault.note, path=path, kind=fault.kind)
                     return fault
         return None
+
+    def hit(self, note: str, **facts: Any) -> None:
+        """Notes that a bad day came to pass."""
+        self.hits.append({"note": note, "at": time.time(), **facts})
 
     @classmethod
     def main(cls, argv: Sequence[str]) -> int:
@@ -181,6 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return Answer.json(simulator.state())
             if request.path == "/_sim/requests":
                 return Answer.json(simulator.requests)
+            if request.path == "/_sim/hits":
+                return Answer.json(simulator.hits)
             if request.path == "/_sim/faults":
                 names = {one.name for one in fields(Fault) if one.init}
                 with simulator.lock:
@@ -226,6 +236,10 @@ class Running:
     def requests(self) -> Any:
         """Every protocol request it handled."""
         return self._call("requests")
+
+    def hits(self) -> Any:
+        """Every bad day that came to pass."""
+        return self._call("hits")
 
     def do(self, action: str, **params: Any) -> Any:
         """``POST /_sim/do``; raises RuntimeError with its words when it objects."""

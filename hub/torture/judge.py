@@ -17,7 +17,7 @@ import json
 import re
 import sqlite3
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,15 @@ ODD = frozenset({"uncertain", "interrupted", "found", "found_printed", "not_prin
 PRINTED = ("recorded", "confirmed")
 #: Seconds after a fault in which its consequences show.
 AFTER = 75.0
+#: Seconds after the end of a fault in which a statement or a command that met it may still fail.
+SOON = 2.0
+#: What the hub's log calls a statement, a commit or a file that failed.
+DATABASE_FAILED = ("database_away", "spool_failed", "tick_failed", "drain_failed", "look_failed", "commit_failed",
+                   "register_thread_failed", "keepers_failed")
+#: So often a kind of fault must have been done before it is expected to have changed an outcome.
+OFTEN = 5
+#: What people do to payments: no faults.
+PEOPLE = ("edited", "deleted")
 #: Seconds by which an event may have been sent before the change that it tells of was noted; and within which two
 #: moments of the hub's clock and of the world's are taken to be of the same clock (it jumps by ten minutes at least).
 SLACK, SAME_DAY = 5.0, 300.0
@@ -158,14 +167,10 @@ class World:
             else:
                 self.strangers.append(one)
 
-    def logged(self, since: float, until: float, *events: str) -> bool:
-        """Whether the hub's log has one of these events between two moments."""
-        for one in self.log[bisect_left(self._log_times, since):]:
-            if one["t"] > until:
-                return False
-            if one["event"] in events:
-                return True
-        return False
+    def lines(self, since: float, until: float, *events: str) -> list[Row]:
+        """What the hub's log says of these events between two moments."""
+        return [one for one in self.log[bisect_left(self._log_times, since):bisect_right(self._log_times, until)]
+                if one["event"] in events]
 
     def told_of(self, source_id: int, number: str, what: str, since: float) -> bool:
         """Whether the hub was told of a change of an order (its event arrived) and no backup took that away again."""
@@ -369,13 +374,16 @@ class Verdict:
 
 
 class Effects:
-    """Whether a fault changed an outcome: what would have gone otherwise without it, by the traces that it left."""
+    """Whether a fault changed an outcome: whether a receipt, an event or a report went another way because of it. Each
+    by rows or lines that name what it struck; a moment at which nothing was done has none of them."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.hits: dict[str, list[Row]] = defaultdict(list)
         for one in world.run["hits"]:
             self.hits[one["note"]].append(one)
+        self.events = {(one["source_id"], one["id"], one["subject"]): one for one in world.inbox}
+        self.reports = {one["public_id"]: one for one in world.deliveries}
 
     def changed(self, fault: Row) -> bool:
         kind = fault["kind"]
@@ -384,71 +392,81 @@ class Effects:
             return bool(how(fault))
         return self._register(fault)
 
+    # -- registers -----------------------------------------------------------------------------------------------
+
     def _register(self, fault: Row) -> bool:
         """A receipt that was in hand when it struck did not end at once with its record."""
         for hit in self.hits[fault["id"]]:
-            receipt = self.world.by_key.get(hit["key"])
+            receipt = self.world.by_key.get(hit.get("key", ""))
             if receipt is not None and self.world.odd(receipt["id"], hit["at"] - 1.0, hit["at"] + AFTER):
                 return True
         return False
-
-    def _register_killed(self, fault: Row) -> bool:
-        return self._on(fault["register"], fault["at"] - 1.0, fault["until"] + 10.0)
-
-    def _on(self, register: int, since: float, until: float) -> bool:
-        """A receipt that a register had in hand did not end at once with its record."""
-        return any(one["register_id"] == register and one["receipt_id"] is not None and one["t"] <= until
-                   and (one["end"] or until) >= since and self.world.odd(one["receipt_id"], since, until + AFTER)
-                   for one in self.world.attempts)
 
     def _cashier(self, fault: Row) -> bool:
         """The document is kept as a stranger's, between the hub's own."""
         return any((one.get("storage"), one.get("number")) in self.world.foreign for one in self.hits[fault["id"]])
 
     def _storage(self, fault: Row) -> bool:
-        """An attempt's storage is not there any more, or receipts are on the new one."""
-        olds = {one["storage_number"] for one in self.world.attempts if one["register_id"] == fault["register"]}
-        return self._register(fault) and len(olds) > 1
+        """It really was replaced then, and the receipt in hand went another way."""
+        return self._register(fault) and any(
+            register == fault["register"] and fault["at"] - 1.0 <= out <= fault["until"] + SOON
+            for (register, _), out in self.world.storages.items())
 
     def _gone(self, fault: Row) -> bool:
-        """The register stepped back for a while."""
-        return any(one["event"] == "register_gone" and one["register"] == fault["register"]
-                   and fault["at"] - 0.5 <= one["t"] <= fault["until"] + 10.0 for one in self.world.log)
+        """The register stepped back while it lasted."""
+        return any(one["register"] == fault["register"] for one in self.world.lines(
+            fault["at"] - 0.5, fault["until"] + SOON, "register_gone"))
 
     def _paper_after(self, fault: Row) -> bool:
         """The receipt in hand did not end at once, or what came next waited for paper."""
         return self._register(fault) or self._gone(fault)
 
     def _register_clock(self, fault: Row) -> bool:
-        """The register refused to work by that clock, or a record's own time is not that of the day."""
+        """The register refused to work by that clock, or a document that was recorded then has another day's time."""
         return self._gone(fault) or any(
             one["register_id"] == fault["register"]
-            and fault["at"] - 1.0 <= unix(one["created_at"]) <= fault["until"] + AFTER
+            and fault["at"] <= unix(one["created_at"]) <= fault["until"] + SOON
             and abs(unix(one["printed_at"]) - unix(one["created_at"])) > 600 for one in self.world.records)
 
-    def _died(self, fault: Row) -> bool:
-        """What a process had in hand was taken over: a receipt's fate was looked up, an event or a report was
-        worked on again, a register has a new owner."""
-        since, until = fault["at"] - 0.5, fault["until"] + AFTER
-        for one in self.world.attempts:
-            if one["t"] <= fault["at"] and (not one["end"] or one["end"] >= fault["at"]) and (
-                    one["receipt_id"] is None or self.world.odd(one["receipt_id"], since, until)):
-                return True
-        owners: dict[str, int] = {}
-        for one in self.world.events:
-            if since <= one["t"] <= until and one["cause"] == "claimed":
-                register, _, fence = one["actor"].partition("#")
-                number = int(fence or 0)
-                if number > owners.setdefault(register, number):
-                    return True
-        return any(one["tries"] > 1 and unix(one["created_at"]) <= until and unix(one["done_at"]) >= since
-                   for one in self.world.deliveries)
+    # -- processes -----------------------------------------------------------------------------------------------
 
-    _worker_killed = _killed_at_step = _died
+    def _died(self, fault: Row) -> bool:
+        """Somebody else went on with what the process had in hand when it died: the fate of its receipt was decided
+        by another owner, an event or a report that it had claimed was done after it."""
+        held = fault.get("held", {})
+        return any(self._decided(*one) for one in held.get("attempts", ())) or any(
+            self._done(self.events.get(tuple(one)), "done", "ignored") for one in held.get("events", ())) or any(
+            self._done(self.reports.get(one), "done", "skipped") for one in held.get("reports", ()))
+
+    def _decided(self, key: str, register: int, fence: int) -> bool:
+        """Whether an open attempt went on under another owner than the one that had begun it."""
+        if not key:
+            return any(one["register_id"] == register and one["fence"] == fence and one["receipt_id"] is None
+                       and one["state"] != "open" for one in self.world.attempts)
+        receipt = self.world.by_key.get(key)
+        owner = f"register:{register}#{fence}"
+        return receipt is not None and any(
+            one["cause"] in ODD and one["actor"].startswith("register:") and one["actor"] != owner
+            for one in self.world.history[receipt["id"]])
+
+    @staticmethod
+    def _done(row: Row | None, *states: str) -> bool:
+        return row is not None and row["state"] in states
+
+    def _worker_killed(self, fault: Row) -> bool:
+        return self._died(fault)
+
+    def _killed_at_step(self, fault: Row) -> bool:
+        return self._died(fault) or (fault.get("role", "").startswith("web") and self._web_killed(fault))
+
+    def _register_killed(self, fault: Row) -> bool:
+        """The receipt that it had in hand did not end at once with its record."""
+        found = [self.world.by_key.get(key) for key, _, _ in fault.get("held", {}).get("attempts", ())]
+        return any(self.world.odd(one["id"], fault["at"] - 1.0, fault["at"] + AFTER) for one in found if one)
 
     def _web_killed(self, fault: Row) -> bool:
-        """An event did not get in, or got no answer."""
-        return any(not one["arrived"] and fault["at"] - 1.0 <= one["at"] <= fault["until"] + 5.0
+        """An event did not get in, or got no answer, while it was away."""
+        return any(not one["arrived"] and not one.get("lost") and fault["at"] - 0.2 <= one["at"] <= fault["until"]
                    for said in self.world.said.values() for one in said["events"])
 
     def _two_hosts(self, fault: Row) -> bool:
@@ -458,21 +476,26 @@ class Effects:
                                            | {one["actor"] for one in self.world.history[receipt["id"]]
                                               if one["actor"].startswith("register:")}) > 1
 
+    # -- what they stand on --------------------------------------------------------------------------------------
+
     def _redis_stopped(self, fault: Row) -> bool:
-        return self.world.logged(fault["at"], fault["until"] + 5.0, "bell_silent", "bell_away")
+        """A ring was not sent, or not waited for, while it was away."""
+        return bool(self.world.lines(fault["at"], fault["until"] + SOON, "bell_silent", "bell_away"))
 
     def _redis_flushed(self, fault: Row) -> bool:
-        """Orders came while no worker was known to the bell: they were found by looking."""
-        return any(one["state_from"] == "" and fault["at"] <= one["t"] <= fault["until"] + 2.0
-                   for one in self.world.events)
+        """A ring that waited to be heard was lost: what it told of was found by looking."""
+        return bool(fault.get("rings"))
 
     def _database(self, fault: Row) -> bool:
-        """Somebody was told that the database is away, or requests went to the spool."""
-        since, until = fault["at"] - 0.5, fault["until"] + 40.0
-        return self.world.logged(since, until, "database_away", "spool_failed", "tick_failed") or any(
+        """A process noted that a statement or a commit failed while it lasted, or a request went to the spool."""
+        since, until = fault["at"], fault["until"] + SOON
+        return bool(self.world.lines(since, until, *DATABASE_FAILED)) or any(
             one["via"] == "spool" and since <= one["t"] <= until for one in self.world.inbox)
 
-    _database_locked = _database_restarted = _disk_full = _database
+    def _database_locked(self, fault: Row) -> bool:
+        return self._database(fault)
+
+    _database_restarted = _disk_full = _database_locked
 
     def _restored(self, fault: Row) -> bool:
         """Receipts that the restored database did not know were found printed."""
@@ -483,29 +506,36 @@ class Effects:
         since, until = fault["at"] + fault["offset"] - 0.5, fault["until"] + fault["offset"] + 0.5
         return any(since <= one["t"] <= until for one in self.world.events)
 
-    def _thrice(self, fault: Row) -> bool:
-        """One order's events came more than once."""
-        seen = Counter((one["source_id"], one["subject"]) for one in self.world.inbox
-                       if one["source_id"] == fault["source"] and one["subject"])
-        return any(count > 1 for count in seen.values()) or any(
-            one["deliveries"] > 1 for one in self.world.inbox if one["source_id"] == fault["source"])
-
-    def _reports_fail(self, fault: Row) -> bool:
-        sources = {one["id"]: one["source_id"] for one in self.world.receipts}
-        return any(one["tries"] > 1 and sources.get(one["receipt_id"]) == fault["source"]
-                   for one in self.world.deliveries)
+    # -- sources -------------------------------------------------------------------------------------------------
 
     def _source(self, fault: Row) -> bool:
-        return self.world.logged(fault["at"] - 0.5, fault["until"] + 5.0, "source_later", "report_later", "poll_later",
-                                 "fetch_failed", "report_failed")
+        """A request of the hub was spoiled by it, as that source itself noted: it was made again."""
+        return bool(self.hits[fault["id"]])
 
-    _source_down = _source_garbage = _report_unheard = _source_away = _source
+    def _source_down(self, fault: Row) -> bool:
+        return self._source(fault)
+
+    _source_garbage = _report_unheard = _source_away = _source_down
 
     def _events_lost(self, fault: Row) -> bool:
-        """An order whose event was never sent has its receipt."""
-        lost = {one["number"] for one in self.world.said[fault["source"]]["events"]
-                if one.get("lost") and one["what"] == "create"}
-        return any(self.world.by_order.get((fault["source"], number)) for number in lost)
+        """An order of which no event arrived has its receipt."""
+        arrived = {one["number"] for one in self.world.said[fault["source"]]["events"]
+                   if one["arrived"] and one["what"] == "create"}
+        return any(one["what"] == "create" and one["number"] not in arrived
+                   and self.world.by_order.get((fault["source"], one["number"])) for one in self.hits[fault["id"]])
+
+    def _thrice(self, fault: Row) -> bool:
+        """One order's event came more than once, and has one receipt."""
+        came = Counter(one["number"] for one in self.world.said[fault["source"]]["events"]
+                       if one["arrived"] and one["what"] == "create")
+        return any(count > 1 and len(self.world.by_order.get((fault["source"], number), ())) == 1
+                   for number, count in came.items())
+
+    def _reports_fail(self, fault: Row) -> bool:
+        """A report failed at that source when it came first."""
+        return any(one["source"] == fault["source"] for one in self.hits["trips"])
+
+    # -- people --------------------------------------------------------------------------------------------------
 
     def _edited(self, fault: Row) -> bool:
         """Its receipt was made anew before anything of it was printed, or the change is shown beside it."""
@@ -533,8 +563,10 @@ def judge(folder: Path, database: str = "") -> Row:
         changed[fault["kind"]] += effects.changed(fault)
     states = Counter(one["state"] for one in world.receipts)
     rests = [one["seconds"] for one in world.run["rests"]]
+    vain = sorted(kind for kind in done if not changed[kind] and done[kind] >= OFTEN and not world.run["broken"])
     return {
-        "agree": not verdict.misses, "seed": world.run["seed"], "broken": world.run["broken"],
+        "agree": not verdict.misses and not vain, "done_in_vain": vain,
+        "seed": world.run["seed"], "broken": world.run["broken"],
         "database": world.run["database"].partition(":")[0], "seconds": world.run["seconds"],
         "orders": sum(len(said["sent"]) for said in world.said.values()), "receipts": len(world.receipts),
         "states": dict(states), "documents": sum(map(len, world.printed.values())),
@@ -544,6 +576,8 @@ def judge(folder: Path, database: str = "") -> Row:
         "events": sum(len(said["events"]) for said in world.said.values()),
         "faults": {kind: {"done": done[kind], "changed": changed[kind]} for kind in sorted(done)},
         "faults_done": sum(done.values()), "faults_changed": sum(changed.values()),
+        "faults_changed_without_people": sum(changed[kind] for kind in changed if kind not in PEOPLE),
+        "under_five_minutes": world.run["seconds"] < 300,
         "kinds_without_effect": sorted(kind for kind in done if not changed[kind]),
         "worst_rest": None if None in rests else max(rests, default=None), "misses": verdict.misses}
 

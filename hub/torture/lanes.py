@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hub.torture.child import LEASE, order, tell
+from hub.torture.hands import attempts_on, held_by
 from hub.torture.plan import SHARES, Deck
 from hub.torture.processes import FULL, NEARLY_FULL, Child
 from hub.torture.stage import Placed, Stage
@@ -23,6 +24,8 @@ STEP_PATIENCE, BACK = 3.0, 15.0
 NAPS = 5
 #: Seconds that the world stays broken; longer than a door waits for the database when that is the point.
 AWAY, LOCKED, JUMPED = (1.0, 2.5), (4.5, 5.5), (2.5, 4.0)
+#: Seconds that a receipt takes on a register that is to be killed in the middle of one; for a ring to wait in Redis.
+SLOWLY, RUNG = 0.7, 1.0
 #: Records that a restored database must not know.
 LOST_RECORDS = 8
 #: Orders that may wait before buyers wait, too.
@@ -298,9 +301,9 @@ class Deaths(FaultLane):
 
     def _kill(self, worker: Child) -> None:
         self.pause(0.0, 0.5)
-        fault = self.log.new("worker_killed", role=worker.role)
+        fault, pid = self.log.new("worker_killed", role=worker.role), worker.pid
         worker.kill()
-        self._back(worker, fault)
+        self._back(worker, {**fault, "held": held_by(self.stage.store, pid)})
 
     def _at(self, step: str) -> bool:
         """Tells every process where to die. False when it is to be tried once more: one died at a step that comes
@@ -309,6 +312,7 @@ class Deaths(FaultLane):
             for one in self.chance.sample(self.stage.registers, min(3, len(self.stage.registers))):
                 self.stage.store.write("UPDATE register SET command = 'z' WHERE id = ?", one.id)
         told = {one: order(self.stage.folder, one.role) for one in self.stage.hub.children.values()}
+        pids = {one: one.pid for one in told}
         # Steps that come seldom are waited for all the time.
         wanted = " ".join(dict.fromkeys([step, *(one for one in self.seldom if one not in self.died)]))
         for file in told.values():
@@ -326,7 +330,8 @@ class Deaths(FaultLane):
             file.unlink(missing_ok=True)
         for dead, where in found:
             self.died[where] = self.died.get(where, 0) + 1
-            self._back(dead, self.log.new("killed_at_step", role=dead.role, step=where))
+            self._back(dead, self.log.new("killed_at_step", role=dead.role, step=where,
+                                          held=held_by(self.stage.store, pids[dead])))
         return not found or any(where == step for _, where in found)
 
     def _back(self, child: Child, fault: dict[str, Any]) -> None:
@@ -373,17 +378,33 @@ class Disasters(FaultLane):
         self.log.keep(fault)
 
     def register_killed(self, fault: dict[str, Any]) -> None:
-        register = self.chance.choice(self.stage.registers)
+        """In the middle of a receipt, if one comes in time: it prints slowly until then."""
+        register, store = self.chance.choice(self.stage.registers), self.stage.store
+        with self.strikes.lock, contextlib.suppress(OSError, RuntimeError):
+            register.it.pace(SLOWLY)
+        _until(lambda: bool(attempts_on(store, register.id)), PATIENCE, self.over)
         with self.strikes.lock:
+            fault["at"] = time.time()
             register.it.kill()
+            held = attempts_on(store, register.id)
             self.over.wait(self.chance.uniform(*AWAY))
             register.it.start()
-        self.log.keep({**fault, "register": register.id})
+            register.it.pace(0.0)
+        self.log.keep({**fault, "register": register.id, "held": {"attempts": held}})
 
     def redis_flushed(self, fault: dict[str, Any]) -> None:
-        self.stage.hub.flush_redis()
+        """While a ring waits there to be heard, if one does in time."""
+        rings: list[str] = []
+
+        def flushed() -> bool:
+            fault["at"] = time.time()
+            rings.extend(self.stage.hub.flush_redis(False))
+            return bool(rings)
+
+        if not _until(flushed, RUNG, self.over):
+            rings.extend(self.stage.hub.flush_redis(True))
         self.over.wait(1.0)
-        self.log.keep(fault)
+        self.log.keep({**fault, "rings": rings})
 
     def redis_stopped(self, fault: dict[str, Any]) -> None:
         self.stage.hub.kill_redis()

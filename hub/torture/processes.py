@@ -25,6 +25,12 @@ from hub.torture.nursery import Forked, Nursery
 PAUSE = 0.2
 #: What a file may still hold on a full disk, in bytes: nothing of a database, or a spooled request and no more.
 FULL, NEARLY_FULL = 512, 65_536
+#: Nobody hears a ring between the look and the flush.
+_FLUSH = """
+local rings = redis.call('KEYS', 'bell:*')
+if #rings > 0 or ARGV[1] == '1' then redis.call('FLUSHALL') end
+return rings
+"""
 
 
 class Child:
@@ -204,14 +210,19 @@ class Hub:
             self._redis.wait()
             self._redis = None
 
-    def flush_redis(self) -> None:
-        """Everything in it is gone, it goes on."""
+    def flush_redis(self, whatever: bool) -> list[str]:
+        """Everything in it is gone, it goes on; without ``whatever`` only if a ring waits to be heard. Which rings
+        were lost: their targets."""
         import redis
 
         client = redis.Redis.from_url(f"unix://{self._socket}")
-        with contextlib.suppress(redis.exceptions.RedisError):
-            client.flushall()
-        client.close()
+        try:
+            found: Any = client.eval(_FLUSH, 0, int(whatever))
+            return [one.decode().removeprefix("bell:") for one in found]
+        except redis.exceptions.RedisError:
+            return []
+        finally:
+            client.close()
 
 
 class Postgres:

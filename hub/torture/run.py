@@ -181,6 +181,7 @@ class Run:
             hits += one.it.hits()
             _dump(self.folder / f"{one.name}.json", one.it.documents())
         for number, one in enumerate(stage.sources):
+            hits += [{**each, "source": one.id} for each in one.it.hits()]
             _dump(self.folder / f"{one.name}.json", {"sent": one.it.sent(), "events": one.it.events(),
                                                      "told": one.it.told()})
             if number % 2 and not self.options.broken:
@@ -235,7 +236,10 @@ def lines(verdict: dict[str, Any]) -> list[str]:
              f"to a person", "", f"{'fault':<22}{'done':>6}{'changed an outcome':>22}"]
     found += [f"{kind:<22}{row['done']:>6}{row['changed']:>22}" for kind, row in verdict["faults"].items()]
     found += [f"{'all':<22}{verdict['faults_done']:>6}{verdict['faults_changed']:>22}", "",
+              f"without what people did: {verdict['faults_changed_without_people']} changed an outcome",
               f"worst time to rest: {verdict['worst_rest']} s"]
+    if verdict["done_in_vain"]:
+        found += ["", f"Done often, and changed nothing: {', '.join(verdict['done_in_vain'])}."]
     if verdict["agree"]:
         return [*found, "", "Sources, database and registers agree."]
     found += ["", f"{len(verdict['misses'])} MISSES:"]

@@ -72,6 +72,7 @@ class AlfaSimulator(HttpSimulator):
         with self.lock:
             if self.options.away or time.monotonic() < self._back_at:
                 self.missed += 1
+                self.hit(self._away_note, path=request.path)
                 return Answer(503, b"<html><body>Service Unavailable</body></html>", "text/html")
             if not self._within_rate():
                 asked = {"Retry-After": str(self.options.retry_after)} if self.options.retry_after else {}
@@ -124,6 +125,7 @@ class AlfaSimulator(HttpSimulator):
             tripped = self.options.trips and (entity, action) == ("pay", "update") and number not in self._tripped
             if tripped:
                 self._tripped.add(number)
+                self.hit("trips", number=number)
             if tripped and number % 2:
                 return Answer(503, b"<html>Service Unavailable</html>", "text/html")
             if entity == "log" or (branch is None and entity != "branch"):
@@ -170,6 +172,8 @@ class AlfaSimulator(HttpSimulator):
         for _ in range(1 + self.options.duplicates):
             lost = self._to_lose > 0
             self._to_lose -= lost
+            if lost:
+                self.hit(self._lost_note, number=str(body.get("entity_id")), what=body.get("event"))
             self.webhooks.append({"body": body, "url": self.options.webhook_url, "status": "lost" if lost else
                                   "held" if self.options.hold else "queued" if self.options.webhook_url else "no url"})
             if self.webhooks[-1]["status"] == "queued":
@@ -220,7 +224,9 @@ class AlfaSimulator(HttpSimulator):
             self._back_at = 0.0
             self._tripped: set[int] = set()
             self._to_lose = self.logins = self.limited = self.missed = 0
+            self._away_note = self._lost_note = ""
             self.requests.clear()
+            self.hits.clear()
             self.faults = []
         return {}
 
@@ -287,13 +293,15 @@ class AlfaSimulator(HttpSimulator):
                 self.school.tables[entity].setdefault(row["id"], {}).update(row)
             return len(rows)
 
-    def do_leave(self, seconds: float) -> dict[str, Any]:
+    def do_leave(self, seconds: float, note: str = "") -> dict[str, Any]:
         """The API answers nothing but 503 for so many seconds."""
+        self._away_note = note
         self._back_at = time.monotonic() + seconds
         return {}
 
-    def do_lose_webhooks(self, n: int) -> dict[str, Any]:
+    def do_lose_webhooks(self, n: int, note: str = "") -> dict[str, Any]:
         """The next ``n`` webhooks are never sent."""
+        self._lost_note = note
         self._to_lose = n
         return {}
 

@@ -114,14 +114,14 @@ class TorturedSchool(TortureSource):
 
     def strike(self, kind: str, note: str, chance: random.Random) -> bool:
         if kind == "source_away":
-            self.running.do("leave", seconds=chance.uniform(*AWAY))
+            self.running.do("leave", seconds=chance.uniform(*AWAY), note=note)
             return True
         if kind == "events_lost":
-            self.running.do("lose_webhooks", n=chance.randint(1, MOST_LOST))
+            self.running.do("lose_webhooks", n=chance.randint(1, MOST_LOST), note=note)
             return True
         words, path = chance.choice(_FAULTS[kind])
         self.running.faults(Fault(words, path, chance.randint(2, MOST_HIT),  # type: ignore[arg-type]
-                                  lasts=chance.uniform(*AWAY)))
+                                  lasts=chance.uniform(*AWAY), note=note))
         return True
 
     def mend(self) -> None:
@@ -131,8 +131,8 @@ class TorturedSchool(TortureSource):
         self.running.do("lose_webhooks", n=0)
 
     def hits(self) -> list[dict[str, Any]]:
-        """The simulator does not tell; the hub's own log does."""
-        return []
+        found: list[dict[str, Any]] = self.running.hits()
+        return found
 
     # -- what is known over there --------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ READABLE = ["uncertain, though the storage could be read"]
 @pytest.mark.parametrize("printed", [True, False])
 @pytest.mark.parametrize("storage", [STORAGE, "9999000000000009"])
 def test_doubt_is_not_believed_to_the_hub(tmp_path: Path, printed: bool, storage: str) -> None:
-    """Whatever storage the hub's row names: one that is in place could be read, and one that never was proves nothing."""
+    """Whatever storage the hub's row names: what is in place could be read, and what never was proves nothing."""
     made = doubtful(tmp_path, storage)
     made.paper = made.paper if printed else []
     assert made.misses() == READABLE
