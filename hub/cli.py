@@ -365,14 +365,16 @@ def parser() -> argparse.ArgumentParser:
                                                               "address of an empty PostgreSQL database")
     torture.add_argument("--drivers", default="emulator", help="of the registers, with commas between them")
     torture.add_argument("--source", default="", help="plugin of the sources")
-    torture.add_argument("--minutes", type=float, default=0.0, help="begin no round after so long")
+    torture.add_argument("--minutes", type=float, default=0.0,
+                         help="nobody pays after so long: it comes to rest and is judged")
     torture.add_argument("--round", type=int, default=1000, help="receipts between two times of rest")
     torture.add_argument("--faults", type=int, default=0, metavar="N",
                          help="about so many, spread evenly over the receipts; 0: as many as find time")
     torture.add_argument("--rate", type=float, default=30.0, metavar="N", help="orders a second at most")
     torture.add_argument("--break", dest="broken", default="",
-                         choices=("", "attempt", "find", "dedupe", "fence", "bell"),
-                         help="switch one safety off: then the judge must find a miss")
+                         choices=("", "attempt", "find", "dedupe", "fence", "bell", "none"),
+                         help="switch one safety off: then the judge must find a miss; none: all that is done for "
+                              "that, and nothing switched off")
     torture.add_argument("--keep", default="", help="keep everything in this folder")
     add("doctor", _doctor, "what is wrong and how to mend it")
     add("check", _check, "what a register would refuse in a receipt written as JSON").add_argument(

@@ -33,6 +33,10 @@ from hub.torture.stores import store
 RATE_BROKEN = 4.0
 #: Seconds that the system is given to come to rest: judged at a minute, looked at for longer to say how long it took.
 REST, REST_BROKEN = 90.0, 12.0
+#: Seconds that buyers go on for the faults of a broken run after they have paid what was asked for.
+GO_ON = 180.0
+#: Among so many orders of a round one fiscal storage is replaced.
+STORAGES = 400
 #: Seconds that a receipt may be uncertain after everything was mended: a register is opened anew and looks again.
 DOUBT = 60.0
 #: Seconds that changes of what was paid may wait for their moment after the last order.
@@ -81,6 +85,14 @@ class Run:
     def _late(self) -> bool:
         return bool(self.options.minutes) and time.time() - self.began > self.options.minutes * 60
 
+    def _missing(self) -> bool:
+        """Whether a run with a safety switched off still lacks the faults that would show it: on a busy machine its
+        receipts may be through before any was done."""
+        wanted = plan.FOR_BREAK.get(self.options.broken, ())
+        usual = self.options.receipts / RATE_BROKEN
+        return any(self.log.count(kind) < plan.EACH_FOR_BREAK for kind in wanted) \
+            and time.time() - self.began < usual + GO_ON
+
     # -- a round -------------------------------------------------------------------------------------------------
 
     def _round(self, stage: Stage, number: int) -> None:
@@ -89,7 +101,7 @@ class Run:
         faults = frozenset().union(*(one.it.faults for one in stage.registers))
         source_faults = frozenset().union(*(one.it.faults for one in stage.sources))
         rate = min(options.rate, count / SHORTEST) if not options.broken else RATE_BROKEN
-        buyers = Buyers(stage, self.log, count, self.paid, rate, f"buyers/{number}")
+        buyers = Buyers(stage, self.log, count, self.paid, rate, f"buyers/{number}", self._late, self._missing)
         strikes = Strikes(stage, self.log, plan.strikes(faults, options.broken, stage.chance), f"strikes/{number}",
                           buyers)
         deaths = Deaths(stage, self.log, plan.deaths(tuple(steps.STEPS), options.broken, stage.chance), quiet,
@@ -102,10 +114,10 @@ class Run:
         running: list[Lane] = [buyers, clerks, strikes, deaths, disasters]
         for one in running:
             one.start()
-        self._beside(stage, number, strikes, quiet, buyers)
+        self._beside(stage, count, strikes, quiet, buyers)
         buyers.join()
         clerks.finish(CLERKS)
-        self.paid += count
+        self.paid = buyers.number
         self._end(stage, running, strikes)
         for step, times in deaths.died.items():
             self.died[step] = self.died.get(step, 0) + times
@@ -113,20 +125,14 @@ class Run:
         self.say(f"round {number}: {self.paid} receipts, {len(self.log.faults)} faults, at rest after "
                  f"{self.rests[-1]['seconds']} s {self.rests[-1]['waiting'] or ''}")
 
-    def _beside(self, stage: Stage, number: int, strikes: Strikes, quiet: threading.Lock, buyers: Buyers) -> None:
-        """What a round has once: a backup that is put back, and a fiscal storage that is replaced."""
+    def _beside(self, stage: Stage, count: int, strikes: Strikes, quiet: threading.Lock, buyers: Buyers) -> None:
+        """What a round has seldom: a backup that is put back, and fiscal storages that are replaced."""
         if self.options.broken:
             return
         buyers.join(SHORTEST / 3)
         if buyers.is_alive():
             lanes.restored(stage, self.log, quiet, buyers)
-        able = [one for one in stage.registers if "storage" in one.it.faults]
-        for _ in range(60):
-            free = [one for one in able if one.id not in strikes.suffering]
-            if free:
-                strikes.strike(free[number % len(free)], "storage")
-                break
-            time.sleep(0.1)
+        lanes.replaced(stage, strikes, max(1, count // STORAGES), buyers)
 
     def _end(self, stage: Stage, running: list[Lane], strikes: Strikes) -> None:
         """No more faults, and everything is mended."""
@@ -149,8 +155,8 @@ class Run:
     def _rest(self, stage: Stage, number: int) -> dict[str, Any]:
         """Waits until nothing is under way and every order is known; for what is uncertain, so long as a register may
         need to look. What then still is so must be undecidable, which the judge sees."""
-        began, patience = time.monotonic(), REST_BROKEN if self.options.broken else REST
-        doubt = 0.0 if self.options.broken else DOUBT
+        broken = self.options.broken not in ("", "none")
+        began, patience, doubt = time.monotonic(), REST_BROKEN if broken else REST, 0.0 if broken else DOUBT
         spool = self.folder / "data" / "spool"
         waiting: dict[str, int] = {}
         rested: float | None = None
@@ -166,11 +172,19 @@ class Run:
                 rested = None
             else:
                 rested = now if rested is None else rested
-                uncertain = int(stage.store.rows("SELECT count(*) FROM receipt WHERE state = 'uncertain'")[0][0])
+                uncertain = self._decidable(stage)
                 if not uncertain or now >= doubt:
                     return {"round": number, "seconds": round(rested if uncertain else now, 1), "waiting": {}}
             time.sleep(0.25)
-        return {"round": number, "seconds": None, "waiting": {k: v for k, v in waiting.items() if v}}
+        return {"round": number, "seconds": None, "patience": patience,
+                "waiting": {k: v for k, v in waiting.items() if v}}
+
+    @staticmethod
+    def _decidable(stage: Stage) -> int:
+        """How many receipts are in doubt about a storage that is still in its register: it is looked into again."""
+        out = {each["number"] for one in stage.registers for each in one.it.storages() if each["out"]}
+        return sum(str(storage) not in out for (storage,) in stage.store.rows(
+            "SELECT storage_number FROM attempt WHERE state = 'uncertain' AND receipt_id IS NOT NULL"))
 
     # -- the end -------------------------------------------------------------------------------------------------
 

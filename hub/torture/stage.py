@@ -70,6 +70,8 @@ class Stage:
         self.sources: list[Placed] = []
         #: What was deleted over there: the source's id in the database, the order's number.
         self.deleted: list[tuple[int, str]] = []
+        #: Whether registers take several hosts at once: nothing but the fence keeps one away that wakes up.
+        self.shared = False
         self._stack = ExitStack()
         self.port = _port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -96,8 +98,9 @@ class Stage:
         registers = self._registers()
         sources = self._sources()
         everything: list[Any] = [*registers, *sources]
-        if self.options.broken == "fence" and not all(one.share() for one in registers):
-            raise ValueError("--break fence needs registers that take several hosts at once")
+        self.shared = self.options.broken in ("fence", "none")
+        if self.shared and not all(one.share() for one in registers):
+            raise ValueError(f"--break {self.options.broken} needs registers that take several hosts at once")
         for one in everything:
             self._stack.callback(one.stop)
         with ThreadPoolExecutor(4) as pool:

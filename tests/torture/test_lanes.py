@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from hub.testing.simulator import Fault, HttpSimulator
-from hub.torture.lanes import Disasters, FaultLane, Log
+from hub.torture.lanes import Buyers, Disasters, FaultLane, Log
 from hub.torture.plan import SHARES, Deck
 from hub.torture.stage import Options
 
@@ -51,6 +51,26 @@ def test_without_a_number_of_faults_nobody_waits() -> None:
     for _ in range(50):
         one.step()
     assert one.tried == 50
+
+
+def buyers(late: Any, missing: Any, count: int = 3) -> Buyers:
+    """They pay at one source, which takes everything; nothing is behind."""
+    school = SimpleNamespace(it=SimpleNamespace(pay=lambda words, amount, back, cash: words))
+    place: Any = SimpleNamespace(options=Options(receipts=count, seed=1), sources=[school], deleted=[],
+                                 store=SimpleNamespace(rows=lambda sql: [(0,)]))
+    return Buyers(place, Log(), count, 0, 1e6, "seed", late, missing)
+
+
+def test_nobody_pays_any_more_when_the_minutes_are_over() -> None:
+    one: Buyers = buyers(lambda: one.number == 2, lambda: False)
+    one.run()
+    assert one.number == 2 and one.left == 1 and one.problem is None
+
+
+def test_buyers_go_on_until_the_faults_of_a_broken_run_have_come() -> None:
+    one: Buyers = buyers(lambda: False, lambda: one.number < 10)
+    one.run()
+    assert one.number == len(one.paid) == 10 and one.problem is None
 
 
 def test_a_host_that_fell_asleep_after_its_order_was_taken_back_is_woken() -> None:

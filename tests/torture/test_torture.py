@@ -22,12 +22,18 @@ import pytest
 
 from hub.torture import judge
 from hub.torture.child import BREAKS
+from hub.torture.plan import EACH_FOR_BREAK, FOR_BREAK
 
 #: Safety -> what the run needs to show that it is missing.
 BROKEN = {
     "attempt": ("--receipts", "30", "--registers", "2"), "find": ("--receipts", "30", "--registers", "2"),
-    "fence": ("--receipts", "120", "--registers", "4"), "dedupe": ("--receipts", "20", "--registers", "2"),
+    "fence": ("--receipts", "40", "--registers", "4"), "none": ("--receipts", "30", "--registers", "4"),
+    "dedupe": ("--receipts", "20", "--registers", "2"),
     "bell": ("--receipts", "10", "--registers", "2")}
+#: Safety -> what is missed without it, in the judge's words: one of them.
+MISSED = {"attempt": ("printed 2 times", "printed, and printing"), "find": ("printed 2 times",),
+          "fence": ("printed 2 times",), "dedupe": ("printed 2 times",),
+          "bell": ("lost: the hub knows nothing of the order", "not printed: queued")}
 #: Seconds that any of them may take on a machine that does other things, too.
 PATIENCE = 400
 pytestmark = pytest.mark.timeout(PATIENCE)
@@ -82,11 +88,12 @@ def test_a_short_run_agrees_and_a_safety_that_is_switched_off_is_missed(runs: di
     assert deleted >= verdict["taken_back"] and verdict["reports"] >= 60 - deleted - verdict["undecided"], verdict
     assert whole.verdict["faults_changed"] > 10 and whole.verdict["worst_rest"] <= 60
     assert set(BROKEN) == set(BREAKS)
-    seen = {name: {one["what"] for one in runs[name].verdict.get("misses", ())} for name in BROKEN}
-    assert all(runs[name].code == 1 and seen[name] for name in BROKEN), \
-        {name: runs[name].words for name in BROKEN if not seen[name]}
-    assert "printed 2 times" in seen["dedupe"] & seen["fence"], (seen["dedupe"], seen["fence"])
-    assert any(one.startswith(("lost", "not printed")) for one in seen["bell"])
+    for name in BROKEN:
+        played, misses = runs[name], {one["what"] for one in runs[name].verdict.get("misses", ())}
+        assert played.code == (1 if name != "none" else 0), (name, misses, played.words)
+        assert any(one in misses for one in MISSED[name]) if name != "none" else not misses, (name, misses)
+        # What such a run is for came to pass, however busy the machine was.
+        assert all(played.verdict["faults"][kind]["done"] >= EACH_FOR_BREAK for kind in FOR_BREAK[name]), name
     for what, (forge, miss) in FORGED.items():
         folder = kept.with_name(what.replace(" ", "-"))
         shutil.copytree(kept, folder)
