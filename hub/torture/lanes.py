@@ -28,6 +28,8 @@ AWAY, LOCKED, JUMPED = (1.0, 2.5), (4.5, 5.5), (2.5, 4.0)
 SLOWLY, RUNG = 0.7, 1.0
 #: Records that a restored database must not know.
 LOST_RECORDS = 8
+#: Orders a second of buyers who only go on for faults that have still to come.
+GOING_ON = 1.5
 #: Orders that may wait before buyers wait, too.
 MOST_BEHIND = 400
 #: Steps of shifts and of orders from the page: some register must be told to print a Z.
@@ -143,7 +145,8 @@ class Buyers(Lane):
             f"T{place}-{self.number:06d}", self.chance.randint(100, 900_000), back,
             not back and self.chance.random() < 0.4)))
         self.left, self.number = self.left - 1, self.number + 1
-        self._due = max(self._due + 1 / self.rate, time.monotonic() - 1.0)
+        rate = self.rate if self.left >= 0 else min(self.rate, GOING_ON)
+        self._due = max(self._due + 1 / rate, time.monotonic() - 1.0)
         self.over.wait(max(0.0, self._due - time.monotonic()))
         return True
 

@@ -68,9 +68,9 @@ def test_nobody_pays_any_more_when_the_minutes_are_over() -> None:
 
 
 def test_buyers_go_on_until_the_faults_of_a_broken_run_have_come() -> None:
-    one: Buyers = buyers(lambda: False, lambda: one.number < 10)
+    one: Buyers = buyers(lambda: False, lambda: one.number < 4)
     one.run()
-    assert one.number == len(one.paid) == 10 and one.problem is None
+    assert one.number == len(one.paid) == 4 and one.problem is None
 
 
 def test_a_host_that_fell_asleep_after_its_order_was_taken_back_is_woken() -> None:
