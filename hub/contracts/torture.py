@@ -164,4 +164,5 @@ class TortureSource(Tortured):
 
     @abstractmethod
     def told(self) -> list[dict[str, Any]]:
-        """What the other side was told, as it is kept there: ``{"number", "storage", "document", "sign"}``."""
+        """Every different thing that the other side was told of a document, in whatever report, for what it keeps one
+        of: ``{"number", "storage", "document", "sign"}``."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 from hub_plugins.alfacrm.school import API_USER
 from hub_plugins.alfacrm.simulator import API_KEY, EMAIL
@@ -156,12 +158,25 @@ class TorturedSchool(TortureSource):
                 for one in self.running.state()["webhooks"]]
 
     def told(self) -> list[dict[str, Any]]:
-        found = []
-        for one in self.running.state()["payments"]:
-            if match := _TOLD.search(one.get("custom_kkt_fd") or ""):
-                found.append({"number": str(one["id"]), "document": int(match[1]), "storage": match[2],
-                              "sign": match[3]})
-        return found
+        # Every write as it came, not only what the field holds in the end: the wire has no key of the hub by which two
+        # reports could be told apart, so two that say the same are one, and two that do not are seen.
+        kept = {str(one["id"]) for one in self.running.state()["payments"]
+                if _TOLD.search(one.get("custom_kkt_fd") or "")}
+        return [one for one in told(self.running.requests()) if one["number"] in kept]
+
+
+def told(requests: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What a school was told of documents, of all requests that it handled: each fact once for each payment."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in requests:
+        if not re.search(_UPDATE, one["path"]):
+            continue
+        body = json.loads(one["body"] or "{}")
+        number = parse_qs(one["query"]).get("id", [str(body.get("id", ""))])[0]
+        if match := _TOLD.search(str(body.get("custom_kkt_fd") or "")):
+            found[number, match[0]] = {"number": number, "document": int(match[1]), "storage": match[2],
+                                       "sign": match[3]}
+    return [*found.values()]
 
 
 def _back(row: Mapping[str, Any]) -> bool:

@@ -71,3 +71,9 @@ def doubtful(folder: Path, storage: str) -> Made:
     made.rows.update(record=[], delivery=[])
     made.source["told"] = []
     return made
+
+
+def test_a_second_report_that_says_something_else_is_missed(tmp_path: Path) -> None:
+    made = Made(tmp_path)
+    made.source["told"].append({"number": "7", "storage": STORAGE, "document": 4, "sign": "2"})
+    assert made.misses() == ["its source was told another one"]
