@@ -36,7 +36,7 @@ FAULTS: Mapping[str, str] = {**REGISTER_FAULTS, **SOURCE_FAULTS, **WORLD_FAULTS}
 FOR_BREAK: Mapping[str, tuple[str, ...]] = {
     "attempt": ("killed_at_step",), "find": ("answer_lost", "power_after"), "dedupe": (), "fence": ("two_hosts",),
     "bell": (), "none": ("killed_at_step", "answer_lost", "power_after", "two_hosts")}
-#: So often each of them must have come to pass before such a run ends.
+#: So often each of them is waited for before such a run ends.
 EACH_FOR_BREAK = 2
 #: Steps of conversations and of clouds, which no run has: tests/core/test_crashes.py kills there.
 NOT_HERE = frozenset({"call_made", "call_answered", "call_kept", "submitted", "polled"})

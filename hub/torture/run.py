@@ -34,7 +34,7 @@ RATE_BROKEN = 4.0
 #: Seconds that the system is given to come to rest: judged at a minute, looked at for longer to say how long it took.
 REST, REST_BROKEN = 90.0, 12.0
 #: Seconds that buyers go on for the faults of a broken run after they have paid what was asked for.
-GO_ON = 180.0
+GO_ON = 90.0
 #: Among so many orders of a round one fiscal storage is replaced.
 STORAGES = 400
 #: Seconds that a receipt may be uncertain after everything was mended: a register is opened anew and looks again.
