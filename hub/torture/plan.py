@@ -37,7 +37,9 @@ FOR_BREAK: Mapping[str, tuple[str, ...]] = {
     "attempt": ("killed_at_step",), "find": ("answer_lost", "power_after"), "dedupe": (), "fence": ("two_hosts",),
     "bell": (), "none": ("killed_at_step", "answer_lost", "power_after", "two_hosts")}
 #: So often each of them is waited for before such a run ends.
-EACH_FOR_BREAK = 2
+EACH_FOR_BREAK: Mapping[str, int] = {
+    "killed_at_step": 4,  # two processes may die at one step at once, and both steps are wanted
+    "answer_lost": 2, "power_after": 2, "two_hosts": 1}
 #: Steps of conversations and of clouds, which no run has: tests/core/test_crashes.py kills there.
 NOT_HERE = frozenset({"call_made", "call_answered", "call_kept", "submitted", "polled"})
 #: Steps at which a worker is killed in a run without attempts.

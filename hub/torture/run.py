@@ -90,7 +90,7 @@ class Run:
         receipts may be through before any was done."""
         wanted = plan.FOR_BREAK.get(self.options.broken, ())
         usual = self.options.receipts / RATE_BROKEN
-        return any(self.log.count(kind) < plan.EACH_FOR_BREAK for kind in wanted) \
+        return any(self.log.count(kind) < plan.EACH_FOR_BREAK[kind] for kind in wanted) \
             and time.time() - self.began < usual + GO_ON
 
     # -- a round -------------------------------------------------------------------------------------------------

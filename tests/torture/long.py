@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-RECEIPTS, FAULTS = 2000, 300
+RECEIPTS, FAULTS = 2000, 600
 #: The folder of a run that goes on already.
 FOLDER = "HUB_TESTS_TORTURE"
 COMMAND = (sys.executable, "-m", "hub", "torture", "--seed", "1", "--receipts", str(RECEIPTS), "--registers", "16",

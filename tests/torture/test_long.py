@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.torture.plan import FAULTS
 from tests.torture import long
 
 #: Seconds that it may take beside all other tests; alone it takes half of what the issue allows (docs/reliability.md).
@@ -20,5 +21,9 @@ def test_two_thousand_receipts_and_three_hundred_bad_days_agree() -> None:
     with nullcontext(Path(going)) if going else long.under_way() as folder:
         verdict = long.verdict(folder, PATIENCE)
     assert verdict["agree"], verdict["misses"]
-    assert verdict["orders"] == long.RECEIPTS and verdict["faults_changed"] >= 300, verdict
-    assert verdict["worst_rest"] <= 60 and len(verdict["kinds_without_effect"]) <= 3, verdict
+    # Of what people do to payments none is counted. How long it took the verdict says (under_five_minutes); beside all
+    # other tests that would be the machine's fault.
+    assert verdict["orders"] == long.RECEIPTS and verdict["faults_changed_without_people"] >= 300, verdict
+    assert verdict["worst_rest"] <= 60 and verdict["steps_never_died_at"] == [], verdict
+    # A storage is replaced only if somebody prints there in time; tests/plugins/drivers/emulator does it for sure.
+    assert FAULTS.keys() - {"database_restarted", "storage"} <= verdict["faults"].keys(), verdict
