@@ -107,11 +107,13 @@ def plan(seed: int) -> Plan:
     chance = random.Random(f"plan {seed}")
     step, whole = PAIRS[seed % len(PAIRS)]
     kind, _, end = whole.rpartition(":")
-    passing = chance.choice((1, 1, 1, 1, 2)) if seed >= len(PAIRS) else 1
+    passing = chance.choice((1, 1, 1, 1, 2)) if seed >= len(PAIRS) and step in (*BEFORE, *TOLD, "sent") else 1
     one = Plan(seed, step, end, kind == "cloud", [(step, passing, whole)])
     rare = chance.random
     one.receipts = chance.choice((1, 1, 1, 1, 2, 3))
     one.arrivals = [0.0 if rare() < 0.7 else chance.uniform(0.5, 40.0) for _ in range(one.receipts)]
+    if end in ("printed_before", "cloud_unsure"):
+        one.arrivals[0] = 0.0  # what is on paper already was sold before; the cloud is asked first for the first
     one.hosts = 2 if rare() < 0.25 else 1
     one.tills = 2 if rare() < 0.15 and not one.cloud and end != "printed_before" else 1
     one.keyed = one.cloud or end == "printed_before" or rare() < 0.75
@@ -158,8 +160,9 @@ def _detour(one: Plan, chance: random.Random) -> None:
         _beside(one, "cloud_unsure", chance.uniform(0.0, 5.0))
         one.restart_after = 30.0
     elif step == "bound":
-        # Its storage is replaced between the bookmark and the first byte.
+        # Its storage is replaced between the bookmark and the first byte; the next receipt has it looked through.
         one.keyed, one.stall, one.replaced_at = True, ("claimed", 1, 20.0), chance.uniform(1.0, 20.0)
+        one.receipts, one.arrivals, one.tills = 2, [0.0, chance.uniform(30.0, 50.0)], 1
         if end == "recorded":
             one.deaths.insert(0, ("sent", 1, ""))
     elif step in ("polled", "recorded") and one.cloud and end not in ("recorded", "cloud_unsure"):
