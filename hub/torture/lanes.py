@@ -526,12 +526,10 @@ class Disasters(FaultLane):
 
 def replaced(stage: Stage, strikes: Strikes, wanted: int, buyers: Buyers) -> int:
     """Fiscal storages are taken out while a receipt's fate is unknown: so many, each at a register that is whole just
-    then. One that nobody prints on in time is tried once more elsewhere. How many came to pass."""
+    then. Where nobody prints in time another one is tried, as long as people pay. How many came to pass."""
     able = [one for one in stage.registers if "storage" in one.it.faults]
     before = strikes.log.count("storage")
-    for _ in range(3 * wanted if able else 0):
-        if strikes.log.count("storage") - before >= wanted or not buyers.is_alive():
-            break
+    while able and buyers.is_alive() and strikes.log.count("storage") - before < wanted:
         free = [one for one in able if one.id not in strikes.suffering]
         if free and strikes.strike(one := strikes.chance.choice(free), "storage"):
             _until(lambda number=one.id: number not in strikes.suffering, 3 * PATIENCE, buyers.over)  # type: ignore[misc]
