@@ -21,9 +21,8 @@ def test_two_thousand_receipts_and_three_hundred_bad_days_agree() -> None:
     with nullcontext(Path(going)) if going else long.under_way() as folder:
         verdict = long.verdict(folder, PATIENCE)
     assert verdict["agree"], verdict["misses"]
-    # Nothing of what people do to payments is counted among the second; the steps that nobody died at are published, not
-    # held to: on a quiet machine the run is over before all had their turn (docs/reliability.md). How long it took the verdict says (under_five_minutes); beside all
-    # other tests that would be the machine's fault.
+    # Steps that nobody died at are published, not held to: on a quiet machine the run is over before all had their turn
+    # (docs/reliability.md). So is how long it took (under_five_minutes): beside all other tests that is the machine's.
     assert verdict["orders"] == long.RECEIPTS and verdict["faults_changed"] >= 300, verdict
     assert verdict["faults_changed_without_people"] >= 200 and verdict["worst_rest"] <= 60, verdict
     # A storage is replaced only if somebody prints there in time; tests/plugins/drivers/emulator does it for sure.
