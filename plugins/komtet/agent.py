@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from hub_plugins.komtet.errors import NO_WORD, refusal
 from hub_plugins.komtet.outgoing import check_of
+from hub_plugins.komtet.records import credible
 from hub_plugins.komtet.settings import AgentSettings
 from hub_plugins.komtet.signature import is_signed
 from hub_plugins.komtet.words import INTENTS
@@ -360,16 +361,14 @@ def record_of(report: Mapping[str, Any], task: Mapping[str, Any], zone: str) -> 
     try:
         storage, document, sign = (str(report[name]).strip() for name in (
             "fiscal_drive_id", "fiscal_document_number", "fiscal_id"))
-        numbers = [int(document), int(report.get("session") or 0), int(report.get("session_check") or 0)]
-        if moment is None or not number_of(storage) or len(storage) > 20 or not 0 <= int(sign) < 10**20 \
-                or not all(0 <= one < 2**31 for one in numbers):
+        if moment is None:
             return None
-        return FiscalRecord(
-            storage_number=storage, document_number=numbers[0], fiscal_sign=str(int(sign)), printed_at=moment,
+        return credible(FiscalRecord(
+            storage_number=storage, document_number=int(document), fiscal_sign=str(int(sign)), printed_at=moment,
             total=Money.of(Decimal(str(report["sum"]))), kind=INTENTS[task["intent"]][0],
             register_serial=str(report.get("kkt_serial_number") or "")[:32],
-            registration_number=str(report.get("kkt_reg_number") or "")[:32], shift_number=numbers[1],
-            receipt_in_shift=numbers[2])
+            registration_number=str(report.get("kkt_reg_number") or "")[:32],
+            shift_number=int(report.get("session") or 0), receipt_in_shift=int(report.get("session_check") or 0)))
     except (KeyError, ValueError, TypeError, ArithmeticError, NotANumber):
         return None
 

@@ -58,7 +58,7 @@ def identity(check: Mapping[str, Any]) -> tuple[Any, str]:
         raise Fault(NO_ID, place="external_id")
     said = read.text({"external_id": raw}, "external_id", required=True, longest=LONGEST_ID)
     if not said:
-        # Blanks, or a number beyond all ids: two of them would be one receipt, and the second sale never printed.
+        # Blanks: two of them would be one receipt, and the second sale never printed.
         raise Fault(NO_ID, place="external_id")
     return raw.replace("\x00", "") if isinstance(raw, str) else raw, said
 

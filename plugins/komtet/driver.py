@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from hub_plugins.komtet.client import TIMEOUT, Heard, NotSent, ShopApi
 from hub_plugins.komtet.errors import MEANING, NO_WORD
 from hub_plugins.komtet.outgoing import check_of
+from hub_plugins.komtet.records import credible
 from hub_plugins.komtet.settings import DriverSettings
 from hub_plugins.komtet.signature import is_signed
 
@@ -45,6 +46,7 @@ from hub.contracts import (
 )
 from hub.contracts import Heard as Hears
 from hub.fiscal import Cashier, FiscalRecord, Kind, Money, NotANumber, verbatim
+from hub.fiscal.plain import keepable
 
 #: Seconds between two questions for one receipt: quick at first, then patient. With callbacks a poll is the fallback.
 PAUSES, WITH_CALLBACKS = (2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 60.0), (30.0, 60.0, 120.0)
@@ -175,7 +177,7 @@ class KomtetDriver(Driver):
         """What an answer to a put means. Of a repeated one only an error that looks at the check itself proves that
         nothing was taken: an equal check that had been taken would be ``VLD11``."""
         task = heard.body if heard.status == 200 else heard.body.get("task") if heard.code == "VLD11" else None
-        if isinstance(task, dict) and isinstance(task.get("id"), int):
+        if isinstance(task, dict) and _is_task(task.get("id")):
             return Submitted(str(task["id"]), self._pause(str(task["id"])))
         if heard.status == 429:
             return Uncertain(LIMITED, "429") if again else Unavailable(LIMITED, "429")
@@ -237,8 +239,7 @@ class KomtetDriver(Driver):
         except (ValueError, RecursionError):
             body = None
         number = body.get("id") if isinstance(body, dict) else None
-        if request.path != "/result" or not isinstance(body, dict) or type(number) is not int \
-                or not 0 < number < 2**63:
+        if request.path != "/result" or not isinstance(body, dict) or not _is_task(number):
             return Hears(Answer.json({"description": "unreadable"}, 422), refused=UNREADABLE)
         task, shelf = str(number), context.shelf("results")
         whole = body.get("state") == "error" or (body.get("state") == "done"
@@ -246,6 +247,11 @@ class KomtetDriver(Driver):
         if whole and not shelf.page(0, 1, label=task)[1]:
             shelf.add({name: body.get(name) for name in ("state", "error_description", "fiscal_data")}, label=task)
         return Hears(Answer.json({}), (task,))
+
+
+def _is_task(number: Any) -> bool:
+    """Whether it can be a task's number."""
+    return type(number) is int and 0 < number < 2**63
 
 
 def _meaning(heard: Heard) -> Text:
@@ -261,11 +267,11 @@ def record_of(task: Mapping[str, Any], zone: str) -> FiscalRecord | None:
     try:
         moment = str(data["t"])
         form = "%Y%m%dT%H%M%S" if len(moment) > 13 else "%Y%m%dT%H%M"
-        return FiscalRecord(
-            storage_number=str(data["fn"]), document_number=int(data["i"]), fiscal_sign=str(int(data["fp"])),
+        return credible(FiscalRecord(
+            storage_number=str(data["fn"]).strip(), document_number=int(data["i"]), fiscal_sign=str(int(data["fp"])),
             printed_at=datetime.strptime(moment, form).replace(tzinfo=ZoneInfo(zone)), total=Money.of(data["s"]),
-            kind=Kind(int(data["n"])), registration_number=str(data.get("rn") or ""),
+            kind=Kind(int(data["n"])), registration_number=keepable(str(data.get("rn") or ""))[:32],
             shift_number=int(data.get("sh") or 0), receipt_in_shift=int(data.get("shn") or 0),
-            url=str(task.get("receipt_url") or ""))
-    except (KeyError, ValueError, TypeError, NotANumber):
+            url=keepable(str(task.get("receipt_url") or ""))))
+    except (KeyError, ValueError, TypeError, ArithmeticError, NotANumber):
         return None

@@ -24,6 +24,8 @@ KOPECK = Decimal("0.01")
 LARGEST = Decimal(10) ** 11
 #: Longest text that is read; what a fiscal field takes is checked by the rules of the receipt.
 LONGEST = 1000
+#: Digits of a whole number that stands where text is expected: longer than any id or number of a document.
+MOST_DIGITS = 30
 #: Most lines of a check and checks of a batch. No limit of the vendor is known; 10 MB would be 100,000 lines.
 MOST_LINES, MOST_CHECKS = 1000, 100
 
@@ -97,7 +99,9 @@ def text(data: Mapping[str, Any], name: str, required: bool = False, longest: in
     if type(value) is str and len(value) <= longest and value.isprintable() and value.isascii():
         return value.strip()  # nothing in it that the rest looks for
     if type(value) is int:
-        value = str(value) if abs(value) < 10 ** 30 else ""
+        if abs(value) >= 10 ** MOST_DIGITS:
+            raise Fault(TOO_LONG.with_(most=MOST_DIGITS), place=name)
+        value = str(value)
     if not isinstance(value, str):
         raise Fault(NO_TEXT, place=name)
     if len(value) > longest:
@@ -174,9 +178,10 @@ def plain(value: Any) -> Any:
     character nor a number that JSON has no word for; NULs are taken out."""
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        # Two frames a level: what JSON nests deeper than that can end here.
+        return _without_nul(value)
     except (ValueError, RecursionError) as problem:
         raise Fault(NOT_PLAIN) from problem
-    return _without_nul(value)
 
 
 def _without_nul(value: Any) -> Any:

@@ -70,12 +70,17 @@ def placed(body: Mapping[str, Any], version: int) -> dict[str, Any]:
         "client_coordinate": {name: str(coordinate.get(name, "")) for name in ("latitude", "longitude")}
         if coordinate else None,
         "date_start": _moment(body, "date_start"), "date_end": _moment(body, "date_end"),
-        "courier_id": body.get("courier_id") if isinstance(body.get("courier_id"), int) else
+        "courier_id": body["courier_id"] if _is_id(body.get("courier_id")) else
         read.text(body, "courier_id", longest=40) or None,
         "items": [dict(one) for one in items],
         "hub": {"version": version, "buyer": _buyer(body, client, version),
                 "company": {name: read.text(company, name) for name in ("payment_address", "place_address", "inn")},
                 "props": {name: body[name] for name in PROPS if body.get(name) is not None}}}
+
+
+def _is_id(value: Any) -> bool:
+    """Whether it is a number that an employee can have."""
+    return type(value) is int and abs(value) < 10 ** 18
 
 
 def _amount(items: Sequence[Mapping[str, Any]], version: int) -> Money:

@@ -173,6 +173,15 @@ def test_what_no_database_holds_is_nobodys_id_and_no_value(any_shop: Shop) -> No
     assert any_shop.get("/receipts").json["items"] == []
 
 
+def test_an_empty_id_leads_nowhere_and_to_no_page(shop: Shop) -> None:
+    """A redirect would be a page of HTML, and a status that the document lacks."""
+    for path in ("/receipts/%2F", "/receipts//", "//receipts", "/webhooks//deliveries"):
+        answer = shop.get(path)
+        assert (answer.status_code, answer.json["code"]) == (404, "not_found"), path
+    for path in ("/receipts/", "/openapi.json/"):
+        assert shop.get(path).status_code == (200 if path == "/receipts/" else 404), path
+
+
 def test_a_zero_byte_leads_nowhere_on_any_page(any_shop: Shop) -> None:
     """The owner's pages, the buyers', and the doors of registers."""
     world = any_shop.world

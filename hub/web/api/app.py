@@ -40,19 +40,21 @@ def create_api(hub: Hub, keys: Keys) -> Flask:
     app.before_request(calls.admit)
     app.after_request(tell_rate)
     _failures(app)
+    described(app)
 
     @app.get(f"{BASE}/openapi.json")
     def openapi() -> Response:
         """The document."""
         return reply(document.document(app))
 
-    described(app)
     return app
 
 
 def described(app: Flask) -> Flask:
     """Gives an application the API's addresses; without a hub behind it, it is good for the document alone."""
     app.url_map.strict_slashes = False
+    # No address answers with a redirect and its page: an empty id leads nowhere, as any other that is none.
+    app.url_map.merge_slashes = False
     api = document.smorest(app)
     for page in (receipts.page, receipts.corrections, registers.page, registers.shifts, registers.orders,
                  registers.reports, webhooks.page, registers.key):

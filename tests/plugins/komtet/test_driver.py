@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hub_plugins.komtet import driver as module
 from hub_plugins.komtet.checks import order_of
+from hub_plugins.komtet.client import Heard as Answered
 from hub_plugins.komtet.driver import KomtetDriver, record_of
 from hub_plugins.komtet.outgoing import check_of
 from hub_plugins.komtet.simulated_checks import Bad, checked
@@ -342,6 +343,24 @@ def test_a_forged_or_unreadable_callback_is_not_believed() -> None:
                                                          "s": "1.00"}, []])
 def test_fiscal_data_that_cannot_be_read_is_no_record(data: Any) -> None:
     assert record_of({"fiscal_data": data}, "Europe/Moscow") is None
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("i", 10**30), ("i", -1), ("i", float("inf")), ("fp", 10**21), ("fn", "9" * 21), ("fn", "9\0"), ("s", "1e30"),
+    ("s", 10**20), ("t", "00010101T0000"), ("sh", 2**63), ("shn", -1)], ids=str)
+def test_fiscal_data_that_no_database_holds_is_no_record(name: str, value: Any) -> None:
+    """Kept it could never be, told it would be on every poll: the register would stand still."""
+    data = {"i": "1", "fn": "9999078900012345", "t": "20261120T1200", "n": 1, "fp": "1", "s": "1.00"}
+    good = record_of({"fiscal_data": data, "receipt_url": "https://ofd.example/\ud800\0"}, "Europe/Moscow")
+    assert good is not None and good.url == "https://ofd.example/\ufffd\ufffd"
+    assert record_of({"fiscal_data": {**data, name: value}}, "Europe/Moscow") is None
+
+
+@pytest.mark.parametrize("id", [True, 0, -5, 2**63, 10**400])
+def test_a_task_without_a_usable_number_was_not_taken_for_one(id: Any, monkeypatch: Any) -> None:
+    driver = made("http://cloud.test")
+    monkeypatch.setattr(driver._api, "post", lambda path, check: Answered(200, {"id": id, "state": "new"}))
+    assert isinstance(driver.fiscalise(Job(receipt(), "k"), NoGuard()), Uncertain)
 
 
 ACCEPTED = [(file, case) for file, case in CASES if case["method"] == "POST" and case["path"].endswith("/task")

@@ -131,6 +131,32 @@ def test_a_nul_in_the_address_is_refused(shop: Shop, method: str, path: str, que
     assert kept(shop) == seen
 
 
+def order(**more: Any) -> dict[str, Any]:
+    return {"external_id": "D-1", "is_pay_to_courier": True, "company": {"sno": 1}, "client": {
+        "address": "Казань", "phone": "+79990000000"}, "items": [{
+            "name": "Пицца", "price": 500, "quantity": 2, "total": 1000, "vat": "no", "measure": 0}], **more}
+
+
+@pytest.mark.parametrize("depth", [480, 700, 900])
+def test_an_order_nested_as_deep_as_json_can_be_is_refused_and_kept(little: Shop, depth: int) -> None:
+    for inner in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+        body = json.dumps(order(more="@")).replace('"@"', inner).encode()
+        refused(ask(little, "POST", "/api/shop/v2/orders", body))
+    assert kept(little) == 2
+
+
+@pytest.mark.parametrize(("courier", "status"), [(12, 200), (10 ** 18, 200), (True, 422), (10 ** 40, 422),
+                                                 (10 ** 4000, 422)], ids=["12", "E18", "true", "E40", "E4000"])
+def test_a_courier_whose_number_is_none_is_refused_by_name(little: Shop, courier: Any, status: int) -> None:
+    answer = ask(little, "POST", "/api/shop/v2/orders", order(courier_id=courier))
+    assert answer[0] == status and (status == 200 or "courier_id" in answer[1]["description"]), answer
+
+
+def test_a_number_beyond_all_ids_is_not_read_as_nothing(little: Shop) -> None:
+    for name in ("user", "callback_url", "additional_check_props", "external_id"):
+        refused(put(little, v1(**{name: 10 ** 30})), name)
+
+
 # -- batches -----------------------------------------------------------------------------------------------------------
 
 
