@@ -226,7 +226,7 @@ class Hub:
                 if answer.status_code not in AGAIN:
                     raise trouble
                 asked = answer.headers.get("Retry-After", "")
-                wait = max(wait, float(asked)) if asked.isdigit() else wait
+                wait = max(wait, float(asked)) if asked.isascii() and asked.isdigit() else wait
             if attempt + 1 < self.tries:
                 self._sleep(wait)
         raise trouble

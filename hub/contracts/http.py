@@ -143,7 +143,7 @@ class Client:
             raise TryLater(Text("{host} sent an answer over 10 MB.", "{host} прислал ответ больше 10 МБ.",
                                 params={"host": host}))
         expected = names.get("content-length", "")
-        if expected.isdigit() and "content-encoding" not in names and len(body) < int(expected):
+        if expected.isascii() and expected.isdigit() and "content-encoding" not in names and len(body) < int(expected):
             raise TryLater(Text("{host} broke off in the middle of its answer.",
                                 "{host} оборвал ответ на середине.", params={"host": host}))
         return Reply(status, names, body)

@@ -150,7 +150,7 @@ class Webhooks(Rounds):
 def _after(reply: Reply) -> float | None:
     """What ``Retry-After`` asks for, in seconds or as a date; None without one."""
     asked = reply.headers.get("retry-after", "").strip()
-    if asked.isdigit():
+    if asked.isascii() and asked.isdigit():
         return float(asked[:9])
     try:
         at = email.utils.parsedate_to_datetime(asked) if asked else None

@@ -190,7 +190,7 @@ def _envelope(reply: Reply, method: str, now: float) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     asked = reply.headers.get("retry-after", "")
-    after = float(asked) if asked.isdigit() and len(asked) < 6 else None
+    after = float(asked) if asked.isascii() and asked.isdigit() and len(asked) < 6 else None
     if isinstance(value, dict) and "error" in value:
         reset = as_int(as_map(value.get("time")).get("operating_reset_at"))
         if after is None and reset is not None and 0 < reset - now < 3600:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from datetime import timedelta
 from typing import Any
@@ -13,8 +15,8 @@ from hub.api import webhooks
 from hub.api.webhooks import DELIVERY, WEBHOOK
 from hub.client import WrongSignature, verify_webhook
 from hub.config import networks
-from hub.contracts import Outgoing
-from hub.delivery.webhooks import Webhooks
+from hub.contracts import Client, Outgoing, Reply
+from hub.delivery.webhooks import Webhooks, _after
 from hub.dispatch.workshop import due_targets
 from hub.intake.sources import Sources
 from hub.store import utcnow
@@ -178,3 +180,23 @@ def test_the_database_holds_no_secret_in_the_open(shop: Shop) -> None:
         assert webhooks.opened(shop.world.vault, dict(row), utcnow()) == (secret,)
         dump = "".join(connection.connection.driver_connection.iterdump())  # type: ignore[union-attr]
     assert secret not in dump and shop.key not in dump
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [("12", 12.0), ("\xb2", None), ("-1", None), ("1.5", None), ("", None)])
+def test_a_pause_in_digits_of_another_kind_is_none(asked: str, seconds: float | None) -> None:
+    """``"²".isdigit()`` is true and ``float("²")`` fails: the message would be sent for ever, and nobody told."""
+    assert _after(Reply(503, {"retry-after": asked}, b"")) == seconds
+
+
+def test_a_length_in_digits_of_another_kind_is_none() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve() -> None:
+            line, _ = server.accept()
+            with line:
+                line.recv(65536)
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: \xb2\r\nConnection: close\r\n\r\n{}")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert Client().call("GET", f"http://127.0.0.1:{server.getsockname()[1]}/").body == b"{}"
+        thread.join(10)
