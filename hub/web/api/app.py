@@ -40,13 +40,13 @@ def create_api(hub: Hub, keys: Keys) -> Flask:
     app.before_request(calls.admit)
     app.after_request(tell_rate)
     _failures(app)
-    described(app)
 
     @app.get(f"{BASE}/openapi.json")
     def openapi() -> Response:
         """The document."""
         return reply(document.document(app))
 
+    described(app)
     return app
 
 
