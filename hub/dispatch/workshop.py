@@ -92,10 +92,14 @@ class Workshop:
         while self._started and not self._stopping and len(self._threads) < self._most \
                 and len(self._waiting) > self._idle:
             thread = threading.Thread(target=self._run, name=f"jobs-{len(self._threads)}", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as problem:  # the machine gives no more threads: the next look tries again
+                log.warning("no_thread", error=str(problem))
+                break
             self._threads.append(thread)
             # Counted as idle until it takes one: the next ring must not start another for the same target.
             self._idle += 1
-            thread.start()
         self._condition.notify()
 
     def _is_work(self, target: str) -> bool:

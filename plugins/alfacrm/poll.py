@@ -48,7 +48,7 @@ UNDATED = "new"
 @dataclass
 class Walk:
     """One round over the lists: which one is read, at which page, what it has shown. ``full`` reads every list to its
-    end. ``total`` is the list's length on its first page."""
+    end. ``total`` is the list's length on its first page; ``passed``, what this reading of it has shown."""
 
     lists: list[str]
     start: date
@@ -61,13 +61,17 @@ class Walk:
     again: int = 0
     whole: bool = False
     ids: set[int] = field(default_factory=set)
+    passed: set[int] = field(default_factory=set)
 
     def next_list(self) -> None:
         self.at, self.page, self.total, self.again, self.whole, self.ids = self.at + 1, 0, None, 0, self.full, set()
+        self.passed = set()
 
-    def anew(self) -> None:
-        """The same list from its beginning; what it has shown counts."""
+    def anew(self, shrunk: bool) -> None:
+        """The same list from its beginning; what it has shown counts. Where it grew, new rows stand first, and a page
+        of known ones ends it; where it shrank, a row may have moved up between any two pages, so all are read."""
         self.page, self.total, self.again, self.whole = 0, None, self.again + 1, True
+        self.passed = set() if shrunk else set(self.ids)
 
 
 @dataclass
@@ -99,7 +103,8 @@ class Cursor:
                 found.walk = Walk([str(one) for one in walk["lists"]], date.fromisoformat(walk["start"]),
                                   date.fromisoformat(walk["until"]), bool(walk["full"]), bool(walk["other"]),
                                   int(walk["at"]), int(walk["page"]), walk["total"], int(walk["again"]),
-                                  bool(walk["whole"]), {int(one) for one in walk["ids"]})
+                                  bool(walk["whole"]), {int(one) for one in walk["ids"]},
+                                  {int(one) for one in walk.get("passed", walk["ids"])})
             return found
         except (ValueError, TypeError, KeyError, AttributeError):
             return cls()
@@ -114,7 +119,8 @@ class Cursor:
             one = self.walk
             data["walk"] = {"lists": one.lists, "start": one.start.isoformat(), "until": one.until.isoformat(),
                             "full": one.full, "other": one.other_rules, "at": one.at, "page": one.page,
-                            "total": one.total, "again": one.again, "whole": one.whole, "ids": sorted(one.ids)}
+                            "total": one.total, "again": one.again, "whole": one.whole, "ids": sorted(one.ids),
+                            "passed": sorted(one.passed)}
         return json.dumps(data, separators=(",", ":"))
 
     def bear(self, walk: Walk) -> None:
@@ -210,7 +216,10 @@ class Poller:
         known = cursor.seen[name]
         new = [pay for pay in rows if pay.id not in walk.ids]
         news = [pay for pay in new if pay.day is None or walk.start <= pay.day <= walk.until]
-        walk.ids.update(pay.id for pay in new)
+        shown = {pay.id for pay in rows}
+        goes_on = not shown <= walk.passed
+        walk.ids |= shown
+        walk.passed |= shown
         # Of a page full of unknown ones nobody is asked one by one whether a webhook brought it: a repeat is harmless.
         ask = sum(pay.id not in known for pay in news) <= MOST_ASKED
         events += [_event(pay, at) for pay in sorted(news, key=lambda one: one.id)
@@ -223,7 +232,7 @@ class Poller:
                                       params={"entity": "pay", "pages": MOST_PAGES}))
         if not walk.whole and total is not None and total == len(known) + cursor.beside.get(name, 0):
             walk.next_list()
-        elif not rows or not new or (total is not None and len(walk.ids) >= total):
+        elif not goes_on or (total is not None and len(walk.passed) >= total):
             self._ended(cursor, walk, events, name, total)
 
     def _undated(self, cursor: Cursor, walk: Walk, events: list[Event]) -> None:
@@ -252,7 +261,7 @@ class Poller:
     def _ended(self, cursor: Cursor, walk: Walk, events: list[Event], name: str, total: int | None) -> None:
         """The list was read to its end: what is known and was not shown is there no more, unless rows moved."""
         if total != walk.total and walk.again < MOST_AGAIN:
-            walk.anew()
+            walk.anew(total is None or walk.total is None or total < walk.total)
             return
         known = cursor.seen[name]
         gone = [number for number in known if number not in walk.ids]

@@ -290,3 +290,15 @@ def test_rows_that_move_up_while_being_read_are_not_lost(desk: Desk) -> None:
     desk.school.do("configure", vanishing=numbers[-2])
     found = {one["id"] for one in desk.source().client.rows(1, "pay", {})}
     assert found >= set(numbers[:-2])
+
+
+def test_rows_that_move_up_between_later_pages_are_not_lost(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As above, with a first page that shows nothing new when the list is begun anew."""
+    monkeypatch.setattr("hub_plugins.alfacrm.poll.STEP_PAGES", 1)
+    numbers = desk.school.do("create_pays", count=170, document_date=DAY)
+    first = desk.source(branches=[1]).poll("")
+    assert first.events and first.more
+    desk.school.do("configure", vanishing=numbers[-1])  # after the second page
+    events, _, _ = walked(desk, first.cursor, branches=[1])
+    told = {one.subject for one in first.events} | {name for name, _ in events}
+    assert told >= {f"pay:{number}" for number in numbers[:-1]}
