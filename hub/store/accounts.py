@@ -89,20 +89,28 @@ def locked(db: Database, name: str, seconds: float) -> Iterator[bool]:
     database is there again: nobody else could tell that what its living holder did under it is over."""
     full, holder = name[:96], f"{leases.process()}:{uuid.uuid4().hex[:8]}"
     deadline = time.monotonic() + LOCK_WAIT
-    while not (got := leases.acquire(db, full, holder, seconds) is not None):
-        if time.monotonic() >= deadline:
-            break
-        time.sleep(LOCK_LOOK)
+    with _given_back(db, full, holder, seconds):
+        while not (got := leases.acquire(db, full, holder, seconds) is not None):
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(LOCK_LOOK)
     try:
         yield got
     finally:
         if got:
-            try:
+            with _given_back(db, full, holder, seconds):
                 leases.release(db, full, holder)
-            except DatabaseAway:
-                threading.Thread(target=_give_back, args=(db, full, holder, time.monotonic() + seconds),
-                                 name="give-back", daemon=True).start()
-                raise
+
+
+@contextmanager
+def _given_back(db: Database, name: str, holder: str, seconds: float) -> Iterator[None]:
+    """When the database goes away in here, the lease may be ours: its commit may have been made without word of it."""
+    try:
+        yield
+    except DatabaseAway:
+        threading.Thread(target=_give_back, args=(db, name, holder, time.monotonic() + seconds),
+                         name="give-back", daemon=True).start()
+        raise
 
 
 def _give_back(db: Database, name: str, holder: str, until: float) -> None:

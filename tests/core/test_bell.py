@@ -329,6 +329,24 @@ def test_a_drain_that_waits_holds_up_no_other(shop: Shop, monkeypatch: pytest.Mo
     assert workshop.stop(15) and len(workshop._threads) == 13
 
 
+def test_a_machine_that_gives_no_thread_is_asked_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workshop_module, "LOOK_SECONDS", 3600.0)
+    drained: list[int] = []
+    workshop = Workshop(shop.db, Bell(), {"source": lambda number: drained.append(number) or 0})
+    workshop.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(workshop_module.threading.Thread, "start", _refused)
+        workshop.ring("source:1")
+    assert not drained and not workshop._threads
+    workshop.ring("source:2")
+    wait_until(lambda: drained == [1, 2], words=lambda: drained)
+    assert workshop.stop(15)
+
+
+def _refused(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
 def test_threads_come_as_they_are_needed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shop with one source has no use for thirty."""
     monkeypatch.setattr(workshop_module, "LOOK_SECONDS", 3600.0)

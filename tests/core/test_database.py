@@ -385,6 +385,18 @@ def test_a_lock_is_given_back_when_the_database_is_there_again(
     with accounts.locked(db, "account:x:api", 600.0) as got:
         assert got
 
+    acquire = leases.acquire
+
+    def unheard(*args: Any) -> None:
+        acquire(*args)
+        raise DatabaseAway("the server went away behind the commit")
+
+    with monkeypatch.context() as patch, pytest.raises(DatabaseAway):
+        patch.setattr(leases, "acquire", unheard)
+        with accounts.locked(db, "account:x:api", 600.0):
+            raise AssertionError
+    wait_until(lambda: not _holder(db, "account:x:api"))
+
 
 def test_whoever_has_just_written_lets_the_next_one_go_first(tmp_path: Path) -> None:
     """SQLite's own waiting overtakes: a process that commits group after group left the others asleep."""
