@@ -47,7 +47,7 @@ Handler = Callable[[int], int]
 LOOK_SECONDS = 1.0
 TICK_SECONDS = 2.0
 #: Drains at a time at most in one process.
-MOST_THREADS = 32
+MOST_THREADS = 16
 TICKER_LEASE = 15.0
 #: How often the ticker looks for what stands wrong.
 WATCH_SECONDS = 10.0

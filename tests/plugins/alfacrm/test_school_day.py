@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+#: A whole day of processes, beside all other tests.
+pytestmark = pytest.mark.timeout(450)
+
 #: case -> expected, printed, refused, told: the same on every run.
 DAY = {
     "API недоступен": (3, 3, 0, 3), "базовый счёт, безналичные": (1, 1, 0, 1), "базовый счёт, наличные": (1, 1, 0, 1),

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from hub_plugins.drivers.emulator.control import emulator
 
+#: A whole day of processes, beside all other tests.
+pytestmark = pytest.mark.timeout(450)
+
 #: case -> expected, printed, refused, told: the same on every run.
 DAY = {
     "возврат": (3, 3, 0, 3), "возврат аванса": (2, 2, 0, 2), "возврат предоплаты": (3, 3, 0, 3),
