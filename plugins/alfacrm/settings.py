@@ -148,10 +148,11 @@ class AlfaCrmSettings(PluginSettings):
     sending = setting(fields.String(load_default="auto"), group=PAYMENTS,
                       label=Text("Who sends a payment to the register", "Кто отправляет платёж на кассу"),
                       help=Text("When you change from yourself to the hub, it also takes the payments of the last days "
-                                "that you have not sent. If they need no receipt, let “Payments from this day on” begin "
-                                "today.", "Если переключить с «Я сам» на «Хаб», он возьмёт и платежи последних дней, "
-                                "которые вы не отправили. Если чек им не нужен, поставьте в «Платежи начиная с этого "
-                                "дня» сегодняшнее число."), choices={
+                                "that you have not sent. If they need no receipt, let “Payments from this day on” "
+                                "begin today.",
+                                "Если переключить с «Я сам» на «Хаб», он возьмёт и платежи последних дней, которые вы "
+                                "не отправили. Если чек им не нужен, поставьте в «Платежи начиная с этого дня» "
+                                "сегодняшнее число."), choices={
                           "auto": Text("The hub, by the rules below", "Хаб, по правилам ниже"),
                           "by_hand": Text("I do, from the page of payments", "Я сам, со страницы платежей")})
     sale_types = setting(fields.List(fields.Integer(), load_default=(1, GOODS_TYPE)), group=PAYMENTS,

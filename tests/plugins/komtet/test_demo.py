@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hub_plugins.komtet.demo import KomtetDemo, checks
 from komtet_kassa_sdk import v1, v2
 
@@ -15,6 +16,9 @@ from hub import relay
 from hub.contracts import Ordered
 from hub.fiscal import Money
 from hub.store import Database
+
+#: A whole day of processes, beside all other tests.
+pytestmark = pytest.mark.timeout(450)
 
 
 def test_the_demos_traffic_is_what_the_sdk_writes() -> None:
