@@ -144,14 +144,18 @@ QUEUED: Any = literal_column("'queued'")
 
 
 def _ripe(queue: Any) -> Any:
-    """Ids of receipts that wait in one queue and may be printed now by one register or another."""
+    """Ids of receipts that wait in one queue and may be printed now by one register or another.
+
+    A return waits until its sale is recorded. One whose sale was cancelled waits for nothing any more: the money went
+    back all the same, as it did where the hub never knew the sale.
+    """
     base = RECEIPT.alias("base")
     return (
         select(RECEIPT.c.id)
         .where(RECEIPT.c.queue_id == queue, RECEIPT.c.state == QUEUED, RECEIPT.c.due_at <= bindparam("now"),
                or_(RECEIPT.c.depends_on_id.is_(None),
                    exists(select(base.c.id).where(base.c.id == RECEIPT.c.depends_on_id,
-                                                  base.c.state.in_(words("recorded", "confirmed")))))))
+                                                  base.c.state.in_(words("recorded", "confirmed", "cancelled")))))))
 
 
 def _waiting(queue: Any) -> Any:

@@ -655,6 +655,17 @@ def test_cancel_and_claim_race_and_one_of_them_wins(shop: Shop, till: Device, ha
     assert len(printed(till)) == list(states.values()).count("recorded")
 
 
+def test_a_return_whose_sale_was_cancelled_waits_for_nothing(shop: Shop, till: Device, hand: Hand) -> None:
+    """The torture found it: a sale was deleted over there while its return waited, and that waited for ever."""
+    stored = shop.accept(order("1", 5_000), order("1/back", 5_000, kind=Kind.SALE_RETURN, base_key="1"))
+    sale, _ = (one.receipt_id for one in stored)
+    assert actions.cancel(shop.db, shop.organisation_id, sale, "owner")
+    assert shop.states() == {"1": "cancelled", "1/back": "queued"}
+    hand.one()
+    assert shop.states() == {"1": "cancelled", "1/back": "recorded"}
+    assert [one["kind"] for one in printed(till)] == [2]
+
+
 def test_a_return_waits_for_its_sale(shop: Shop, till: Device, hand: Hand) -> None:
     shop.accept(order("1", 5_000))
     shop.accept(order("1/back", 5_000, kind=Kind.SALE_RETURN, base_key="1"))

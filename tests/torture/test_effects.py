@@ -122,14 +122,15 @@ def test_a_replaced_storage_counts_only_where_the_register_says_so(tmp_path: Pat
 
 
 def test_a_kind_that_never_changes_anything_is_no_torture(tmp_path: Path) -> None:
-    """Done often enough it must have had an effect at least once; else the run does not agree."""
+    """Done often enough it must have had an effect at least once; else the verdict names it: that is no miss of the
+    hub, but a run that bites too little."""
     made = Made(tmp_path)
     for number in range(judge.OFTEN):
         found = made.verdict()
         assert found["agree"] and found["done_in_vain"] == [], number
         made.fault("redis_flushed", rings=[])
     found = made.verdict()
-    assert not found["agree"] and found["done_in_vain"] == ["redis_flushed"] and not found["misses"]
+    assert found["agree"] and found["done_in_vain"] == ["redis_flushed"] and not found["misses"]
     made.fault("redis_flushed", rings=["source:1"])
     made.fault("edited", source=1, number="7")
     made.event("conflict")

@@ -21,6 +21,8 @@ def test_two_thousand_receipts_and_three_hundred_bad_days_agree() -> None:
     with nullcontext(Path(going)) if going else long.under_way() as folder:
         verdict = long.verdict(folder, PATIENCE)
     assert verdict["agree"], verdict["misses"]
+    # Beside all other tests a kind may come when nothing is in hand that it could strike; never most of them.
+    assert len(verdict["done_in_vain"]) <= 3, verdict["done_in_vain"]
     # Steps that nobody died at are published, not held to: on a quiet machine the run is over before all had their turn
     # (docs/reliability.md). So is how long it took (under_five_minutes): beside all other tests that is the machine's.
     assert verdict["orders"] == long.RECEIPTS and verdict["faults_changed"] >= 300, verdict
