@@ -114,12 +114,21 @@ class Reader:
             self.client.sleep(min(PAGE_EVERY, max(0.0, PAGE_EVERY - (now - shelf.last_page))))
         today = self.context.now().astimezone(self.rules.zone).date()
         filters = _window(kind, today - CROWD_DAYS, today + CROWD_DAYS)
-        for page in range(PAGES_BACK):
+        page, size, seen = 0, 1, set[int]()
+        for _ in range(PAGES_BACK):
+            seen.add(page)
             shelf.last_page = self._now()
             items, total = self.client.page(branch, "pay", filters, page)
             shelf.put(branch, items, shelf.last_page)
             numbers = [values.whole(one.get("id")) or 0 for one in items]
-            if number in numbers or not items or number > max(numbers) or (total or 0) <= (page + 1) * len(items):
+            if not items or min(numbers) <= number <= max(numbers) or (page == 0 and number > max(numbers)):
+                break
+            # The newest stand first: whoever is far behind finds its page at once, and its neighbours with it, instead
+            # of reading all that came since and giving up.
+            size = max(size, len(items))
+            away = max(1, (max(numbers) - number) // size) if number < max(numbers) else -1
+            page = max(0, min(page + away, ((total or 0) - 1) // size))
+            if page in seen:
                 break
         found = shelf.get(number, since)
         shelf.helped(found is not None, self._now())
